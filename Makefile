@@ -1,0 +1,68 @@
+# Every command makes the virtual environment it needs. Bare `make` lists the commands.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+ARGS   ?=
+
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test check format lint types layers docs bench chaos clean
+
+help: ## list the commands
+	@echo "make COMMAND, where COMMAND is one of"
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | awk -F '\t' '{ printf "  %-8s %s\n", $$1, $$2 }'
+	@echo "ARGS=... is handed on (make test ARGS='-k commit'); PYTHON=python3.12 chooses the interpreter of a new .venv"
+
+install: $(STAMP) ## make .venv and install the package with all development tools
+
+# An upgrade of the interpreter or a half-made environment is healed by `--clear`.
+$(STAMP): pyproject.toml
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	    { echo "sinagot needs Python 3.11 or newer; name one: make PYTHON=/path/to/python3" >&2; exit 1; }
+	@test -x $(BIN)/python && $(BIN)/python -m pip --version >/dev/null 2>&1 || "$(PYTHON)" -m venv --clear $(VENV)
+	@echo "installing into $(VENV) (once, and again when pyproject.toml changes)"
+	@$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+	@$(BIN)/python -m pip install --quiet --editable . --group dev
+	@touch $(STAMP)
+
+demo: $(STAMP) ## run the harbor example on a copy in .demo/harbor
+	@rm -rf .demo/harbor && mkdir -p .demo && cp -R example/harbor .demo/harbor
+	@$(BIN)/python .demo/harbor/demo.py
+
+test: $(STAMP) ## all tests: laws, unit tests, doctests, code blocks of README and docs
+	@$(BIN)/python -m pytest -q $(ARGS)
+
+check: lint types layers docs test ## everything that CI runs
+
+format: $(STAMP) ## format the code
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+lint: $(STAMP) ## format, lint and docstrings, changing nothing
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@find sinagot -name '*.py' -print0 | xargs -0 $(BIN)/numpydoc lint
+
+types: $(STAMP) ## mypy, strict
+	@$(BIN)/mypy
+
+layers: $(STAMP) ## imports point down the layers
+	@$(BIN)/lint-imports
+
+docs: $(STAMP) ## build the documentation, warnings are errors
+	@$(BIN)/python -m sphinx -q -W --keep-going -b html docs docs/_build/html
+	@echo "documentation: docs/_build/html/index.html"
+
+bench: $(STAMP) ## measure, small by default (make bench ARGS=--full)
+	@$(BIN)/python benchmarks/run.py $(ARGS)
+
+chaos: $(STAMP) ## kill, fill and freeze it: the full set
+	@SINAGOT_CHAOS=full $(BIN)/python -m pytest -q --timeout=1800 tests/chaos $(ARGS)
+
+clean: ## remove what these commands made, but for .venv
+	@rm -rf .demo docs/_build build dist htmlcov .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	@rm -rf .import_linter_cache
+	@find sinagot tests docs example -name __pycache__ -type d -prune -exec rm -rf {} +

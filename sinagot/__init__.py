@@ -1,0 +1,43 @@
+"""Runs a lab's scripts over every recording in its data folder: nothing lost, nothing redone, nothing hidden.
+
+The public names; each is imported when it is first used, so that `import sinagot` stays light.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sinagot.engine.report import RunReport as RunReport
+    from sinagot.engine.status import StepStatus as StepStatus
+    from sinagot.errors import ConfigurationError as ConfigurationError
+    from sinagot.errors import SinagotError as SinagotError
+    from sinagot.errors import StepFailedError as StepFailedError
+    from sinagot.scripts.template import ScriptTemplate as ScriptTemplate
+    from sinagot.workspace.workspace import Workspace as Workspace
+
+__version__ = "1.0.0.dev0"
+__all__ = ["ScriptTemplate", "Workspace"]
+
+_HOMES = {
+    "ConfigurationError": "sinagot.errors",
+    "RunReport": "sinagot.engine.report",
+    "ScriptTemplate": "sinagot.scripts.template",
+    "SinagotError": "sinagot.errors",
+    "StepFailedError": "sinagot.errors",
+    "StepStatus": "sinagot.engine.status",
+    "Workspace": "sinagot.workspace.workspace",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'sinagot' has no attribute {name!r}")
+    from importlib import import_module
+
+    value = globals()[name] = getattr(import_module(_HOMES[name]), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})

@@ -1,0 +1,195 @@
+"""Checks that different tables fit each other: tasks, modalities, scripts, commands, processed values.
+
+Knows which key speaks about which other key; must not know types (the schema does) nor the disk.
+Called by `sinagot.config.checks`. It runs beside the type checks, so nothing here trusts a type.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from sinagot.config.hints import did_you_mean
+from sinagot.config.names import check_names, folder_name_problem
+from sinagot.config.problems import KeyPath, Problems
+
+__all__ = ["check_fit"]
+
+#: Plugins of this package; other names are entry points or import paths.
+PLUGINS = ("pandas", "processed")
+PLUGIN_GROUP = "sinagot.plugins"
+
+
+def check_fit(tables: dict[str, Any], problems: Problems) -> None:
+    """Report tables that do not fit each other.
+
+    Parameters
+    ----------
+    tables : dict
+        Merged tables; of any type.
+    problems : Problems
+        Takes the errors and warnings.
+    """
+    tasks, modalities = _table(tables, "tasks"), _table(tables, "modalities")
+    for clash in check_names(tasks, modalities):
+        report = problems.error if clash.is_error else problems.warning
+        report((clash.section, clash.name), clash.message)
+    _check_labels(tables, problems)
+    _check_tasks(tables, problems)
+    _check_scripts(tables, problems)
+    _check_commands(tables, problems)
+    _check_plugins(modalities, problems)
+    _check_processed(tables, problems)
+
+
+def _table(value: Any, *keys: str) -> dict[str, Any]:
+    for key in keys:
+        value = value.get(key) if isinstance(value, dict) else None
+    return value if isinstance(value, dict) else {}
+
+
+def _texts(value: Any) -> list[str]:
+    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
+
+
+def _check_labels(tables: dict[str, Any], problems: Problems) -> None:
+    for section in ("tasks", "modalities"):
+        used: dict[str, str] = {}
+        for name in _table(tables, section):
+            label = _table(tables, section, name).get("label", name)
+            if not isinstance(label, str):
+                continue
+            reason = folder_name_problem(label)
+            if reason and label != name:
+                problems.mismatch(
+                    (section, name, "label"), label, "text that can stand in a file name", detail=reason
+                )
+            elif label in used:
+                # Two tasks of one label would read and write the same files.
+                problems.error((section, name, "label"), f"{label!r} is the label of {used[label]!r} already")
+            used.setdefault(label, name)
+
+
+def _check_tasks(tables: dict[str, Any], problems: Problems) -> None:
+    tasks, modalities = _table(tables, "tasks"), _table(tables, "modalities")
+    for task in tasks:
+        path: KeyPath = ("tasks", task, "modalities")
+        listed = _texts(_table(tasks, task).get("modalities"))
+        _check_repeats(path, listed, problems)
+        for name in dict.fromkeys(listed):
+            if name not in modalities:
+                _unknown(path, "modality", name, modalities, problems)
+    for modality in modalities:
+        for task in _table(modalities, modality, "task_scripts"):
+            path = ("modalities", modality, "task_scripts", task)
+            if task not in tasks:
+                _unknown(path, "task", task, tasks, problems)
+            elif modality not in _texts(_table(tasks, task).get("modalities")):
+                problems.warning(path, f"never run, because the task {task!r} does not list {modality!r}")
+
+
+def _unknown(path: KeyPath, word: str, name: str, known: dict[str, Any], problems: Problems) -> None:
+    allowed = list(known)
+    listed = ", ".join(allowed) or "none is configured"
+    hint = did_you_mean(name, allowed)
+    problems.error(
+        path, f"unknown {word} {name!r}, allowed: {listed}", found=name, allowed=allowed, hint=hint or None
+    )
+
+
+def _chains(tables: dict[str, Any]) -> Iterator[tuple[KeyPath, list[str], list[str]]]:
+    """Yield every list of scripts: its key, its names, and those that run before them in the same chain."""
+    yield ("steps", "scripts"), _texts(_table(tables, "steps").get("scripts")), []
+    for name in _table(tables, "modalities"):
+        modality = _table(tables, "modalities", name)
+        shared = _texts(modality.get("scripts"))
+        yield ("modalities", name, "scripts"), shared, []
+        for task, scripts in _table(modality, "task_scripts").items():
+            yield ("modalities", name, "task_scripts", task), _texts(scripts), shared
+
+
+def _check_scripts(tables: dict[str, Any], problems: Problems) -> None:
+    for path, scripts, before in _chains(tables):
+        _check_repeats(path, scripts, problems)
+        for script in dict.fromkeys(scripts):
+            reason = folder_name_problem(script)
+            if reason:
+                problems.mismatch(
+                    path, script, "the name of a script, without folder and '.py'", detail=reason
+                )
+            elif script in before:
+                problems.error(path, f"{script!r} is in the scripts for every task already", found=script)
+            elif script.endswith(".py"):
+                problems.warning(
+                    path, f"{script!r} means the file {script + '.py'!r}", "names stand without '.py'"
+                )
+    scoped = "tasks" in tables or "modalities" in tables
+    if scoped and _texts(_table(tables, "steps").get("scripts")):
+        problems.warning(
+            ("steps", "scripts"), "never run, because a workspace with tasks has modalities.<M>.scripts"
+        )
+
+
+def _check_repeats(path: KeyPath, names: list[str], problems: Problems) -> None:
+    counts: dict[str, int] = {}
+    for name in names:
+        counts[name] = counts.get(name, 0) + 1
+    for name, count in counts.items():
+        if count > 1:
+            problems.error(path, f"{name!r} is listed {count} times", found=name)
+
+
+def _check_commands(tables: dict[str, Any], problems: Problems) -> None:
+    known = {script for _, scripts, _ in _chains(tables) for script in scripts}
+    for name, step in _table(tables, "steps").items():
+        if name == "scripts" or not isinstance(step, dict):
+            continue
+        path = ("steps", name)
+        if "command" not in step and step.keys() & {"input", "output", "shell"}:
+            problems.error(
+                (*path, "command"), "required, and absent; allowed a list of text", allowed="a list of text"
+            )
+        if name not in known:
+            problems.warning(path, "no list of scripts names this step", did_you_mean(name, known))
+
+
+def _check_plugins(modalities: dict[str, Any], problems: Problems) -> None:
+    for modality in modalities:
+        plugin = _table(modalities, modality, "models").get("plugin")
+        if not isinstance(plugin, str) or plugin in PLUGINS or _is_import_path(plugin):
+            continue
+        known = [*PLUGINS, *_entry_points()]
+        if plugin not in known:
+            problems.mismatch(
+                ("modalities", modality, "models", "plugin"),
+                plugin,
+                f"{', '.join(map(repr, known))}, or an import path such as 'package.module:Class'",
+                did_you_mean(plugin, known),
+            )
+
+
+def _is_import_path(plugin: str) -> bool:
+    module, _, attribute = plugin.partition(":")
+    parts = module.split(".") + (attribute.split(".") if ":" in plugin else [])
+    return len(parts) > 1 and all(part.isidentifier() for part in parts)
+
+
+def _entry_points() -> list[str]:
+    # Takes tens of milliseconds: only for names that are not ours.
+    from importlib.metadata import entry_points
+
+    return sorted({entry.name for entry in entry_points(group=PLUGIN_GROUP)})
+
+
+def _check_processed(tables: dict[str, Any], problems: Problems) -> None:
+    known = {script for _, scripts, _ in _chains(tables) for script in scripts}
+    for key in _table(tables, "processed"):
+        settings = _table(tables, "processed", key)
+        for word, section in (("task", "tasks"), ("modality", "modalities")):
+            name = settings.get(word)
+            if isinstance(name, str) and name not in _table(tables, section):
+                _unknown(("processed", key, word), word, name, _table(tables, section), problems)
+        label = settings.get("step_label")
+        if isinstance(label, str) and label not in known:
+            path = ("processed", key, "step_label")
+            problems.warning(path, f"no list of scripts names the step {label!r}", did_you_mean(label, known))

@@ -1,0 +1,283 @@
+"""The tables and keys of a workspace's TOML files, with types; the text below a field is its reference.
+
+Knows what may be written; must not know files, lines or folders, nor whether two tables fit each other.
+Loaded only when a configuration is new: `sinagot.config.checks` validates with it; the docs are made from it.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from sinagot.config import settings
+
+__all__ = [
+    "LEVELS",
+    "Command",
+    "Dask",
+    "DaskCluster",
+    "DaskScheduler",
+    "Info",
+    "Log",
+    "Modality",
+    "Models",
+    "Path",
+    "Processed",
+    "Records",
+    "Run",
+    "Steps",
+    "Task",
+    "Workspace",
+]
+
+#: Names of logging's levels that may be written, in any case.
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL", "NOTSET", "WARN", "FATAL")
+#: The numbers of those levels.
+LEVEL_NUMBERS = (0, 10, 20, 30, 40, 50)
+
+Text = Annotated[str, Field(min_length=1, json_schema_extra={"allowed": "text that is not empty"})]
+#: Of a long list only the first wrong item is reported.
+Texts = Annotated[list[str], Field(fail_fast=True)]
+Words = Annotated[
+    list[str], Field(min_length=1, fail_fast=True, json_schema_extra={"allowed": "a list of text"})
+]
+Pattern = str | Texts
+
+
+class _Table(BaseModel):
+    # Nothing is converted: what is checked here is used as it was written.
+    model_config = ConfigDict(
+        strict=True, extra="forbid", use_attribute_docstrings=True, protected_namespaces=()
+    )
+
+
+class _OpenTable(_Table):
+    model_config = ConfigDict(extra="allow")
+
+
+class Records(_Table):
+    """`[records]`: what a record is, and where its raw data lie."""
+
+    id_pattern: str | None = None
+    """Regular expression that a whole record id matches. May be absent when `path` and `id` are given."""
+    path: Pattern | None = None
+    """Path pattern of the raw data below the dataset; without it ids come from the first step's `PATH_IN`."""
+    id: str | None = None
+    """Template of an id made of entities, such as `"sub-{subject}_ses-{session}"`."""
+    entities: dict[str, str] = {}
+    """Regular expressions of single entities, by name."""
+
+
+class Command(_Table):
+    """`[steps.NAME]`: a step that is a command instead of a Python script."""
+
+    command: Words | None = None
+    """Program and arguments; `{input}`, `{output}`, `{id}`, `{task}`, `{modality}` are filled in."""
+    input: str | Texts | dict[str, Pattern] | None = None
+    """Path pattern of what it reads, below the dataset: text, a list of parts, or a table of several."""
+    output: str | Texts | dict[str, Pattern] | None = None
+    """Path pattern of what it writes, in the same forms."""
+    shell: bool = False
+    """Run the command by the shell."""
+
+
+class Steps(_OpenTable):
+    """`[steps]`: the steps of a workspace without tasks and modalities."""
+
+    __pydantic_extra__: dict[str, Command]
+
+    scripts: Texts = []
+    """Script names without `.py`, in running order."""
+
+
+class Path(_Table):
+    """`[path]`: folders. `~` is expanded; relative paths start at the folder of the (first) configuration."""
+
+    dataset: Text = settings.DEFAULTS["path"]["dataset"]
+    """Data folder; it must exist."""
+    scripts: Text = settings.DEFAULTS["path"]["scripts"]
+    """Scripts folder. Where the default is absent, the configuration's folder serves."""
+    output: Text | None = None
+    """Root of what steps write; the data folder by default."""
+    log: Text | None = None
+    """Folder of the records' logs; `LOG` in the data folder by default."""
+    state: Text | None = None
+    """Folder of claims, failures and run history; `.sinagot` in the data folder by default."""
+
+
+class Run(_Table):
+    """`[run]`: how steps are executed. Nothing here changes a result."""
+
+    mode: Literal["main_process", "processes", "dask"] = settings.DEFAULTS["run"]["mode"]
+    """In order in this process, on a pool of local processes, or by Dask."""
+    workers: Annotated[int, Field(ge=1, json_schema_extra={"allowed": "an integer from 1"})] | None = None
+    """Number of worker processes; one per core by default."""
+    stop_grace: Annotated[
+        float, Field(ge=0, allow_inf_nan=False, json_schema_extra={"allowed": "a number from 0"})
+    ] = settings.DEFAULT_STOP_GRACE
+    """Seconds that running scripts get to end after Ctrl-C or SIGTERM."""
+
+
+class Log(_Table):
+    """`[log]`: the workspace's logger, and the size of the records' log files."""
+
+    name: str = settings.DEFAULTS["log"]["name"]
+    """Name of the logger."""
+    format: Annotated[
+        str, Field(json_schema_extra={"allowed": "a %-format such as '%(asctime)s : %(message)s'"})
+    ] = settings.DEFAULTS["log"]["format"]
+    """Format of messages that do not come from scripts, as in Python's `logging`."""
+    level: Annotated[
+        str | int,
+        Field(
+            json_schema_extra={"allowed": "DEBUG, INFO, WARNING, ERROR, CRITICAL, NOTSET or their numbers"}
+        ),
+    ] = settings.DEFAULTS["log"]["level"]
+    """Least level that is printed, and kept of what scripts say."""
+    max_bytes: Annotated[int, Field(ge=0, json_schema_extra={"allowed": "an integer from 0"})] = (
+        settings.DEFAULT_MAX_BYTES
+    )
+    """Bytes after which a record's log file is turned; 0 is never."""
+    backups: Annotated[int, Field(ge=0, json_schema_extra={"allowed": "an integer from 0"})] = (
+        settings.DEFAULT_BACKUPS
+    )
+    """How many turned log files are kept for a record."""
+
+    @field_validator("level")
+    @classmethod
+    def _check_level(cls, level: str | int) -> str | int:
+        known = level.upper() in LEVELS if isinstance(level, str) else level in LEVEL_NUMBERS
+        if not known:
+            raise ValueError
+        return level
+
+    @field_validator("format")
+    @classmethod
+    def _check_format(cls, text: str) -> str:
+        import logging
+        import re
+
+        if re.search(r"\d{4}", text):
+            raise ValueError("too wide")  # it would print, and here make, gigabytes
+
+        class Sample(dict[str, Any]):
+            def __missing__(self, name: str) -> int:
+                return 0  # a field of the user's own (`extra`): any conversion takes 0
+
+        record = logging.LogRecord("name", logging.INFO, "path", 1, "message", None, None)
+        logging.Formatter(text)
+        try:
+            text % Sample(record.__dict__, message="", asctime="")
+        except TypeError as error:
+            raise ValueError(str(error)) from error
+        return text
+
+
+class DaskScheduler(_Table):
+    """`[dask.scheduler]`: which of Dask's schedulers runs the steps."""
+
+    type: Literal["single-threaded", "threads", "processes", "distributed"] = settings.DEFAULTS["dask"][
+        "scheduler"
+    ]["type"]
+    """`distributed` makes a cluster, or connects to one by `dask.cluster.address`."""
+
+
+class DaskCluster(_OpenTable):
+    """`[dask.cluster]`: handed to `LocalCluster` as it stands (`n_workers`, `threads_per_worker`, ...)."""
+
+    address: Text | None = None
+    """Address of a running scheduler, instead of a cluster of our own."""
+
+
+class Dask(_Table):
+    """`[dask]`: used by `run.mode = "dask"` only."""
+
+    scheduler: DaskScheduler = DaskScheduler()
+    """The scheduler."""
+    cluster: DaskCluster = DaskCluster()
+    """The cluster of the `distributed` scheduler."""
+
+
+class Task(_Table):
+    """`[tasks.T]`: one task."""
+
+    modalities: Texts
+    """The modalities that exist for the task."""
+    label: str | None = None
+    """What stands for `{task}` in file names; the task's name by default."""
+
+
+class Models(_OpenTable):
+    """`[modalities.M.models]`: the classes of its records. Further keys are free, for classes of your own."""
+
+    plugin: str | None = None
+    """`pandas`, `processed`, an entry point of the group `sinagot.plugins`, or an import path."""
+    data_path: Texts | None = None
+    """pandas plugin: path parts below the dataset, with `{id}`."""
+    record: str | None = None
+    """Class name in `scripts/<M>/models/record.py` for the collection's records."""
+
+
+class Modality(_Table):
+    """`[modalities.M]`: one modality."""
+
+    scripts: Texts = []
+    """Steps of the modality, for every task."""
+    task_scripts: dict[str, Texts] = {}
+    """Further steps for one task; they come after the shared ones."""
+    label: str | None = None
+    """What stands for `{modality}` in file names; the modality's name by default."""
+    models: Models = Models()
+    """The classes of its records."""
+
+
+class Processed(_Table):
+    """`[processed.KEY]`: a value that a step wrote, as `get_processed_data(KEY)` gives it."""
+
+    step_label: str
+    """The step whose output is read."""
+    task: str | None = None
+    """Task of the step."""
+    modality: str | None = None
+    """Modality of the step."""
+    path_label: str | None = None
+    """Which of the outputs, for a step with a dict of them."""
+    data_getter: Literal["single_data", "dataframe_from_csv", "series_from_csv"] = "single_data"
+    """How the file is read."""
+    data_type: Literal["str", "float", "int"] | None = None
+    """What the text of a `single_data` file becomes."""
+    columns: Texts | None = None
+    """Columns of the table where the file is missing."""
+
+
+class Info(_OpenTable):
+    """`[info]`: about the workspace. Further keys are free."""
+
+    version: str = settings.DEFAULT_VERSION
+    """Version of the workspace; it stands in every log line."""
+
+
+class Workspace(_OpenTable):
+    """A whole configuration. Further sections are free, unless their name is nearly one of these."""
+
+    records: Records = Records()
+    """Records."""
+    steps: Steps = Steps.model_construct()
+    """Steps of a workspace without tasks and modalities, and steps that are commands."""
+    path: Path = Path()
+    """Folders."""
+    run: Run = Run()
+    """Execution."""
+    log: Log = Log()
+    """Logging."""
+    dask: Dask = Dask()
+    """Dask."""
+    tasks: dict[str, Task] = {}
+    """Tasks, by name. With this section or `[modalities]` the workspace has scopes."""
+    modalities: dict[str, Modality] = {}
+    """Modalities, by name."""
+    processed: dict[str, Processed] = {}
+    """Values that steps wrote, by key."""
+    info: Info = Info()
+    """About the workspace."""

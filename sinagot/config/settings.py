@@ -1,0 +1,162 @@
+"""The resolved configuration as plain tuples, and the defaults of every section.
+
+Knows names, types and defaults; must not know how they were read or checked. Every run loads it: no pydantic.
+`sinagot.config.load` builds a `Configuration`; every layer above reads it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+__all__ = [
+    "CommandSettings",
+    "Configuration",
+    "DaskSettings",
+    "LogSettings",
+    "ModalitySettings",
+    "RunSettings",
+    "TaskSettings",
+    "fill_defaults",
+]
+
+#: Name of the file that is looked for when a folder is given.
+CONFIG_NAME = "workspace.toml"
+#: What `Workspace.config` shows for keys that the files do not have: those of the established surface.
+DEFAULTS: dict[str, dict[str, Any]] = {
+    "path": {"dataset": "./dataset", "scripts": "./scripts"},
+    "run": {"mode": "main_process"},
+    "log": {"name": "sinagot", "format": "%(asctime)s : %(message)s", "level": "INFO"},
+    "dask": {"scheduler": {"type": "processes"}},
+}
+DEFAULT_VERSION = "0.1.0"
+#: Seconds that a running script gets after the first Ctrl-C or SIGTERM.
+DEFAULT_STOP_GRACE = 10.0
+#: Bytes: where a record's log file is turned.
+DEFAULT_MAX_BYTES = 4 * 1024 * 1024
+DEFAULT_BACKUPS = 5
+#: Names below the dataset folder where `path.log` and `path.state` are not written.
+LOG_FOLDER = "LOG"
+STATE_FOLDER = ".sinagot"
+
+
+class TaskSettings(NamedTuple):
+    """One task: what a subject did, and the modalities that exist for it."""
+
+    name: str
+    label: str
+    modalities: tuple[str, ...]
+
+
+class ModalitySettings(NamedTuple):
+    """One modality: its steps for every task, further ones for single tasks, its plugin."""
+
+    name: str
+    label: str
+    scripts: tuple[str, ...]
+    task_scripts: dict[str, tuple[str, ...]]
+    plugin: str | None
+    models: dict[str, Any]
+
+
+class RunSettings(NamedTuple):
+    """How steps are executed; nothing here changes a result."""
+
+    mode: str
+    workers: int | None = None
+    stop_grace: float = DEFAULT_STOP_GRACE
+
+
+class LogSettings(NamedTuple):
+    """The workspace's logger and the records' log files; `level` is one of logging's names in capitals."""
+
+    name: str
+    format: str
+    level: str
+    max_bytes: int = DEFAULT_MAX_BYTES
+    backups: int = DEFAULT_BACKUPS
+
+
+class DaskSettings(NamedTuple):
+    """Which scheduler the dask mode uses, and what its cluster is made with."""
+
+    scheduler: str
+    cluster: dict[str, Any]
+
+
+class CommandSettings(NamedTuple):
+    """A step that is a command; `input` and `output` are text, a tuple of text or a dict of those."""
+
+    command: tuple[str, ...]
+    input: Any
+    output: Any
+    shell: bool = False
+
+
+class Configuration(NamedTuple):
+    """Everything that the configuration says, with every default filled in and every path absolute.
+
+    `warnings` is what the user should be told; `file_warnings` is the part of it that follows from the files
+    alone: the cache keeps those, the others are looked at anew every time.
+    """
+
+    files: tuple[Path, ...]
+    root: Path
+    digest: str
+    data_path: Path
+    scripts_path: Path
+    output_path: Path
+    log_path: Path
+    state_path: Path
+    is_unit_mode: bool
+    scripts: tuple[str, ...]
+    tasks: dict[str, TaskSettings]
+    modalities: dict[str, ModalitySettings]
+    id_pattern: str | None
+    records_path: str | tuple[str, ...] | None
+    records_id: str | None
+    entities: dict[str, str]
+    commands: dict[str, CommandSettings]
+    processed: dict[str, dict[str, Any]]
+    run: RunSettings
+    log: LogSettings
+    dask: DaskSettings
+    info: dict[str, Any]
+    version: str
+    raw: dict[str, Any]
+    warnings: tuple[str, ...]
+    file_warnings: tuple[str, ...] = ()
+
+
+def fill_defaults(tables: dict[str, Any]) -> dict[str, Any]:
+    """Fill the default keys of `path`, `run`, `log` and `dask` into merged tables, in place.
+
+    Parameters
+    ----------
+    tables : dict
+        Merged tables as read. A section that is no table is left for the checks to report.
+
+    Returns
+    -------
+    dict
+        The same object.
+
+    Examples
+    --------
+    >>> fill_defaults({"run": {"mode": "dask"}})["run"]
+    {'mode': 'dask'}
+    >>> fill_defaults({"log": {"level": "DEBUG"}})["log"]["name"]
+    'sinagot'
+    """
+    _fill(tables, DEFAULTS)
+    return tables
+
+
+def _fill(tables: dict[str, Any], defaults: dict[str, Any]) -> None:
+    for key, default in defaults.items():
+        if isinstance(default, dict):
+            below = tables.setdefault(key, {})
+            if isinstance(below, dict):
+                _fill(below, default)
+        else:
+            tables.setdefault(key, default)

@@ -1,0 +1,447 @@
+"""Atomic outputs: a private stage per attempt, published as one or not at all.
+
+Knows final paths and their twins in the stage; must not know records, steps, claims or logs.
+Stands between a script's ``run()`` (which writes below `Stage.path`) and the final files that readers see.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from errno import ELOOP, ENOENT, ENOTDIR
+from stat import S_ISDIR, S_ISLNK, S_ISREG
+from typing import NamedTuple
+
+from sinagot.dataset.moves import Move, beside, move_all, prepare, remove
+from sinagot.dataset.moves import sync as flush
+from sinagot.errors import BadOutputError, ForeignFileError, MissingOutputError
+
+__all__ = ["Fingerprint", "Published", "Stage", "fingerprint", "written_in_place"]
+
+#: Size, mtime_ns and inode of a file; the size of a folder counts as 0.
+Fingerprint = tuple[int, int, int]
+
+# Path segments that the mirror below the stage could not take over word for word.
+_ODD_SEGMENTS = frozenset({"", os.curdir, os.pardir})
+
+
+def fingerprint(path: str) -> Fingerprint | None:
+    """Return what tells one version of a file or folder from another.
+
+    Parameters
+    ----------
+    path : str
+        A file or folder; links are followed.
+
+    Returns
+    -------
+    tuple of int or None
+        Size (0 for a folder), mtime_ns and inode; ``None`` when nothing is there (as behind a dangling link).
+
+    Notes
+    -----
+    One stat. That of a folder changes when an entry is added or removed, not when a file in it is written.
+
+    Examples
+    --------
+    >>> fingerprint("no such file") is None
+    True
+    """
+    try:
+        found = os.stat(path)
+    except OSError as error:
+        if error.errno in (ENOENT, ENOTDIR, ELOOP):
+            return None
+        raise
+    return 0 if S_ISDIR(found.st_mode) else found.st_size, found.st_mtime_ns, found.st_ino
+
+
+class Published(NamedTuple):
+    """What one attempt put into place.
+
+    Attributes
+    ----------
+    outputs : tuple of (str, int, int)
+        Final path, size (0 for a folder) and mtime_ns of each declared output, then of each optional one that
+        was written.
+    extras : tuple of str
+        Final paths of the undeclared files that moved along.
+    in_place : tuple of str
+        Declared outputs that the script wrote round the stage, straight to their final path.
+    """
+
+    outputs: tuple[tuple[str, int, int], ...]
+    extras: tuple[str, ...]
+    in_place: tuple[str, ...]
+
+
+class Stage:
+    """The private folder of one attempt, which mirrors the tree below the output root.
+
+    Parameters
+    ----------
+    base : str
+        Folder of all stages, on the file system of the outputs: ``<root>/.sinagot/stage``. Made when needed.
+    attempt : str
+        Name of the attempt, unique and usable as a file name. A name used before opens that stage again, for
+        `recover`.
+    roots : str or sequence of str
+        The output root: a final path below it keeps its relative path in the stage, others get one folder
+        per parent. Further roots (the dataset) are where a published link may lead besides.
+
+    Attributes
+    ----------
+    folder : str
+        The private folder; it exists from the first `path` to `discard`.
+
+    Notes
+    -----
+    One small output costs one mkdir for the attempt and one per level of its parents, a listing of each of
+    these, four stats, one rename and as many rmdirs.
+    """
+
+    __slots__ = ("_attempt", "_folders", "_outside", "_prefix", "_prefixes", "_twins", "folder")
+
+    def __init__(self, base: str, attempt: str, roots: str | Sequence[str]) -> None:
+        self.folder = base + os.sep + attempt
+        self._attempt = attempt
+        plain = (roots,) if isinstance(roots, str) else roots
+        self._prefixes = tuple(root.rstrip(os.sep) + os.sep for root in plain)
+        self._prefix = self._prefixes[0]
+        self._twins: dict[str, str] = {}
+        self._folders: set[str] = set()  # made by us
+        self._outside: dict[str, str] = {}  # name in the stage -> folder outside the root
+
+    def path(self, final: str) -> str:
+        """Return the staged twin of a final path; its parents are made, the output itself is not.
+
+        Parameters
+        ----------
+        final : str
+            Absolute final path of an output.
+
+        Returns
+        -------
+        str
+            Path in the private folder with the same file name and suffix.
+        """
+        staged = self._twins.get(final)
+        if staged is None:
+            staged = self._twins[final] = self._twin(final)
+            folder = staged.rpartition(os.sep)[0]
+            if folder not in self._folders:
+                self._make(folder)
+        return staged
+
+    def final(self, staged: str) -> str | None:
+        """Return the final path of a path in the stage, ``None`` for a path elsewhere.
+
+        Parameters
+        ----------
+        staged : str
+            Any path; also of an undeclared file in the stage.
+
+        Returns
+        -------
+        str or None
+            Where `publish` would move it.
+        """
+        if not staged.startswith(self.folder + os.sep):
+            return None
+        relative = staged[len(self.folder) + 1 :]
+        first, _, rest = relative.partition(os.sep)
+        if first in self._outside:
+            return self._outside[first] + os.sep + rest
+        return self._prefix + relative
+
+    def publish(
+        self,
+        outputs: Sequence[str],
+        optional: Sequence[str] = (),
+        *,
+        may_replace: Callable[[str], bool],
+        before: Mapping[str, Fingerprint | None],
+        commit: Callable[[tuple[tuple[str, int, int], ...]], None] | None = None,
+        sync: bool = False,
+    ) -> Published:
+        """Move everything staged into place: all of it, or nothing.
+
+        Parameters
+        ----------
+        outputs : sequence of str
+            Final paths that must be there: staged, or written in place since `before`.
+        optional : sequence of str
+            Final paths that are published when staged.
+        may_replace : callable
+            Asked for each undeclared file whose final path exists: did this job publish that file before?
+        before : mapping
+            `fingerprint` of each output when the attempt began; an absent key means an absent file.
+        commit : callable, optional
+            Called when all checks passed and before the first move, with final path, size and mtime_ns of all
+            that will move: the place to write the intent down and to look at the claim again. What it raises
+            stops the publication with nothing moved.
+        sync : bool, default False
+            Sync files before `commit` is called, and their folders after the last move.
+
+        Returns
+        -------
+        Published
+            What is in place now.
+
+        Raises
+        ------
+        MissingOutputError
+            Declared outputs were not written.
+        BadOutputError
+            Something staged is neither file nor folder, or is a link that leads elsewhere or nowhere.
+        ForeignFileError
+            An undeclared file would replace one that this job did not publish.
+        OSError
+            The file system refused; what was moved has been moved back.
+
+        Notes
+        -----
+        Undeclared files move first and declared outputs last: whoever sees an output sees what belongs to it.
+        Of several outputs, the former versions are kept beside them until the last one is in place.
+        """
+        moves, in_place = self._check_outputs(outputs, optional, before)
+        extras = self._check_extras({move.staged for move in moves}, may_replace)
+        in_order = extras + _outermost(moves)[::-1]
+        prepare(in_order, self.folder)
+        if sync:
+            for move in in_order:
+                flush(move.staged, deep=True)
+        if commit is not None:
+            commit(tuple(move.facts for move in in_order))
+        move_all(in_order, self._attempt)
+        if sync:
+            for folder in {os.path.dirname(move.final) for move in in_order}:
+                flush(folder)
+        facts = [_facts_in_place(move) for move in moves]
+        if in_place:
+            facts += [(final, *_known(final)[:2]) for final in in_place]
+            facts.sort(key=lambda fact: outputs.index(fact[0]) if fact[0] in outputs else len(outputs))
+        return Published(tuple(facts), tuple([move.final for move in extras]), tuple(in_place))
+
+    def recover(self, committed: Iterable[tuple[str, int, int]]) -> bool:
+        """Finish or take back a publication that was cut short after its `commit` call.
+
+        Parameters
+        ----------
+        committed : iterable of (str, int, int)
+            What `commit` was called with.
+
+        Returns
+        -------
+        bool
+            True when everything committed is in place now; False when something of it was damaged or gone,
+            and what had been moved was taken back.
+
+        Notes
+        -----
+        May itself be cut short and repeated. Files are known by size and mtime_ns; digests are the caller's.
+        """
+        plain = [(final, self._twin(final), size, mtime_ns) for final, size, mtime_ns in committed]
+        waiting = [(f, s) for f, s, size, mtime_ns in plain if _matches(s, size, mtime_ns)]
+        placed = {f for f, _, size, mtime_ns in plain if _matches(f, size, mtime_ns)}
+        whole = placed.union(f for f, _ in waiting) == {f for f, *_ in plain}
+        if whole:
+            moves = [Move(s, f, os.lstat(s)) for f, s in waiting if f not in placed]
+            for move in moves:
+                os.makedirs(os.path.dirname(move.final), exist_ok=True)
+            move_all(moves, self._attempt)
+        for final, *_ in plain:
+            backup = beside(final, self._attempt, "old")
+            if not whole:
+                if final in placed:
+                    remove(final)
+                if os.path.lexists(backup) and not os.path.lexists(final):
+                    os.replace(backup, final)
+            remove(backup)
+            remove(beside(final, self._attempt, "part"))
+        return whole
+
+    def discard(self) -> None:
+        """Remove the private folder and whatever is left in it."""
+        try:
+            # Longest first is deepest first along each branch.
+            for folder in sorted(self._folders, key=len, reverse=True):
+                os.rmdir(folder)
+        except OSError:  # not empty: the attempt failed, or left empty folders
+            remove(self.folder)
+        else:
+            if not self._folders:  # a stage of an earlier process
+                remove(self.folder)
+        self._folders.clear()
+        self._twins.clear()
+
+    def _twin(self, final: str) -> str:
+        """Return where a final path stands in the stage."""
+        if final.startswith(self._prefix):
+            relative = final[len(self._prefix) :]
+            if _ODD_SEGMENTS.isdisjoint(relative.split(os.sep)):
+                return self.folder + os.sep + relative
+        from hashlib import sha256  # only for outputs outside the root
+
+        parent, name = os.path.split(final)
+        key = ".outside-" + sha256(os.fsencode(parent)).hexdigest()[:16]
+        self._outside[key] = parent
+        return os.sep.join((self.folder, key, name))
+
+    def _make(self, folder: str) -> None:
+        """Make a folder of the stage with its parents."""
+        if folder != self.folder:
+            parent = folder.rpartition(os.sep)[0]
+            if parent not in self._folders:
+                self._make(parent)
+        try:
+            os.mkdir(folder)
+        except FileExistsError:
+            pass
+        except FileNotFoundError:  # the first stage ever, or a state folder removed meanwhile
+            os.makedirs(folder, exist_ok=True)
+        self._folders.add(folder)
+
+    def _check_outputs(
+        self, outputs: Sequence[str], optional: Sequence[str], before: Mapping[str, Fingerprint | None]
+    ) -> tuple[list[Move], list[str]]:
+        """Return the declared outputs to move and those written in place."""
+        moves: list[Move] = []
+        in_place: list[str] = []
+        missing: list[str] = []
+        for final in dict.fromkeys(outputs):
+            staged = self._twins.get(final) or self._twin(final)
+            try:
+                state = os.lstat(staged)
+            except (FileNotFoundError, NotADirectoryError):
+                now = fingerprint(final)
+                if now is None or now == before.get(final):
+                    missing.append(final)
+                elif os.path.isfile(final) or os.path.isdir(final):
+                    in_place.append(final)
+                else:
+                    raise _bad_kind(final) from None
+            else:
+                if not S_ISREG(state.st_mode):
+                    self._check_kind(staged, final, state)
+                moves.append(Move(staged, final, state))
+        if missing:
+            what = "declared output was" if len(missing) == 1 else "declared outputs were"
+            raise MissingOutputError(f"{what} not written: {', '.join(missing)}", paths=tuple(missing))
+        for final in dict.fromkeys(optional):
+            staged = self._twins.get(final) or self._twin(final)
+            if final not in outputs and os.path.lexists(staged):
+                state = os.lstat(staged)
+                self._check_kind(staged, final, state)
+                moves.append(Move(staged, final, state))
+        return moves, in_place
+
+    def _check_extras(self, declared: set[str], may_replace: Callable[[str], bool]) -> list[Move]:
+        """Return the undeclared files to move."""
+        moves = []
+        for staged in self._find_extras(declared):
+            final = self.final(staged)
+            assert final is not None
+            state = os.lstat(staged)
+            self._check_kind(staged, final, state)
+            if os.path.lexists(final) and not may_replace(final):
+                raise ForeignFileError(
+                    f"the script wrote {final}, which it does not declare and others made; "
+                    "nothing was published, so that this file is kept. Declare it in PATH_OUT, give it a name "
+                    "of its own, or set ATOMIC = False on the script to write to the final paths directly",
+                    paths=(final,),
+                )
+            moves.append(Move(staged, final, state))
+        return sorted(moves)
+
+    def _find_extras(self, declared: set[str]) -> list[str]:
+        """Return every file in the stage that is no declared output and in none."""
+        extras = []
+        folders = [self.folder]
+        while folders:
+            folder = folders.pop()
+            try:
+                names = os.listdir(folder)
+            except FileNotFoundError:  # nothing was asked for, or the script removed it
+                continue
+            for name in names:
+                path = folder + os.sep + name
+                if path in declared:
+                    continue
+                if path in self._folders or (os.path.isdir(path) and not os.path.islink(path)):
+                    folders.append(path)
+                else:
+                    extras.append(path)
+        return extras
+
+    def _check_kind(self, staged: str, final: str, state: os.stat_result) -> None:
+        """Refuse what is neither file, folder nor a link that stays below the root."""
+        if S_ISREG(state.st_mode):
+            return
+        if S_ISDIR(state.st_mode):
+            with os.scandir(staged) as entries:
+                others = [entry for entry in entries if not entry.is_file(follow_symlinks=False)]
+            for entry in others:
+                self._check_kind(entry.path, os.path.join(final, entry.name), os.lstat(entry.path))
+        elif S_ISLNK(state.st_mode):
+            self._check_link(staged, final)
+        else:
+            raise _bad_kind(final)
+
+    def _check_link(self, staged: str, final: str) -> None:
+        """Refuse a link that, once in place, would lead out of the root or nowhere."""
+        text = os.readlink(staged)
+        target = os.path.normpath(os.path.join(os.path.dirname(final), text))
+        twin = os.path.normpath(os.path.join(os.path.dirname(staged), text))
+        if not target.startswith(self._prefixes) or target.startswith(self.folder + os.sep):
+            raise BadOutputError(f"{final} is a link that leads elsewhere: {text}", paths=(final,))
+        moves_along = twin.startswith(self.folder + os.sep) and os.path.exists(twin)
+        if not (moves_along or os.path.exists(target)):
+            raise BadOutputError(f"{final} is a link that leads nowhere: {text}", paths=(final,))
+
+
+def written_in_place(outputs: Sequence[str]) -> Published:
+    """Look at outputs that a script keeps under their final names.
+
+    Raises
+    ------
+    MissingOutputError
+        Declared outputs are not there.
+    """
+    facts = [(final, fingerprint(final)) for final in outputs]
+    missing = [final for final, found in facts if found is None]
+    if missing:
+        raise MissingOutputError(f"declared output was not written: {', '.join(missing)}", paths=tuple(missing))
+    return Published(tuple((final, *found[:2]) for final, found in facts if found is not None), (), ())
+
+
+def _bad_kind(final: str) -> BadOutputError:
+    return BadOutputError(f"{final} is neither a file nor a folder", paths=(final,))
+
+
+def _outermost(moves: list[Move]) -> list[Move]:
+    """Leave out what lies in a declared folder that moves as one."""
+    folders = tuple(move.staged + os.sep for move in moves if S_ISDIR(move.state.st_mode))
+    return [move for move in moves if not move.staged.startswith(folders)] if folders else moves
+
+
+def _facts_in_place(move: Move) -> tuple[str, int, int]:
+    """Return the facts as `fingerprint` will see them: of a link, those of its target."""
+    if S_ISREG(move.state.st_mode):
+        return move.facts
+    return (move.final, *_known(move.final)[:2])
+
+
+def _known(final: str) -> Fingerprint:
+    found = fingerprint(final)
+    if found is None:  # removed by somebody else in this very moment
+        raise MissingOutputError(f"output was removed while it was published: {final}", paths=(final,))
+    return found
+
+
+def _matches(path: str, size: int, mtime_ns: int) -> bool:
+    try:
+        state = os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return Move("", path, state).facts == (path, size, mtime_ns)

@@ -1,0 +1,299 @@
+"""One attempt of one job: `run_job` is the same function in every executor, and the only place that calls the user's code.
+
+Knows a job and nothing else: claims it, looks again, runs the script into a private stage, publishes, writes down what happened.
+The order of the last steps is what makes a crash harmless: publish, event, log line, mark, claim.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sinagot.dataset.commit import Published, Stage, fingerprint, written_in_place
+from sinagot.engine.bench import Bench, bench_for
+from sinagot.engine.causes import cause_of
+from sinagot.engine.claims import Claim, Held
+from sinagot.engine.entries import cause_from, context_of, note_missing, record_failure, record_success
+from sinagot.engine.job import Cause, Job, JobResult, Outcome
+from sinagot.engine.paths import declared_inputs, flat_paths, script_paths, with_parent
+from sinagot.engine.meter import Meter
+from sinagot.errors import InputChangedError, SupersededError
+from sinagot.runlog.capture import AttemptLog, capture
+from sinagot.runlog.printing import Printer
+from sinagot.runlog.read import newest_status
+from sinagot.runlog.write import RecordLog
+from sinagot.scripts.codes import StepStatus
+from sinagot.scripts.classes import load_script
+from sinagot.scripts.modules import activated
+
+__all__ = ["obeying", "run_chain", "run_job"]
+
+#: In-place writers are told once per process and step.
+_WARNED: set[str] = set()
+
+
+def run_chain(
+    chain: tuple[Job, ...],
+    stopping: Callable[[], bool] = lambda: False,
+    after_job: Callable[[], None] | None = None,
+    printer: Printer | None = None,
+) -> list[JobResult]:
+    """Run the jobs of one chain in order.
+
+    Returns
+    -------
+    list of JobResult
+        As long as the chain; shorter when a job is held by another run or a stop was asked for.
+    """
+    results: list[JobResult] = []
+    bad: set[str] = set()
+    for job in chain:
+        if stopping():
+            break
+        broken = tuple(key for key in job.upstream if key in bad)
+        result = _blocked(job, broken) if broken else run_job(job, printer)
+        if after_job is not None:
+            after_job()
+        results.append(result)
+        if result.outcome == Outcome.HELD:
+            break
+        if result.outcome not in (Outcome.DONE, Outcome.DONE_ELSEWHERE, Outcome.UP_TO_DATE):
+            bad.add(job.key)
+    return results
+
+
+def run_job(job: Job, printer: Printer | None = None) -> JobResult:
+    """Execute one job, or find out why not.
+
+    Parameters
+    ----------
+    job : Job
+        What to do.
+    printer : Printer, optional
+        Where lines for people go; collected in the result when not given.
+
+    Returns
+    -------
+    JobResult
+        With ``debug``, an exception of the script leaves instead, after the attempt is on record.
+    """
+    bench = bench_for(job.options)
+    claim = bench.desk.take(job.key)
+    if isinstance(claim, Held):
+        return JobResult(job.key, Outcome.HELD, by=claim.owner.run_id if claim.owner else None)
+    try:
+        seen = Seen(job, bench)
+        return _look_again(job, bench, claim, seen) or _attempt(job, bench, claim, seen, printer)
+    finally:
+        bench.desk.release(claim)
+
+
+class Seen:
+    """What is on disk when the claim is ours: one stat a path, for all the questions that follow."""
+
+    __slots__ = ("inputs", "outputs", "was_marked")
+
+    def __init__(self, job: Job, bench: Bench) -> None:
+        self.inputs = {path: fingerprint(path) for path in declared_inputs(job.inputs)}
+        self.outputs = {path: fingerprint(path) for path in flat_paths(job.outputs)}
+        self.was_marked = bench.failures.has(job.key)
+
+
+def _look_again(job: Job, bench: Bench, claim: Claim, seen: Seen) -> JobResult | None:
+    """Find out, now that nobody else can start the job, whether there is still something to do."""
+    options = job.options
+    mark = bench.failures.get(job.key) if seen.was_marked else None
+    if (
+        mark is not None
+        and mark.get("run_id") != options.run_id
+        and float(mark.get("at", 0.0)) >= options.started
+    ):
+        # Another run tried it since this one began: once is enough.
+        return JobResult(job.key, Outcome.FAILED, cause=cause_from(mark), by=mark.get("run_id"))
+    if not options.force and not claim.taken_over and mark is None and None not in seen.outputs.values():
+        found = newest_status(
+            options.log.folder, job.record_id, job.step.task, job.step.modality, job.step.label
+        )
+        return JobResult(job.key, Outcome.DONE_ELSEWHERE, by=found[1].get("run_id") if found else None)
+    broken = tuple(key for key in job.upstream if bench.failures.has(key) or bench.desk.is_taken(key))
+    if broken:
+        return _blocked(job, broken)
+    if not options.ignore_missing and None in seen.inputs.values():
+        missing = tuple(path for path, found_print in seen.inputs.items() if found_print is None)
+        note_missing(job, missing)
+        return JobResult(job.key, Outcome.MISSING_INPUT, missing=missing)
+    return None
+
+
+def _blocked(job: Job, broken: tuple[str, ...]) -> JobResult:
+    return JobResult(job.key, Outcome.BLOCKED, missing=broken)
+
+
+def _attempt(job: Job, bench: Bench, claim: Claim, seen: Seen, printer: Printer | None) -> JobResult:
+    """Run the script and publish what it made; every way out is on record."""
+    options, step = job.options, job.step
+    attempt = bench.next_attempt()
+    collected = printer is None and options.printing
+    if collected:
+        printer = Printer(options.level, collect=True)
+    log = AttemptLog(RecordLog(options.log, job.record_id), context_of(job, attempt), options.level, printer)
+    stage = Stage(bench.stage_base, attempt, options.output_path) if step.atomic else None
+    meter = Meter()
+    try:
+        log.line(StepStatus.INIT, "Init run", hold=True)
+        log.line(StepStatus.PROCESSING, "Processing run")
+        with _script_stopped_by_signals():
+            _call(job, bench, stage, log)
+        published = _publish(job, bench, claim, stage, seen)
+    except BaseException as error:
+        if stage is not None:
+            stage.discard()
+        interrupted = isinstance(error, KeyboardInterrupt) and _stop_was_asked()
+        cause = _explain(job, error, stage)
+        status = StepStatus.INTERRUPTED if interrupted else StepStatus.ERROR
+        facts = meter.facts()
+        record_failure(job, bench, attempt, status, cause, facts, log)
+        if options.debug:
+            raise
+        outcome = Outcome.INTERRUPTED if interrupted else Outcome.FAILED
+        return JobResult(job.key, outcome, facts["duration_s"], cause, printed=_printed(printer, collected))
+    facts = meter.facts()
+    record_success(job, bench, attempt, facts, seen.inputs, published, log)
+    if seen.was_marked:
+        bench.failures.clear(job.key)
+    warnings = _in_place_warning(job, published)
+    return JobResult(
+        job.key, Outcome.DONE, facts["duration_s"], printed=_printed(printer, collected), warnings=warnings
+    )
+
+
+def _explain(job: Job, error: BaseException, stage: Stage | None) -> Cause:
+    """Describe what went wrong in words of final paths; add the hint that a script working on its former output needs."""
+    source = job.step.source
+    files = [source.path, *(module.path for module in source.modules)]
+    shown = {} if stage is None else {f"{stage.folder}/": f"{job.options.output_path}/"}
+    cause = cause_of(error, files, shown=shown)
+    missing = getattr(error, "filename", None) if isinstance(error, FileNotFoundError) else None
+    final = stage.final(missing) if stage is not None and isinstance(missing, str) else None
+    if final is None or not os.path.exists(final):
+        return cause
+    hint = (
+        f"{cause.message} (it is there, but self.path.output is a private folder while the script runs: "
+        "read self.path.final, or set ATOMIC = False on the class to work in place)"
+    )
+    return cause._replace(message=hint)
+
+
+def _printed(printer: Printer | None, collected: bool) -> tuple[str, ...]:
+    return tuple(printer.lines) if collected and printer is not None else ()
+
+
+_STOP: list[Any] = []
+
+
+def _stop_was_asked() -> bool:
+    return any(stop.requested for stop in _STOP)
+
+
+@contextmanager
+def _script_stopped_by_signals() -> Iterator[None]:
+    """Tell the stop request of this process, if there is one, that a script runs in its thread."""
+    for stop in _STOP:
+        stop.script_running = True
+    try:
+        yield
+    finally:
+        for stop in _STOP:
+            stop.script_running = False
+
+
+@contextmanager
+def obeying(stop: Any) -> Iterator[None]:
+    """Let a stop request of the driver reach scripts that run in this thread."""
+    _STOP.append(stop)
+    try:
+        yield
+    finally:
+        _STOP.remove(stop)
+
+
+def _call(job: Job, bench: Bench, stage: Stage | None, log: AttemptLog) -> None:
+    """Make the script's object and run it: here, and nowhere else, user code is called."""
+    options, step = job.options, job.step
+    with activated(step.source), capture(log):
+        script_class = load_script(step.source)
+        script = script_class(
+            Path(options.data_path),
+            job.record_id,
+            task=step.task,
+            opts={},
+            workspace_version=options.workspace_version,
+        )
+        script.label = step.label
+        script.modality = step.modality
+        script.debug = options.debug
+        script.status = StepStatus.PROCESSING
+        script.logger = log.logger
+        script.path = script_paths(
+            job.inputs, job.outputs, job.control, stage.path if stage is not None else with_parent
+        )
+        script.run()
+
+
+def _publish(
+    job: Job,
+    bench: Bench,
+    claim: Claim,
+    stage: Stage | None,
+    seen: Seen,
+) -> Published:
+    """Check inputs and claim once more, then move the outputs into place."""
+    finals = seen.outputs
+    changed = [
+        path for path, before in seen.inputs.items() if path not in finals and fingerprint(path) != before
+    ]
+    if changed:
+        raise InputChangedError(
+            f"input changed while the script ran: {', '.join(changed)}; nothing was published",
+            paths=tuple(changed),
+        )
+
+    def fence(moves: object) -> None:
+        if not bench.desk.is_ours(claim):
+            raise SupersededError("another run took this job over meanwhile; nothing was published")
+
+    if stage is None:
+        fence(None)
+        return written_in_place(list(finals))
+    known: set[str] | None = None
+
+    def may_replace(path: str) -> bool:
+        nonlocal known
+        if known is None:
+            known = set((bench.extras.get(job.key) or {}).get("paths", ()))
+        return path in known
+
+    published = stage.publish(
+        list(finals), flat_paths(job.control), may_replace=may_replace, before=finals, commit=fence
+    )
+    stage.discard()
+    if published.extras:
+        may_replace("")
+        bench.extras.set(job.key, {"paths": sorted({*published.extras, *(known or ())})})
+    return published
+
+
+def _in_place_warning(job: Job, published: Published) -> tuple[str, ...]:
+    if not published.in_place or not job.step.atomic:
+        return ()
+    name = f"{job.options.state_path}:{job.step.source.path}"
+    if name in _WARNED:
+        return ()
+    _WARNED.add(name)
+    return (
+        f"script {job.step.source.path} writes {', '.join(published.in_place)} in place instead of using self.path.output: "
+        "a crash can leave it half written (set ATOMIC = False on the class to say that this is meant)",
+    )

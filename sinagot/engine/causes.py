@@ -1,0 +1,89 @@
+"""Turns an exception into text that travels, is stored and is grouped.
+
+Knows exceptions and the user's source files; must not know jobs. Never raises, whatever the exception does.
+"""
+
+from __future__ import annotations
+
+import re
+import traceback
+from collections.abc import Collection
+
+from sinagot.engine.job import Cause
+
+__all__ = ["cause_of", "normalised"]
+
+_LONGEST = 64 * 1024
+_NUMBERS = re.compile(r"0x[0-9a-fA-F]+|\d+(?:\.\d+)?")
+_QUOTED = re.compile(r"'[^'\n]*'|\"[^\"\n]*\"|(?:/[^\s:'\",;]+)+")
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:
+        return f"<{type(error).__name__} whose text cannot be made>"
+
+
+def _cut(text: str) -> str:
+    if len(text) <= _LONGEST:
+        return text
+    return f"{text[:_LONGEST]} ... [{len(text) - _LONGEST} characters cut]"
+
+
+def cause_of(
+    error: BaseException, user_files: Collection[str], *, shown: dict[str, str] | None = None
+) -> Cause:
+    """Describe an exception.
+
+    Parameters
+    ----------
+    error : BaseException
+        What left the script.
+    user_files : collection of str
+        Files of the user's code: the innermost frame in one of them is where it happened.
+    shown : dict, optional
+        Texts to replace, such as the stage folder by the final folder: people look for final paths.
+    """
+    try:
+        lines = traceback.format_exception(error)
+    except Exception:
+        lines = traceback.format_tb(error.__traceback__)
+    frames = traceback.extract_tb(error.__traceback__)
+    first = next((number for number, frame in enumerate(frames) if frame.filename in user_files), None)
+    if first is not None and error.__cause__ is None and error.__context__ is None:
+        # What stands above the user's first line is our own machinery: of no use to people.
+        lines = ["Traceback (most recent call last):\n"]
+        lines += traceback.format_list(frames[first:]) + _last_lines(error)
+    where = ""
+    for frame in frames:
+        if frame.filename in user_files:
+            where = f"{frame.filename}:{frame.lineno} in {frame.name}"
+    message, text = _text(error), "".join(lines)
+    for old, new in (shown or {}).items():
+        message, text = message.replace(old, new), text.replace(old, new)
+    kind = type(error)
+    name = (
+        kind.__qualname__
+        if kind.__module__ in ("builtins", "__main__")
+        else f"{kind.__module__}.{kind.__qualname__}"
+    )
+    return Cause(name, _cut(message), _cut(text), where)
+
+
+def _last_lines(error: BaseException) -> list[str]:
+    try:
+        return traceback.format_exception_only(error)
+    except Exception:
+        return [type(error).__name__]
+
+
+def normalised(message: str) -> str:
+    """Take out what differs from record to record, so that one cause is one group.
+
+    Examples
+    --------
+    >>> normalised("channel 'EEG Fp1' of /data/REC-1.edf has 12 samples")
+    'channel ... of ... has N samples'
+    """
+    return _NUMBERS.sub("N", _QUOTED.sub("...", message.partition("\n")[0]))[:200]

@@ -1,0 +1,330 @@
+"""Who works on what right now: claims that need no server and no unlocking.
+
+A claim is a hard link to the owner's file, so it appears with its content in one step and carries the owner's heartbeat (the
+time stamp of that file). Knows the state folder and processes; must not know jobs or scripts.
+Facts on costs and on why a flock is not enough: a claim survives network drives, is readable by people, and names its owner.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import re
+import time
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+__all__ = ["Claim", "ClaimDesk", "Held", "Owner", "file_key", "held_claims", "is_alive", "live_owners"]
+
+#: Seconds between two heartbeats; an owner on another host is dead after `BEATS_MISSED` of them.
+BEAT = 10.0
+BEATS_MISSED = 3
+
+_ACTIVE: set[str] = set()  # run ids that this process is executing now
+_LONGEST_NAME = 200
+_PLAIN_KEY = re.compile(r"[A-Za-z0-9_/~-][A-Za-z0-9_./~-]*")  # what quoting leaves alone, and slashes
+
+
+def file_key(key: str) -> str:
+    """Turn a job key into one file name: percent-encoded, with a digest when it would be too long.
+
+    Examples
+    --------
+    >>> file_key("REC-1/RS/EEG/alpha")
+    'REC-1%2FRS%2FEEG%2Falpha'
+    """
+    if _PLAIN_KEY.fullmatch(key):
+        name = key.replace("/", "%2F")
+    else:
+        name = quote(key, safe="", errors="surrogateescape")
+    if len(name) > _LONGEST_NAME:
+        import hashlib
+
+        digest = hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()[:32]
+        name = f"{name[:120]}~{digest}"
+    return name if not name.startswith(".") else "%2E" + name[1:]
+
+
+class Owner(NamedTuple):
+    """The process that holds a claim."""
+
+    host: str
+    boot: str
+    pid: int
+    start: str
+    run_id: str
+
+    def to_json(self) -> str:
+        return json.dumps(self._asdict())
+
+    @classmethod
+    def from_json(cls, text: str) -> Owner | None:
+        try:
+            facts = json.loads(text)
+            return cls(*(facts[name] for name in cls._fields))
+        except (ValueError, KeyError, TypeError):
+            return None
+
+    @classmethod
+    def here(cls, run_id: str) -> Owner:
+        return cls(os.uname().nodename, _boot_id(), os.getpid(), _start_time(os.getpid()), run_id)
+
+
+class Held(NamedTuple):
+    """The claim belongs to a live owner."""
+
+    owner: Owner | None
+
+
+class Claim(NamedTuple):
+    """A claim of ours, to be released."""
+
+    path: str
+    #: True when a dead owner's claim was taken over: what it left may be half done.
+    taken_over: bool
+
+
+def _boot_id() -> str:
+    try:
+        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+            return file.read().strip()
+    except OSError:
+        import psutil
+
+        return str(int(psutil.boot_time()))
+
+
+def _start_time(pid: int) -> str:
+    """Give what tells two processes of one PID apart; empty when there is no such process."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            fields = file.read().rpartition(b")")[2].split()
+        # A zombie has ended, though its number is not free yet.
+        return "" if fields[0] in (b"Z", b"X") else fields[19].decode()
+    except OSError:
+        if os.path.exists("/proc/self/stat"):
+            return ""
+    import psutil
+
+    try:
+        return str(psutil.Process(pid).create_time())
+    except psutil.Error:
+        return ""
+
+
+def is_alive(owner: Owner, runs: str) -> bool | None:
+    """Say whether the owner still works: True, False, or None when it lives on another host.
+
+    Parameters
+    ----------
+    owner : Owner
+        Who made the claim.
+    runs : str
+        Folder of the runs; a run whose manifest has an end holds nothing any more.
+    """
+    if owner.host != os.uname().nodename:
+        return False if _has_ended(owner.run_id, runs) else None
+    if owner.boot != _boot_id():
+        return False
+    if owner.pid == os.getpid():
+        return owner.run_id in _ACTIVE and owner.start == _start_time(owner.pid)
+    if _start_time(owner.pid) != owner.start:
+        return False
+    return not _has_ended(owner.run_id, runs)
+
+
+def _has_ended(run_id: str, runs: str) -> bool:
+    try:
+        with open(f"{runs}/{run_id}/run.json", encoding="utf-8") as file:
+            return bool(json.load(file).get("end"))
+    except (OSError, ValueError):
+        return False
+
+
+class ClaimDesk:
+    """Takes and releases the claims of one process in one run.
+
+    Parameters
+    ----------
+    state : str
+        The state folder of the dataset.
+    run_id : str
+        The run on whose behalf claims are taken.
+    """
+
+    def __init__(self, state: str, run_id: str) -> None:
+        self.folder = f"{state}/claims"
+        self.runs = f"{state}/runs"
+        self.run_id = run_id
+        self._owners = f"{state}/owners"
+        os.makedirs(self.folder, exist_ok=True)
+        os.makedirs(self._owners, exist_ok=True)
+        self.owner = Owner.here(run_id)
+        self._token = f"{run_id}-{self.owner.pid}-{os.urandom(4).hex()}"
+        self._owner_file = f"{self._owners}/{self._token}"
+        with open(self._owner_file, "x", encoding="utf-8") as file:
+            file.write(self.owner.to_json())
+        self._inode = os.stat(self._owner_file).st_ino
+        self._links = True
+        self._seen: dict[str, tuple[float, float]] = {}
+        self._beat_at = time.monotonic()
+        _ACTIVE.add(run_id)
+
+    def beat(self) -> None:
+        """Renew the time stamp that every claim of this process shares; call as often as you like."""
+        now = time.monotonic()
+        if now - self._beat_at >= BEAT / 2:
+            self._beat_at = now
+            try:
+                os.utime(self._owner_file)
+            except FileNotFoundError:
+                # The state folder was removed under us; claims are gone with it, fencing will notice.
+                pass
+
+    def take(self, key: str) -> Claim | Held:
+        """Take the claim of a job, or say who holds it."""
+        path = f"{self.folder}/{file_key(key)}"
+        taken_over = False
+        for _ in range(8):
+            if self._create(path):
+                return Claim(path, taken_over)
+            owner, text, beat = self._read(path)
+            if text is None:
+                continue  # released in between
+            if owner is None or not self._is_dead(path, owner, beat):
+                return Held(owner)
+            taken_over = self._remove_dead(path, text) or taken_over
+        return Held(None)
+
+    def _create(self, path: str) -> bool:
+        if self._links:
+            try:
+                os.link(self._owner_file, path)
+            except FileExistsError:
+                return False
+            except OSError as error:
+                if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.EMLINK, errno.EACCES, errno.ENOSYS):
+                    raise
+                self._links = False  # a file system without hard links
+            else:
+                return True
+        try:
+            descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
+        except FileExistsError:
+            return False
+        try:
+            os.write(descriptor, self.owner.to_json().encode())
+        finally:
+            os.close(descriptor)
+        return True
+
+    @staticmethod
+    def _read(path: str) -> tuple[Owner | None, str | None, float]:
+        try:
+            with open(path, encoding="utf-8", errors="replace") as file:
+                text = file.read()
+                beat = os.fstat(file.fileno()).st_mtime
+        except FileNotFoundError:
+            return None, None, 0.0
+        return Owner.from_json(text), text, beat
+
+    def _is_dead(self, path: str, owner: Owner, beat: float) -> bool:
+        alive = is_alive(owner, self.runs)
+        if alive is not None:
+            return not alive
+        # Another host: judged by our own clock, from the beats we saw ourselves.
+        now = time.monotonic()
+        seen, since = self._seen.setdefault(path, (beat, now))
+        if seen != beat:
+            self._seen[path] = (beat, now)
+            return False
+        return now - since > BEAT * BEATS_MISSED
+
+    def _remove_dead(self, path: str, text: str) -> bool:
+        """Move a dead claim away; one of several takers wins, and a live claim met by mistake is put back."""
+        aside = f"{self._owners}/dead-{os.urandom(6).hex()}"
+        try:
+            os.rename(path, aside)
+        except FileNotFoundError:
+            return False
+        with open(aside, encoding="utf-8", errors="replace") as file:
+            same = file.read() == text
+        if not same:
+            try:
+                os.link(aside, path)
+            except OSError:
+                # Somebody else claimed in between: the owner we moved notices before it publishes.
+                pass
+        os.unlink(aside)
+        return same
+
+    def is_taken(self, key: str) -> bool:
+        """Say whether anybody, dead or alive, holds the claim of a job."""
+        return os.path.exists(f"{self.folder}/{file_key(key)}")
+
+    def is_ours(self, claim: Claim) -> bool:
+        """Say whether the claim is still ours; read just before publishing (fencing)."""
+        try:
+            if self._links:
+                return os.stat(claim.path).st_ino == self._inode
+            return self._read(claim.path)[1] == self.owner.to_json()
+        except OSError:
+            return False
+
+    def release(self, claim: Claim) -> None:
+        """Give the claim back; one that is not ours any more stays."""
+        if self.is_ours(claim):
+            try:
+                os.unlink(claim.path)
+            except FileNotFoundError:
+                pass
+
+    def close(self) -> None:
+        """End this process's part in the run."""
+        try:
+            os.unlink(self._owner_file)
+        except FileNotFoundError:
+            pass
+
+    def finish(self) -> None:
+        """End the run in this process: a claim that it left behind is dead from now on."""
+        _ACTIVE.discard(self.run_id)
+        self.close()
+
+
+def held_claims(state: str) -> dict[str, tuple[Owner | None, bool]]:
+    """Give every claim there is: file name -> (owner, whether it is to be honoured).
+
+    An owner on another host counts as alive here; only a run that watches its heartbeat can know better.
+    """
+    folder = f"{state}/claims"
+    found: dict[str, tuple[Owner | None, bool]] = {}
+    try:
+        names = os.listdir(folder)
+    except OSError:
+        return found
+    judged: dict[Any, bool] = {}
+    for name in names:
+        owner, text, _ = ClaimDesk._read(f"{folder}/{name}")
+        if text is None:
+            continue
+        if owner not in judged:
+            judged[owner] = owner is not None and is_alive(owner, f"{state}/runs") is not False
+        found[name] = (owner, judged[owner])
+    return found
+
+
+def live_owners(state: str) -> list[Owner]:
+    """List the processes that work on the dataset now, as far as can be told from this host."""
+    folder = f"{state}/owners"
+    try:
+        names = sorted(os.listdir(folder))
+    except OSError:
+        return []
+    owners = []
+    for name in names:
+        owner = ClaimDesk._read(f"{folder}/{name}")[0]
+        if owner is not None and is_alive(owner, f"{state}/runs") is not False:
+            owners.append(owner)
+    return owners

@@ -1,0 +1,61 @@
+"""What the engine expects of an executor, and the two ways a batch can end.
+
+Executors carry batches; a batch is a list of chains, a chain a tuple of jobs to be run in order by one worker.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+from sinagot.engine.job import Job, JobResult
+
+__all__ = ["Arrival", "Chain", "Executor", "Lost"]
+
+Chain = tuple[Job, ...]
+
+
+class Lost(NamedTuple):
+    """A batch whose worker is gone: what was done is on disk, the rest is not."""
+
+    text: str
+    exit_code: int | None = None
+    signal: str | None = None
+    #: False when the place where jobs run is gone altogether: nothing can be submitted any more.
+    usable: bool = True
+
+
+class Arrival(NamedTuple):
+    """A batch that came back."""
+
+    number: int
+    #: One list a chain, as long as the chain or shorter (a job that is held ends its chain).
+    results: list[list[JobResult]] | None
+    lost: Lost | None = None
+
+
+class Executor(Protocol):
+    """Runs batches of jobs somewhere."""
+
+    #: How many more batches may wait at a busy slot, so that it never idles.
+    ahead: int
+    #: True when jobs run in the calling thread.
+    here: bool
+
+    @property
+    def slots(self) -> int:
+        """How many batches can run at once."""
+
+    def submit(self, number: int, chains: list[Chain]) -> None:
+        """Take a batch; returns at once unless jobs run here."""
+
+    def collect(self, timeout: float) -> list[Arrival]:
+        """Give the batches that came back; waits at most `timeout` seconds for the first."""
+
+    def drain(self) -> None:
+        """Ask workers to finish the running job and to leave the rest of their batches."""
+
+    def kill(self) -> None:
+        """End running jobs at once, with their whole process trees; their batches come back as lost."""
+
+    def close(self) -> None:
+        """End what this executor started, and only that."""

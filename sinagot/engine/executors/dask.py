@@ -1,0 +1,220 @@
+"""Jobs run on a Dask cluster: one we start, one at an address, or a client handed in.
+
+Batches travel as bytes, so that the scheduler only moves them; on the worker a warm child process runs them.
+What is done is read from files, never believed from futures. Dask is imported when the executor is made, not before.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import pickle
+import queue
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from sinagot.engine.executors.contract import Arrival, Chain, Lost
+from sinagot.engine.executors.dask_worker import drain_children, kill_children, run_batch_in_child
+from sinagot.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+__all__ = ["DaskExecutor"]
+
+#: Seconds to wait for a scheduler at an address.
+CONNECT_TIMEOUT = 30
+
+
+@contextlib.contextmanager
+def _hidden_main() -> Iterator[None]:
+    """Start worker processes without running the user's program in them.
+
+    `multiprocessing` runs the file of `__main__` again in each process it spawns; a script that calls `steps.run()` at
+    module level, without a guard, would start itself over and over.
+    """
+    main = sys.modules.get("__main__")
+    hidden = {}
+    if main is not None:
+        for name in ("__file__", "__spec__"):
+            if getattr(main, name, None) is not None:
+                hidden[name] = getattr(main, name)
+                setattr(main, name, None)
+        if "__file__" in hidden:
+            del main.__file__
+    try:
+        yield
+    finally:
+        for name, value in hidden.items():
+            setattr(main, name, value)
+
+
+class DaskExecutor:
+    """Runs batches through a `distributed.Client`.
+
+    Parameters
+    ----------
+    scheduler : str
+        ``threads``, ``processes`` or ``distributed``.
+    cluster : dict
+        Arguments of `distributed.LocalCluster`, or ``address`` of a running scheduler.
+    client : distributed.Client, optional
+        An existing client; it is used as it is and never closed.
+    workers : int, optional
+        Number of workers of a cluster that is started here.
+
+    Raises
+    ------
+    ConfigurationError
+        No scheduler answers at the address, or the cluster refuses its arguments.
+    """
+
+    ahead = 2
+    here = False
+
+    def __init__(
+        self,
+        scheduler: str = "processes",
+        cluster: dict[str, Any] | None = None,
+        client: Client | None = None,
+        workers: int | None = None,
+    ) -> None:
+        self._own_cluster: Any = None
+        self._own_client = client is None
+        self._arrived: queue.SimpleQueue[tuple[int, Any]] = queue.SimpleQueue()
+        self._futures: dict[int, Any] = {}
+        self._killed = False
+        if client is None:
+            client = self._connect(scheduler, dict(cluster or {}), workers)
+        self.client: Any = client
+
+    def _connect(self, scheduler: str, arguments: dict[str, Any], workers: int | None) -> Any:
+        import dask
+        from distributed import Client, LocalCluster
+
+        address = arguments.pop("address", None)
+        if address is not None:
+            try:
+                return Client(address, timeout=CONNECT_TIMEOUT, set_as_default=False)  # type: ignore[no-untyped-call]
+            except (OSError, ValueError) as error:
+                raise ConfigurationError.at(
+                    f"no Dask scheduler answers at {address} ({error})",
+                    key="dask.cluster.address",
+                    found=address,
+                    hint="start one with `dask scheduler`, or remove the address to start a cluster here",
+                ) from error
+        if scheduler == "threads":
+            arguments = {
+                "n_workers": 1,
+                "processes": False,
+                "threads_per_worker": workers or _cores(),
+                **arguments,
+            }
+        elif scheduler == "processes":
+            arguments = {"n_workers": workers or _cores(), "threads_per_worker": 1, **arguments}
+        elif workers is not None:
+            arguments["n_workers"] = workers
+        # A dying worker is blamed once and by us; nothing listens beyond this machine unless told to.
+        arguments.setdefault("dashboard_address", "127.0.0.1:0")
+        with dask.config.set({"distributed.scheduler.allowed-failures": 0}), _hidden_main():
+            try:
+                self._own_cluster = LocalCluster(**arguments)  # type: ignore[no-untyped-call]
+            except (TypeError, ValueError) as error:
+                raise ConfigurationError.at(
+                    f"LocalCluster refuses its arguments: {error}", key="dask.cluster", found=arguments
+                ) from error
+            return Client(self._own_cluster, set_as_default=False)  # type: ignore[no-untyped-call]
+
+    @property
+    def slots(self) -> int:
+        """Threads of all workers that are there now."""
+        threads: dict[str, int] = self.client.nthreads()
+        return max(1, sum(threads.values()))
+
+    def submit(self, number: int, chains: list[Chain]) -> None:
+        """Send the batch to the cluster."""
+        first = chains[0][0]
+        name = f"{first.key}+{sum(map(len, chains)) - 1}-{first.options.run_id[-6:]}-{number}"
+        payload = pickle.dumps((number, chains), protocol=5)
+        future = self.client.submit(
+            run_batch_in_child, payload, list(sys.path), key=name, pure=False, retries=0
+        )
+        self._futures[number] = future
+        future.add_done_callback(lambda done: self._arrived.put((number, done)))
+
+    def collect(self, timeout: float) -> list[Arrival]:
+        """Give the batches that came back."""
+        arrivals: list[Arrival] = []
+        wait = timeout
+        while True:
+            try:
+                number, future = self._arrived.get(timeout=wait) if wait else self._arrived.get_nowait()
+            except queue.Empty:
+                break
+            wait = 0.0
+            if number in self._futures:
+                arrivals.append(self._open(number, future))
+                del self._futures[number]
+        if not arrivals and self._futures and self.client.status not in ("running", "connecting"):
+            lost = Lost(f"the Dask scheduler is gone (client is {self.client.status})", usable=False)
+            arrivals = [Arrival(number, None, lost) for number in self._futures]
+            self._futures.clear()
+        return arrivals
+
+    def _open(self, number: int, future: Any) -> Arrival:
+        try:
+            answer = pickle.loads(future.result(timeout=CONNECT_TIMEOUT))
+        except BaseException as error:
+            if isinstance(error, KeyboardInterrupt):
+                raise
+            usable = self.client.status == "running"
+            return Arrival(
+                number, None, Lost(f"Dask lost the batch: {type(error).__name__}: {error}", usable=usable)
+            )
+        if isinstance(answer, Lost):
+            return Arrival(number, None, answer)
+        return Arrival(number, answer)
+
+    def drain(self) -> None:
+        """Cancel what has not begun; let each child finish its running job only."""
+        self._on_workers(drain_children)
+
+    def kill(self) -> None:
+        """Kill the children on all workers."""
+        self._on_workers(kill_children)
+        lost = Lost("the run was stopped")
+        for number, future in list(self._futures.items()):
+            if not future.done():
+                with contextlib.suppress(Exception):
+                    future.cancel(force=True)
+                self._arrived.put((number, _Gone(lost)))
+
+    def _on_workers(self, function: Any) -> None:
+        with contextlib.suppress(Exception):  # a cluster that is gone needs no stopping
+            self.client.run(function, wait=False)
+
+    def close(self) -> None:
+        """Close the client and the cluster, if they are ours."""
+        if not self._own_client:
+            return
+        with contextlib.suppress(Exception):
+            self.client.close(timeout=5)
+        if self._own_cluster is not None:
+            with contextlib.suppress(Exception):
+                self._own_cluster.close(timeout=10)
+
+
+class _Gone:
+    """Stands for a future whose answer nobody waits for."""
+
+    def __init__(self, lost: Lost) -> None:
+        self._lost = lost
+
+    def result(self, timeout: float) -> bytes:
+        return pickle.dumps(self._lost)
+
+
+def _cores() -> int:
+    from dask.system import CPU_COUNT  # honours cgroups and affinity
+
+    return int(CPU_COUNT)

@@ -1,0 +1,173 @@
+"""Jobs run in warm child processes of this one."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import subprocess
+import sys
+from collections import deque
+
+from sinagot.engine.executors.channel import Channel
+from sinagot.engine.executors.contract import Arrival, Chain, Lost
+
+__all__ = ["ChildProcess", "ProcessExecutor", "describe_exit"]
+
+
+def describe_exit(code: int) -> Lost:
+    """Say how a process ended."""
+    if code < 0:
+        try:
+            name = signal.Signals(-code).name
+        except ValueError:
+            name = f"signal {-code}"
+        return Lost(f"worker process was killed by {name}", code, name)
+    return Lost(f"worker process exited with code {code}", code)
+
+
+class ChildProcess:
+    """A warm child and the batches it has.
+
+    Parameters
+    ----------
+    path : list of str, optional
+        Folders to search for modules beyond those of this process.
+
+    Raises
+    ------
+    OSError
+        No process can be started.
+    """
+
+    def __init__(self, path: list[str] | None = None) -> None:
+        path = [*sys.path, *(extra for extra in path or () if extra not in sys.path)]
+        self.channel, other = Channel.pair()
+        try:
+            self.process = subprocess.Popen(
+                [
+                    sys.executable,
+                    "-m",
+                    "sinagot.engine.executors.child",
+                    str(other.fileno()),
+                    str(os.getpid()),
+                ],
+                pass_fds=(other.fileno(),),
+                stdin=subprocess.DEVNULL,
+                # A session of its own: Ctrl-C in the terminal reaches the driver only, and the whole tree can be killed.
+                start_new_session=True,
+                # The package must be found as it is here, also when it is not installed.
+                env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, path))},
+            )
+        finally:
+            other.close()
+        self.numbers: deque[int] = deque()
+        with contextlib.suppress(OSError):  # a child that died at once is found by its silence
+            self.channel.send((path, os.environ.get("PYTHONPATH")))
+
+    def submit(self, number: int, chains: list[Chain]) -> None:
+        """Hand over a batch; a dead child is noticed when it is asked for results."""
+        self.numbers.append(number)
+        with contextlib.suppress(OSError):
+            self.channel.send((number, chains))
+
+    def receive(self) -> Arrival | Lost:
+        """Take one batch back, or learn how the child ended."""
+        try:
+            number, results = self.channel.receive()
+        except EOFError:
+            self.kill()
+            return describe_exit(self.process.wait())
+        self.numbers.remove(number)
+        return Arrival(number, results)
+
+    def drain(self) -> None:
+        with contextlib.suppress(OSError):
+            self.process.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """Kill the child's whole process group."""
+        with contextlib.suppress(OSError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+
+    def close(self) -> None:
+        """Let the child end by itself; kill it when it does not."""
+        self.channel.close()
+        try:
+            self.process.wait(timeout=2)
+        except subprocess.TimeoutExpired:
+            pass
+        self.kill()
+        self.process.wait()
+
+
+class ProcessExecutor:
+    """A pool of warm children on this machine.
+
+    Parameters
+    ----------
+    workers : int, optional
+        Number of children, at most; the number of usable cores when not given.
+    """
+
+    ahead = 2
+    here = False
+
+    def __init__(self, workers: int | None = None) -> None:
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        self.slots = workers or cores
+        self._children: list[ChildProcess] = []
+        self._failed: list[Arrival] = []
+
+    def submit(self, number: int, chains: list[Chain]) -> None:
+        """Give the batch to the child with the least to do; a new one while there are few."""
+        idle = min(self._children, key=lambda child: len(child.numbers), default=None)
+        if (idle is None or idle.numbers) and len(self._children) < self.slots:
+            try:
+                idle = ChildProcess()
+            except OSError as error:
+                if idle is None:
+                    lost = Lost(f"no worker process can be started: {error}", usable=False)
+                    self._failed.append(Arrival(number, None, lost))
+                    return
+            else:
+                self._children.append(idle)
+        assert idle is not None
+        idle.submit(number, chains)
+
+    def collect(self, timeout: float) -> list[Arrival]:
+        """Give the batches that came back."""
+        arrivals, self._failed = self._failed, []
+        busy = {child.channel.fileno(): child for child in self._children if child.numbers}
+        if arrivals or not busy:
+            return arrivals
+        poll = select.poll()
+        for descriptor in busy:
+            poll.register(descriptor, select.POLLIN)
+        for descriptor, _ in poll.poll(timeout * 1000):
+            child = busy[descriptor]
+            answer = child.receive()
+            if isinstance(answer, Arrival):
+                arrivals.append(answer)
+            else:
+                self._children.remove(child)
+                child.channel.close()
+                arrivals += [Arrival(number, None, answer) for number in child.numbers]
+        return arrivals
+
+    def drain(self) -> None:
+        """Let each child finish its running job only."""
+        for child in self._children:
+            child.drain()
+
+    def kill(self) -> None:
+        """Kill all children with what they started."""
+        for child in self._children:
+            child.kill()
+
+    def close(self) -> None:
+        """End the children."""
+        children, self._children = self._children, []
+        for child in children:
+            child.close()

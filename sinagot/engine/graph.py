@@ -1,0 +1,213 @@
+"""The shape of the work on one record: its steps in order, what each reads and writes, and who feeds whom.
+
+Made once per workspace and question, applied to every record. Knows path patterns and step specs; must not know records on disk.
+"""
+
+from __future__ import annotations
+
+import heapq
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from sinagot.dataset.patterns import PathPattern
+from sinagot.engine.job import JobStep, job_key
+from sinagot.engine.paths import Paths
+from sinagot.errors import ScriptError
+
+__all__ = ["RecordGraph", "Slot", "StepNode"]
+
+Values = Mapping[str, str]
+
+
+class Slot:
+    """One declared path of a step: its name in a dict (or None), its pattern and the folder it is below."""
+
+    __slots__ = ("_fast", "folder", "free", "name", "pattern", "root")
+
+    def __init__(self, name: str | None, pattern: PathPattern, root: str, entities: frozenset[str]) -> None:
+        self.name = name
+        self.pattern = pattern
+        self.root = root
+        #: Fields that are not part of the id: the path stands for all its matches.
+        self.free = pattern.fields - entities - {"id"}
+        self._fast = pattern.formatter()
+        self.folder = pattern.folder if self._fast is not None else None
+
+    def relative(self, values: Values) -> str:
+        """Give the path below the root for one record."""
+        return self._fast(values["id"]) if self._fast is not None else self.pattern.format(values)
+
+    def final(self, values: Values) -> str:
+        """Give the full path for one record."""
+        return os.path.join(self.root, self.relative(values))
+
+    @property
+    def formatter(self) -> Callable[[str], str] | None:
+        """Record id -> relative path, where the id is the only field."""
+        return self._fast
+
+
+class StepNode:
+    """One step at its place in a record's work."""
+
+    __slots__ = (
+        "control",
+        "error",
+        "index",
+        "inputs",
+        "is_dict_in",
+        "is_dict_out",
+        "job_step",
+        "label",
+        "modality",
+        "outputs",
+        "step_index",
+        "task",
+        "upstream",
+    )
+
+    def __init__(
+        self,
+        label: str,
+        step_index: int,
+        task: str | None,
+        modality: str | None,
+        *,
+        inputs: Sequence[Slot] = (),
+        outputs: Sequence[Slot] = (),
+        control: Sequence[Slot] = (),
+        is_dict_in: bool = False,
+        is_dict_out: bool = False,
+        job_step: JobStep | None = None,
+        error: ScriptError | None = None,
+    ) -> None:
+        self.label = label
+        self.step_index = step_index
+        self.task = task
+        self.modality = modality
+        self.inputs = tuple(inputs)
+        self.outputs = tuple(outputs)
+        self.control = tuple(control)
+        self.is_dict_in = is_dict_in
+        self.is_dict_out = is_dict_out
+        self.job_step = job_step
+        self.error = error
+        self.index = -1
+        self.upstream: tuple[int, ...] = ()
+
+    def key(self, record_id: str) -> str:
+        """Give the key of this step's job for one record."""
+        return job_key(record_id, self.task, self.modality, self.label)
+
+    @property
+    def place(self) -> str:
+        """Give the step's name as people read it: ``RS-EEG-alpha`` or ``count``."""
+        return self.label if self.modality is None else f"{self.task}-{self.modality}-{self.label}"
+
+    @staticmethod
+    def paths(slots: Sequence[Slot], is_dict: bool, resolve: Callable[[Slot], Any]) -> Paths:
+        """Give the paths of slots in the shape that the script declared."""
+        if is_dict:
+            return {str(slot.name): resolve(slot) for slot in slots}
+        paths: Paths = resolve(slots[0])
+        return paths
+
+
+class RecordGraph:
+    """All steps of one record in running order, and the chains that can run apart.
+
+    Parameters
+    ----------
+    nodes : sequence of StepNode
+        In configuration order: unit by unit, each unit's steps in their order. Patterns are bound to task and modality.
+
+    Attributes
+    ----------
+    nodes : tuple of StepNode
+        In running order: configuration order, except where another unit's output must come first.
+    chains : tuple of tuple of int
+        Indices of nodes that belong together: one worker runs each of them in order.
+    """
+
+    def __init__(self, nodes: Sequence[StepNode]) -> None:
+        edges, same_unit = _edges(nodes)
+        order = _order(nodes, edges, same_unit)
+        place = {old: new for new, old in enumerate(order)}
+        self.nodes = tuple(nodes[old] for old in order)
+        for old, new in place.items():
+            nodes[old].index = new
+            nodes[old].upstream = tuple(sorted(place[source] for source in edges[old]))
+        self.chains = _chains(self.nodes)
+
+
+def _edges(nodes: Sequence[StepNode]) -> tuple[list[set[int]], list[int | None]]:
+    """Find who feeds whom: an input pattern that equals an output pattern of another step."""
+    writers: dict[tuple[str, str], list[int]] = {}
+    for number, node in enumerate(nodes):
+        for slot in node.outputs:
+            writers.setdefault((slot.root, slot.pattern.canonical), []).append(number)
+    edges: list[set[int]] = [set() for _ in nodes]
+    before: list[int | None] = []
+    last: dict[tuple[str | None, str | None], int] = {}
+    for number, node in enumerate(nodes):
+        unit = (node.task, node.modality)
+        before.append(last.get(unit))
+        last[unit] = number
+        for slot in node.inputs:
+            for source in writers.get((slot.root, slot.pattern.canonical), ()):
+                other = nodes[source]
+                # Within a unit the configured order rules: a later step never feeds an earlier one.
+                if source != number and ((other.task, other.modality) != unit or source < number):
+                    edges[number].add(source)
+    return edges, before
+
+
+def _order(nodes: Sequence[StepNode], edges: list[set[int]], before: list[int | None]) -> list[int]:
+    """Sort the steps: each unit's order is kept, edges between units are honoured, ties go by configuration."""
+    waits: list[set[int]] = [set(sources) for sources in edges]
+    for number, previous in enumerate(before):
+        if previous is not None:
+            waits[number].add(previous)
+    followers: list[list[int]] = [[] for _ in nodes]
+    for number, sources in enumerate(waits):
+        for source in sources:
+            followers[source].append(number)
+    ready = [number for number, sources in enumerate(waits) if not sources]
+    order: list[int] = []
+    while len(order) < len(nodes):
+        if not ready:
+            # A circle of units that feed each other: configuration order breaks it.
+            stuck = min(number for number, sources in enumerate(waits) if sources and number not in order)
+            edges[stuck] &= set(order)
+            waits[stuck] = set()
+            ready = [stuck]
+        number = heapq.heappop(ready)
+        order.append(number)
+        for follower in followers[number]:
+            if number in waits[follower]:
+                waits[follower].discard(number)
+                if not waits[follower]:
+                    heapq.heappush(ready, follower)
+    return order
+
+
+def _chains(nodes: Sequence[StepNode]) -> tuple[tuple[int, ...], ...]:
+    """Group steps that share a unit or feed each other."""
+    leader = list(range(len(nodes)))
+
+    def find(number: int) -> int:
+        while leader[number] != number:
+            number = leader[number]
+        return number
+
+    units: dict[tuple[str | None, str | None], int] = {}
+    for node in nodes:
+        first = units.setdefault((node.task, node.modality), node.index)
+        for other in (first, *node.upstream):
+            low, high = sorted((find(node.index), find(other)))
+            leader[high] = low
+    groups: dict[int, list[int]] = {}
+    for node in nodes:
+        groups.setdefault(find(node.index), []).append(node.index)
+    return tuple(tuple(group) for group in groups.values())

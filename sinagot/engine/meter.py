@@ -1,0 +1,47 @@
+"""Duration, CPU time and peak memory of one attempt.
+
+Knows the operating system's accounting; must not know jobs.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import sys
+import time
+
+__all__ = ["Meter"]
+
+
+class Meter:
+    """Duration, CPU time and peak memory of one attempt."""
+
+    _clear: int | None = None
+
+    def __init__(self) -> None:
+        if Meter._clear is None:
+            try:
+                Meter._clear = os.open("/proc/self/clear_refs", os.O_WRONLY | os.O_CLOEXEC)
+            except OSError:
+                Meter._clear = -1
+        if Meter._clear >= 0:
+            try:
+                os.pwrite(Meter._clear, b"5", 0)  # Linux: start the peak anew, from what is resident now
+            except OSError:
+                Meter._clear = -1
+        self._start = time.perf_counter()
+        self._cpu = self._cpu_now()
+
+    @staticmethod
+    def _cpu_now() -> float:
+        times = os.times()
+        return times.user + times.system + times.children_user + times.children_system
+
+    def facts(self) -> dict[str, float]:
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return {
+            "duration_s": round(time.perf_counter() - self._start, 6),
+            "cpu_s": round(self._cpu_now() - self._cpu, 3),
+            # kB on Linux, bytes on macOS
+            "peak_memory_mb": round(peak / (1024 if sys.platform != "darwin" else 1 << 20), 1),
+        }

@@ -1,0 +1,176 @@
+"""Facts in, verdict and reasons out: what would be done with each job, before anything runs.
+
+Pure: nothing here touches the disk. Dry runs, reports and the real run use the same verdicts.
+The facts come from `sinagot.engine.survey`; the verdicts go to `sinagot.engine.run`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+from sinagot.engine.graph import RecordGraph
+
+__all__ = ["Facts", "PlannedJob", "Reason", "Verdict", "decide", "plan_chain"]
+
+
+class Verdict:
+    """What the plan says of a job."""
+
+    RUN = "run"
+    UP_TO_DATE = "up_to_date"
+    MISSING_INPUT = "missing_input"
+    BLOCKED = "blocked"
+
+
+class Reason(NamedTuple):
+    """Why: a code that programs use and a sentence that people read."""
+
+    code: str
+    text: str
+
+
+class Facts(NamedTuple):
+    """What is known of one job."""
+
+    outputs_present: bool
+    missing_inputs: tuple[str, ...] = ()
+    #: None, "live" or "dead".
+    claim: str | None = None
+    #: A mark says that the last attempt failed or was interrupted.
+    failed: bool = False
+    #: Declared outputs that are absent, for the reason's text.
+    missing_outputs: tuple[str, ...] = ()
+
+
+class PlannedJob(NamedTuple):
+    """One job with its verdict and all reasons."""
+
+    node: int
+    verdict: str
+    reasons: tuple[Reason, ...] = ()
+    missing: tuple[str, ...] = ()
+
+
+def decide(
+    facts: Facts,
+    *,
+    upstream_runs: bool = False,
+    upstream_bad: tuple[str, ...] = (),
+    force: bool = False,
+    ignore_missing: bool = False,
+) -> tuple[str, tuple[Reason, ...]]:
+    """Decide what is to be done with one job.
+
+    Parameters
+    ----------
+    facts : Facts
+        What is known of the job.
+    upstream_runs : bool
+        A step that feeds this one runs before it in the same plan, so that a missing input may appear.
+    upstream_bad : tuple of str
+        Keys of feeding jobs whose last attempt failed or is unfinished and that will not run in this plan.
+    force, ignore_missing : bool
+        What the user asked for.
+
+    Returns
+    -------
+    tuple of str and tuple of Reason
+        A word of `Verdict` and why.
+
+    Examples
+    --------
+    >>> decide(Facts(outputs_present=True))
+    ('up_to_date', (Reason(code='outputs_present', text='all outputs are there'),))
+    >>> decide(Facts(outputs_present=False))[0], decide(Facts(False, missing_inputs=("raw.csv",)))[0]
+    ('run', 'missing_input')
+    """
+    reasons: list[Reason] = []
+    if force:
+        reasons.append(Reason("forced", "asked to run again"))
+    if facts.claim == "dead":
+        reasons.append(Reason("interrupted", "the last attempt did not end"))
+    elif facts.claim == "live":
+        reasons.append(Reason("claimed", "another run is working on it"))
+    if facts.failed:
+        reasons.append(Reason("failed", "the last attempt failed"))
+    if not facts.outputs_present:
+        names = ", ".join(facts.missing_outputs)
+        reasons.append(
+            Reason("outputs_missing", f"output not there: {names}" if names else "outputs are not there")
+        )
+    if not reasons:
+        return Verdict.UP_TO_DATE, (Reason("outputs_present", "all outputs are there"),)
+    if upstream_bad:
+        why = f"the step before it failed or is unfinished: {', '.join(upstream_bad)}"
+        return Verdict.BLOCKED, (Reason("upstream", why),)
+    if facts.missing_inputs and not ignore_missing and not upstream_runs:
+        return Verdict.MISSING_INPUT, (
+            Reason("input_missing", f"input not there: {', '.join(facts.missing_inputs)}"),
+        )
+    return Verdict.RUN, tuple(reasons)
+
+
+def plan_chain(
+    graph: RecordGraph,
+    chain: Iterable[int],
+    facts_of: Callable[[int], Facts],
+    key_of: Callable[[int], str],
+    *,
+    force: bool = False,
+    ignore_missing: bool = False,
+    selected: frozenset[int] | None = None,
+) -> list[PlannedJob]:
+    """Decide on the jobs of one chain of one record, in running order.
+
+    Parameters
+    ----------
+    graph : RecordGraph
+        The steps and who feeds whom.
+    chain : iterable of int
+        Nodes of the chain, in running order.
+    facts_of, key_of : callable
+        Node index -> facts; node index -> job key. Asked only where needed.
+    force, ignore_missing : bool
+        What the user asked for.
+    selected : frozenset of int, optional
+        Nodes that were asked for; all when None.
+
+    Returns
+    -------
+    list of PlannedJob
+        One for each selected node.
+    """
+    running: set[int] = set()
+    planned: list[PlannedJob] = []
+    facts_by_node: dict[int, Facts] = {}
+
+    def known(number: int) -> Facts:
+        if number not in facts_by_node:
+            facts_by_node[number] = facts_of(number)
+        return facts_by_node[number]
+
+    for number in chain:
+        if selected is not None and number not in selected:
+            continue
+        node = graph.nodes[number]
+        facts = known(number)
+        bad: list[str] = []
+        for source in node.upstream:
+            if source in running:
+                continue
+            other = known(source)
+            if other.outputs_present and (other.failed or other.claim is not None):
+                bad.append(key_of(source))
+        verdict, reasons = decide(
+            facts,
+            upstream_runs=any(source in running for source in node.upstream),
+            upstream_bad=tuple(bad),
+            force=force,
+            ignore_missing=ignore_missing,
+        )
+        if verdict == Verdict.RUN:
+            running.add(number)
+        missing = facts.missing_inputs if verdict == Verdict.MISSING_INPUT else tuple(bad)
+        planned.append(PlannedJob(number, verdict, reasons, missing))
+    return planned

@@ -1,0 +1,204 @@
+"""What a run says when it is over: counts, failures by cause, and every job in one table.
+
+Knows the ledger and the run's files; must not know workspaces. pandas is not needed before a table is asked for; the table itself
+is made by `sinagot.workspace.tables`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from sinagot.engine.causes import normalised
+from sinagot.engine.job import Outcome
+from sinagot.engine.ledger import Failure, Ledger
+from sinagot.errors import StepFailedError
+
+if TYPE_CHECKING:
+    from threading import Thread
+
+    from pandas import DataFrame
+
+__all__ = ["FailureGroup", "RunReport"]
+
+
+class FailureGroup:
+    """Failures of one cause: same exception type, same line of the user's code, same message but for names and numbers."""
+
+    def __init__(self, first: Failure, step: str, records: tuple[str, ...]) -> None:
+        self.exc_type = first.cause.exc_type
+        self.message = first.cause.message
+        self.where = first.cause.where
+        self.traceback = first.cause.traceback
+        self.step = step
+        self.records = records
+
+    @property
+    def count(self) -> int:
+        """Number of failed jobs of this cause."""
+        return len(self.records)
+
+    @property
+    def cause(self) -> str:
+        """One line for people."""
+        return f"{self.exc_type}: {self.message.partition(chr(10))[0]}"
+
+
+class RunReport:
+    """Answer of `steps.run()`.
+
+    Attributes
+    ----------
+    run_id : str
+        Names the run's folder and its log lines; also set when nothing had to be done.
+    counts : dict of str to int
+        Number of jobs of each outcome, see `Outcome`; the sum is the number of jobs asked for.
+    warnings : list of str
+        What the user should know and that stops nothing.
+    dry : bool
+        True when nothing was run, see ``dry_run``; `counts` then tells what is up to date and `plan` what would run.
+    """
+
+    def __init__(self, run_id: str, ledger: Ledger, run_folder: str) -> None:
+        self.run_id = run_id
+        self.warnings: list[str] = []
+        self.duration = 0.0
+        self.dry = False
+        self.plan: list[tuple[str, str, str]] = []
+        self.stopped_by: int | None = None
+        self._ledger = ledger
+        self._folder = run_folder
+        self._frame: Callable[[RunReport], DataFrame] | None = None
+        self.thread: Thread | None = None
+
+    def bind_frame(self, make: Callable[[RunReport], DataFrame]) -> None:
+        """Say who makes the table `jobs`."""
+        self._frame = make
+
+    def wait(self, timeout: float | None = None) -> RunReport:
+        """Wait for a run that was started with ``wait=False``.
+
+        Parameters
+        ----------
+        timeout : float, seconds, optional
+            For ever when not given.
+
+        Raises
+        ------
+        TimeoutError
+            The run is not over yet.
+        """
+        if self.thread is not None:
+            self.thread.join(timeout)
+            if self.thread.is_alive():
+                raise TimeoutError(f"run {self.run_id} is not over after {timeout} s")
+        return self
+
+    @property
+    def counts(self) -> dict[str, int]:
+        return self._ledger.counts
+
+    @property
+    def total(self) -> int:
+        """Number of jobs asked for."""
+        return self._ledger.total
+
+    @property
+    def n_records(self) -> int:
+        """Number of records looked at."""
+        return len(self._ledger.ids)
+
+    @property
+    def ok(self) -> bool:
+        """True when nothing failed, was blocked or interrupted; a missing input is no failure, see `counts`."""
+        counts = self.counts
+        return not any(counts[outcome] for outcome in Outcome.BAD)
+
+    @property
+    def failures(self) -> list[FailureGroup]:
+        """Failures grouped by cause, the largest group first."""
+        groups: dict[tuple[str, str, str, str], list[Failure]] = {}
+        for failure in self._ledger.failures:
+            step = "-".join(part for part in (failure.task, failure.modality, failure.step_label) if part)
+            cause = failure.cause
+            groups.setdefault((cause.exc_type, cause.where, normalised(cause.message), step), []).append(
+                failure
+            )
+        made = [
+            FailureGroup(items[0], step, tuple(item.record_id for item in items))
+            for (_, _, _, step), items in groups.items()
+        ]
+        return sorted(made, key=lambda group: -group.count)
+
+    def iter_jobs(self) -> Iterator[dict[str, Any]]:
+        """Give one row a job: ids, step, outcome; the reason where there is one."""
+        causes = {
+            (failure.record_id, failure.task, failure.modality, failure.step_label): failure.cause
+            for failure in self._ledger.failures
+        }
+        for record_id, node, outcome in self._ledger.rows():
+            cause = causes.get((record_id, node.task, node.modality, node.label))
+            yield {
+                "record_id": record_id,
+                "task": node.task,
+                "modality": node.modality,
+                "step_index": node.step_index,
+                "step_label": node.label,
+                "outcome": outcome,
+                "exc_type": cause.exc_type if cause else None,
+                "exc_message": cause.message if cause else None,
+            }
+
+    @property
+    def folder(self) -> str:
+        """The run's folder; it does not exist when nothing had to be done."""
+        return self._folder
+
+    @property
+    def jobs(self) -> DataFrame:
+        """One row per job: `record_id, task, modality, step_index, step_label, outcome, exc_type, exc_message, duration_s, ...`."""
+        if self._frame is None:
+            raise RuntimeError("this report has no table maker; use iter_jobs()")
+        return self._frame(self)
+
+    def raise_for_failures(self) -> None:
+        """Raise `StepFailedError` when the report is not `ok`.
+
+        Raises
+        ------
+        StepFailedError
+            With the largest cause in its text and this report as `report`.
+        """
+        if self.ok:
+            return
+        text = self.summary()
+        groups = self.failures
+        if groups:
+            text += f"; {groups[0].step}: {groups[0].cause} ({groups[0].count} record(s), first {groups[0].records[0]})"
+        raise StepFailedError(text, report=self)
+
+    def summary(self) -> str:
+        """Give the counts as one line of words."""
+        parts = [f"{count} {outcome.replace('_', ' ')}" for outcome, count in self.counts.items() if count]
+        return ", ".join(parts) or "nothing to do"
+
+    def __repr__(self) -> str:
+        return f"<RunReport instance | {'ok' if self.ok else 'NOT OK'}: {self.summary()}>"
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><td>{escape(outcome.replace('_', ' '))}</td><td style='text-align:right'>{count}</td></tr>"
+            for outcome, count in self.counts.items()
+            if count
+        )
+        groups = "".join(
+            f"<li><b>{escape(group.step)}</b> {escape(group.cause[:300])}<br>{group.count} record(s): "
+            f"{escape(', '.join(group.records[:10]))}{' ...' if group.count > 10 else ''}</li>"
+            for group in self.failures[:20]
+        )
+        failed = f"<p>Failures by cause</p><ul>{groups}</ul>" if groups else ""
+        return (
+            f"<div><p><b>Run {escape(self.run_id)}</b>: {'ok' if self.ok else 'not ok'}</p>"
+            f"<table><tbody>{rows}</tbody></table>{failed}</div>"
+        )

@@ -1,0 +1,117 @@
+"""How a run is asked to stop: once with grace, twice at once.
+
+Knows signals; must not know jobs. Handlers set flags only, and are put back when the run ends; signals that the
+program handles itself are left alone.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+from types import FrameType, TracebackType
+from typing import Any
+
+__all__ = ["RunInterrupted", "RunTerminated", "StopRequest"]
+
+
+class RunInterrupted(KeyboardInterrupt):
+    """Ctrl-C ended the run; what was done is in `report`."""
+
+    def __init__(self, report: Any = None) -> None:
+        super().__init__("run interrupted")
+        self.report = report
+        self.signum = int(signal.SIGINT)
+
+
+class RunTerminated(SystemExit):
+    """SIGTERM or SIGHUP ended the run; what was done is in `report`."""
+
+    def __init__(self, signum: int, report: Any = None) -> None:
+        super().__init__(128 + signum)
+        self.report = report
+        self.signum = signum
+
+
+class StopRequest:
+    """Listens for signals while a run goes on.
+
+    Parameters
+    ----------
+    grace : float, seconds
+        What running scripts get after the first signal.
+    here : bool
+        Scripts run in this thread: the deadline and a second signal raise KeyboardInterrupt in them.
+
+    Attributes
+    ----------
+    signum : int or None
+        The first signal that came.
+    """
+
+    def __init__(self, grace: float, *, here: bool) -> None:
+        self.grace = grace
+        self.here = here
+        self.signum: int | None = None
+        self.times = 0
+        #: True while a script runs in this thread.
+        self.script_running = False
+        self._deadline = 0.0
+        self._old: dict[int, Any] = {}
+        self._timer: threading.Timer | None = None
+
+    def __enter__(self) -> StopRequest:
+        if threading.current_thread() is threading.main_thread():
+            wanted = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
+            if hasattr(signal, "SIGHUP"):
+                wanted[signal.SIGHUP] = signal.SIG_DFL
+            for number, default in wanted.items():
+                if signal.getsignal(number) is default:
+                    self._old[number] = signal.signal(number, self._receive)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        for number, handler in self._old.items():
+            signal.signal(number, handler)
+
+    @property
+    def requested(self) -> bool:
+        """A stop was asked for: nothing new is started."""
+        return self.signum is not None
+
+    @property
+    def now(self) -> bool:
+        """Grace is over, or a second signal came."""
+        return self.times > 1 or (self.requested and time.monotonic() >= self._deadline)
+
+    def request(self, signum: int) -> None:
+        """Ask to stop, as the signal would."""
+        self._receive(signum, None)
+
+    def _receive(self, signum: int, frame: FrameType | None) -> None:
+        self.times += 1
+        if self.signum is None:
+            self.signum = signum
+            self._deadline = time.monotonic() + self.grace
+            _say(
+                f"Stopping: running scripts get {self.grace:g} s, nothing new is started (Ctrl-C again: stop now)."
+            )
+            if self.here and self.script_running:
+                self._timer = threading.Timer(self.grace, os.kill, (os.getpid(), signum))
+                self._timer.daemon = True
+                self._timer.start()
+        elif self.here and self.script_running:
+            raise KeyboardInterrupt
+
+
+def _say(text: str) -> None:
+    try:
+        os.write(sys.__stderr__.fileno() if sys.__stderr__ is not None else 2, f"\n{text}\n".encode())
+    except (OSError, ValueError):
+        pass  # nobody listens

@@ -1,0 +1,235 @@
+"""The facts that plans and status are decided from, looked up with as few file-system calls as possible.
+
+Knows listings, marks and claims; must not decide anything. A folder is listed once per survey, existence is looked up in sets;
+only paths whose folder depends on the record are stat'ed.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from urllib.parse import unquote
+
+from sinagot.dataset.scan import Listing, glob_matches
+from sinagot.engine.claims import file_key, held_claims
+from sinagot.engine.graph import RecordGraph, Slot, StepNode
+from sinagot.engine.history import Marks
+from sinagot.engine.paths import Paths, script_paths
+from sinagot.engine.plan import Facts, PlannedJob, plan_chain
+from sinagot.engine.status import Evidence, StepStatus, needs_log, step_status
+from sinagot.runlog.read import newest_status
+from sinagot.scripts.template import StepPaths
+
+__all__ = ["Survey"]
+
+Values = Mapping[str, str]
+
+
+class Survey:
+    """What is on disk for some records, at one moment.
+
+    Parameters
+    ----------
+    graph : RecordGraph
+        The steps.
+    ids : sequence of str
+        The records, sorted.
+    values_of : callable
+        Record id -> values of its fields (`id` and its entities).
+    state, logs : str
+        State folder and log folder.
+    """
+
+    def __init__(
+        self,
+        graph: RecordGraph,
+        ids: Sequence[str],
+        values_of: Callable[[str], Values],
+        state: str,
+        logs: str,
+    ) -> None:
+        self.graph = graph
+        self.ids = ids
+        self.values_of = values_of
+        self._logs = logs
+        self._failures = Marks(state, "failures")
+        self.failed = self._failures.names()
+        self.claims = held_claims(state)
+        self._listings: dict[str, Listing] = {}
+        self._present: dict[int, bytearray] = {}
+        self._log_names: set[str] | None = None
+        self._marked = self._find_marked()
+
+    # -- listings
+
+    def listing(self, root: str) -> Listing:
+        """Give the listing of a root folder, made on first use."""
+        if root not in self._listings:
+            self._listings[root] = Listing(root)
+        return self._listings[root]
+
+    @property
+    def problems(self) -> list[str]:
+        """Folders that could not be read."""
+        return [problem for listing in self._listings.values() for problem in listing.problems]
+
+    def present(self, node: StepNode) -> bytearray:
+        """Say for each record (1 or 0) whether all outputs of a step are there."""
+        if node.index not in self._present:
+            found = bytearray(b"\1") * len(self.ids)
+            for slot in node.outputs:
+                self._sieve(found, slot)
+            self._present[node.index] = found
+        return self._present[node.index]
+
+    def _sieve(self, found: bytearray, slot: Slot) -> None:
+        formatter = slot.formatter
+        if formatter is None or slot.folder is None or os.path.isabs(slot.folder):
+            for number, record_id in enumerate(self.ids):
+                if found[number] and not self.exists(slot, record_id):
+                    found[number] = 0
+            return
+        names = self.listing(slot.root).names(slot.folder)
+        skip = len(slot.folder) + 1 if slot.folder else 0
+        flags = bytes([formatter(record_id)[skip:] in names for record_id in self.ids])
+        if flags != found:
+            found[:] = bytes(a & b for a, b in zip(found, flags, strict=True))
+
+    def exists(self, slot: Slot, record_id: str) -> bool:
+        """Say whether what a slot names is there for a record."""
+        if slot.free:
+            return bool(glob_matches(self.listing(slot.root), slot.pattern, self.values_of(record_id)))
+        relative = slot.relative(self._values(slot, record_id))
+        if slot.folder is None or os.path.isabs(slot.folder):
+            return self.listing(slot.root).exists(relative)
+        return relative[len(slot.folder) + 1 if slot.folder else 0 :] in self.listing(slot.root).names(
+            slot.folder
+        )
+
+    def _values(self, slot: Slot, record_id: str) -> Values:
+        return {"id": record_id} if slot.formatter is not None else self.values_of(record_id)
+
+    def resolve(self, slot: Slot, record_id: str) -> str | list[str]:
+        """Give the full path of a slot; a list of all matches when it has free fields."""
+        if slot.free:
+            matches = glob_matches(self.listing(slot.root), slot.pattern, self.values_of(record_id))
+            return [os.path.join(slot.root, match) for match in matches]
+        return slot.final(self._values(slot, record_id))
+
+    def paths(self, slots: Sequence[Slot], is_dict: bool, record_id: str) -> Paths:
+        """Give the full paths of slots in the shape that the script declared."""
+        return StepNode.paths(slots, is_dict, partial(self.resolve, record_id=record_id))
+
+    def script_paths(self, node: StepNode, record_id: str) -> StepPaths:
+        """Give the final paths of a step for one record, as its script would see them."""
+        return script_paths(
+            self.paths(node.inputs, node.is_dict_in, record_id),
+            self.paths(node.outputs, node.is_dict_out, record_id),
+            self.paths(node.control, False, record_id) if node.control else None,
+        )
+
+    def missing(self, slots: Iterable[Slot], record_id: str) -> tuple[str, ...]:
+        """Give the full path of everything that is not there."""
+        return tuple(self.text(slot, record_id) for slot in slots if not self.exists(slot, record_id))
+
+    def text(self, slot: Slot, record_id: str) -> str:
+        """Give the full path of a slot as text, with a star for each free field."""
+        if not slot.free:
+            return slot.final(self._values(slot, record_id))
+        stars = {**self.values_of(record_id), **{field: "*" for field in slot.free}}
+        return os.path.join(slot.root, slot.pattern.format(stars))
+
+    # -- marks and claims
+
+    def _find_marked(self) -> frozenset[str]:
+        """Give the records that any mark or claim may be about."""
+        return frozenset(
+            unquote(name, errors="surrogateescape").partition("/")[0] for name in {*self.failed, *self.claims}
+        )
+
+    def is_marked(self, record_id: str) -> bool:
+        """Say whether a mark or claim may be about a record (over-long names can't be told from the mark)."""
+        return record_id in self._marked or (bool(self._marked) and len(record_id) > 60)
+
+    def facts(self, record: int, node: StepNode) -> Facts:
+        """Give what the plan needs to know of one job."""
+        record_id = self.ids[record]
+        present = bool(self.present(node)[record])
+        claim, failed = None, False
+        if self.is_marked(record_id):
+            name = file_key(node.key(record_id))
+            failed = name in self.failed
+            if name in self.claims:
+                claim = "live" if self.claims[name][1] else "dead"
+        return Facts(
+            outputs_present=present,
+            missing_inputs=self.missing(node.inputs, record_id),
+            claim=claim,
+            failed=failed,
+            missing_outputs=() if present else self.missing(node.outputs, record_id),
+        )
+
+    def plan(
+        self, record: int, *, force: bool, ignore_missing: bool, selected: frozenset[int]
+    ) -> list[list[PlannedJob]]:
+        """Plan the selected steps of one record, chain by chain."""
+        record_id = self.ids[record]
+        plans = []
+        for chain in self.graph.chains:
+            if selected.isdisjoint(chain):
+                continue
+            plans.append(
+                plan_chain(
+                    self.graph,
+                    chain,
+                    lambda number: self.facts(record, self.graph.nodes[number]),
+                    lambda number: self.graph.nodes[number].key(record_id),
+                    force=force,
+                    ignore_missing=ignore_missing,
+                    selected=selected,
+                )
+            )
+        return plans
+
+    def claim_run(self, key: str) -> str | None:
+        """Name the run that holds a job."""
+        owner = self.claims.get(file_key(key), (None, False))[0]
+        return owner.run_id if owner is not None else None
+
+    # -- status
+
+    def status(self, record: int, node: StepNode) -> StepStatus:
+        """Give the status of one step of one record."""
+        record_id = self.ids[record]
+        claim = failure = None
+        if self.is_marked(record_id):
+            name = file_key(node.key(record_id))
+            if name in self.claims:
+                claim = "live" if self.claims[name][1] else "dead"
+            if name in self.failed:
+                failure = int((self._failures.read(name) or {}).get("status", StepStatus.ERROR))
+        present = bool(self.present(node)[record])
+        inputs = present or not self.missing(node.inputs, record_id)
+        evidence = Evidence(present, inputs, claim, failure)
+        if needs_log(evidence) and self._has_log(record_id):
+            evidence = self._ask_log(evidence, record_id, node)
+        return step_status(evidence)
+
+    def _has_log(self, record_id: str) -> bool:
+        if self._log_names is None:
+            from sinagot.runlog.write import log_file_name
+
+            self._log_file_name = log_file_name
+            try:
+                self._log_names = set(os.listdir(self._logs))
+            except OSError:
+                self._log_names = set()
+        return self._log_file_name(record_id) in self._log_names
+
+    def _ask_log(self, evidence: Evidence, record_id: str, node: StepNode) -> Evidence:
+        found = newest_status(self._logs, record_id, node.task, node.modality, node.label)
+        if found is None:
+            return evidence
+        status, line = found
+        return evidence._replace(log_status=status, log_owner_dead="run_id" in line)

@@ -1,0 +1,388 @@
+"""The schema of a log line: its fields, their order, its time, and the name of the file it stands in.
+
+Knows no file and no logger; must stay free of heavy imports, because a run that has nothing to do imports
+it too. `write` puts what is made here on disk, `read` gives it back.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+import time
+from collections.abc import Mapping
+from typing import Any
+
+__all__ = [
+    "ADDED_FIELDS",
+    "ESTABLISHED_FIELDS",
+    "LEVELS",
+    "MAX_LINE",
+    "MAX_TEXT",
+    "cut_text",
+    "exception_facts",
+    "fill_line",
+    "level_number",
+    "line_template",
+    "log_file_name",
+    "make_line",
+    "now_utc",
+    "old_time_to_utc_form",
+    "safe_text",
+]
+
+#: Fields that lines had in versions 0.2 and 0.3, in the order of 0.3.
+ESTABLISHED_FIELDS = (
+    "log_from",
+    "workspace_version",
+    "record_id",
+    "scope",
+    "task",
+    "modality",
+    "step_label",
+    "step_status",
+    "message",
+    "time",
+)
+#: Fields added since: five on every line, then those of the last line of an attempt, of a failure, of lines
+#: of others, of what was printed beyond the limit or could not be written, of the first line after a
+#: rotation that lost lines.
+ADDED_FIELDS = (
+    "level",
+    "run_id",
+    "attempt",
+    "host",
+    "pid",
+    "duration_s",
+    "peak_memory_mb",
+    "cpu_s",
+    "inputs",
+    "outputs",
+    "script_hash",
+    "params",
+    "exc_type",
+    "exc_message",
+    "traceback",
+    "logger",
+    "stdout_dropped_lines",
+    "stdout_dropped_bytes",
+    "lines_lost",
+    "dropped",
+)
+#: Numbers of the level names, the ones of the standard `logging`.
+LEVELS = {
+    "NOTSET": 0,
+    "DEBUG": 10,
+    "INFO": 20,
+    "WARN": 30,
+    "WARNING": 30,
+    "ERROR": 40,
+    "CRITICAL": 50,
+    "FATAL": 50,
+}
+#: A text in a line is cut at this many bytes of its JSON form.
+MAX_TEXT = 64 * 1024
+#: A line is never longer than this, in bytes; readers skip and count what is.
+MAX_LINE = 1024 * 1024
+
+_RESERVED = frozenset(ESTABLISHED_FIELDS + ADDED_FIELDS)
+_NAME_LIMIT = 180  # bytes: leaves room for ".log.NN" below the 255 that file systems allow
+_UNSAFE_IN_NAME = re.compile(r'[\x00-\x1f\x7f%/\\:<>"|?*\ud800-\udfff]|^\.')
+_TIME = re.compile(
+    r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:[.,](\d{1,9}))?\s*(Z|z|[+-]\d\d:?\d\d(?::?\d\d)?)?\Z", re.ASCII
+)
+
+_second = [(-1, "")]  # the last second and its text
+
+
+def make_line(
+    context: Mapping[str, Any],
+    status: int,
+    message: object,
+    *,
+    level: str = "INFO",
+    facts: Mapping[str, Any] | None = None,
+    extra: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Make one log line, its fields in the established order.
+
+    Parameters
+    ----------
+    context : mapping
+        What all lines of an attempt share: ``workspace_version, record_id, task, modality, step_label,
+        run_id, attempt``. Missing keys are ``None``.
+    status : int
+        Code of the step's state.
+    message : object
+        The text; anything else is turned into text.
+    level : str
+        Name of the level.
+    facts : mapping, optional
+        Fields of ours that only some lines have (`ADDED_FIELDS`).
+    extra : mapping, optional
+        Fields of the user; one that has the name of a field of ours gets the prefix ``extra_``.
+
+    Returns
+    -------
+    dict
+        One line, ready for `RecordLog.write`.
+
+    Examples
+    --------
+    >>> line = make_line(
+    ...     {"record_id": "REC-1", "step_label": "mean"}, 30, "Run finished", facts={"duration_s": 0.5}
+    ... )
+    >>> line["record_id"], line["task"], line["step_status"], line["duration_s"]
+    ('REC-1', None, 30, 0.5)
+    >>> make_line({}, 20, "hello", extra={"pid": 1, "rate": 2})["extra_pid"]
+    1
+    """
+    return fill_line(line_template(context), status, message, level, facts, extra)
+
+
+def line_template(context: Mapping[str, Any]) -> dict[str, Any]:
+    """Give a line with what all lines of an attempt share; `fill_line` makes each of them from it.
+
+    Examples
+    --------
+    >>> list(line_template({}))[:3]
+    ['log_from', 'workspace_version', 'record_id']
+    """
+    get = context.get
+    return {
+        "log_from": "script",
+        "workspace_version": get("workspace_version"),
+        "record_id": get("record_id"),
+        "scope": "record",
+        "task": get("task"),
+        "modality": get("modality"),
+        "step_label": get("step_label"),
+        "step_status": 0,
+        "message": "",
+        "time": "",
+        "level": "",
+        "run_id": get("run_id"),
+        "attempt": get("attempt"),
+        "host": _host(),
+        "pid": 0,
+    }
+
+
+def fill_line(
+    template: dict[str, Any],
+    status: int,
+    message: object,
+    level: str = "INFO",
+    facts: Mapping[str, Any] | None = None,
+    extra: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Make one line from a template; parameters as in `make_line`."""
+    line = template.copy()
+    line["step_status"] = status
+    line["message"] = cut_text(safe_text(message))
+    line["time"] = now_utc()
+    line["level"] = level
+    line["pid"] = os.getpid()
+    if facts:
+        line.update({name: facts[name] for name in ADDED_FIELDS if name in facts})
+        line.update(facts)
+    if extra:
+        for key, value in extra.items():
+            name = str(key)
+            line[f"extra_{name}" if name in _RESERVED or name in line else name] = value
+    return line
+
+
+def now_utc() -> str:
+    """Give the time of now as ``YYYY-MM-DDTHH:MM:SS.ffffff+00:00``.
+
+    Examples
+    --------
+    >>> len(now_utc())
+    32
+    """
+    second, rest = divmod(time.time_ns(), 1_000_000_000)
+    known, text = _second[0]
+    if second != known:  # strftime is the dear part; it changes once a second
+        text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+        _second[0] = (second, text)
+    return f"{text}.{rest // 1000:06d}+00:00"
+
+
+def old_time_to_utc_form(text: Any) -> Any:
+    """Bring the time of a line to ``YYYY-MM-DDTHH:MM:SS.ffffff+00:00``.
+
+    Lines of versions 0.2 and 0.3 have no zone and mean UTC. What is no time is given back as it is.
+
+    Parameters
+    ----------
+    text : object
+        Value of the field ``time``.
+
+    Returns
+    -------
+    object
+        The time in the one form, or `text` itself.
+
+    Examples
+    --------
+    >>> old_time_to_utc_form("2020-08-20T09:28:32.588123")
+    '2020-08-20T09:28:32.588123+00:00'
+    >>> old_time_to_utc_form("2020-08-20T11:28:32+02:00")
+    '2020-08-20T09:28:32.000000+00:00'
+    >>> old_time_to_utc_form("soon")
+    'soon'
+    """
+    if type(text) is not str:
+        return text
+    if len(text) == 32 and text[26:] == "+00:00" and text[10] == "T":
+        return text
+    found = _TIME.match(text.strip())
+    if found is None:
+        return text
+    day, clock, fraction, zone = found.groups()
+    form = f"{day}T{clock}.{(fraction or '')[:6]:0<6}"
+    if zone in (None, "Z", "z"):
+        return form + "+00:00"
+    from datetime import UTC, datetime
+
+    try:
+        there = datetime.fromisoformat(form + zone)
+        return there.astimezone(UTC).isoformat(timespec="microseconds")
+    except (ValueError, OverflowError):
+        return text
+
+
+def log_file_name(record_id: str) -> str:
+    """Give the name of the log file of a record.
+
+    Letters of any script, blanks and signs stay as they are, as versions 0.2 and 0.3 wrote them; what would
+    leave the folder, hide the file or is no text on some system is percent-encoded. An over-long name keeps
+    its beginning and gets a digest.
+
+    Parameters
+    ----------
+    record_id : str
+        Id of the record.
+
+    Returns
+    -------
+    str
+        File name, at most 184 bytes; no two ids share one.
+
+    Examples
+    --------
+    >>> log_file_name("REC-20200601")
+    'REC-20200601.log'
+    >>> log_file_name("../a:b")
+    '%2E.%2Fa%3Ab.log'
+    """
+    name = _UNSAFE_IN_NAME.sub(_percent, record_id)
+    raw = name.encode("utf-8")
+    if len(raw) > _NAME_LIMIT:
+        import hashlib
+
+        digest = hashlib.sha256(record_id.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+        name = f"{raw[: _NAME_LIMIT - 34].decode('utf-8', 'ignore')}-{digest}"
+    return name + ".log"
+
+
+@functools.cache
+def level_number(name: str | int) -> int:
+    """Give the number of a level name; an unknown name counts as INFO.
+
+    Examples
+    --------
+    >>> level_number("warning"), level_number(15), level_number("LOUD")
+    (30, 15, 20)
+    """
+    return name if isinstance(name, int) else LEVELS.get(name.upper(), 20)
+
+
+def safe_text(value: object) -> str:
+    """Give the text of anything, also of objects whose ``__str__`` is broken.
+
+    Examples
+    --------
+    >>> safe_text(1.5)
+    '1.5'
+    """
+    if type(value) is str:
+        return value
+    try:
+        return str.__str__(value) if isinstance(value, str) else str(value)
+    except Exception:  # noqa: BLE001 - the text of a user's object is a user's code
+        return f"<{type(value).__name__} without text>"
+
+
+def cut_text(text: str, limit: int = MAX_TEXT) -> str:
+    """Cut a text whose JSON form is longer than `limit` bytes, and say how much is missing.
+
+    The JSON form counts, because there a sign may take twelve bytes and a line must stay below `MAX_LINE`.
+
+    Examples
+    --------
+    >>> cut_text("abcdef", 4)
+    'abcd... [cut: 2 of 6 characters]'
+    """
+    if len(text) * 12 <= limit:
+        return text
+    from json.encoder import encode_basestring_ascii as quoted
+
+    kept = text[:limit]
+    while (size := len(quoted(kept)) - 2) > limit:
+        kept = kept[: min(len(kept) - 1, len(kept) * limit // size)]
+    if len(kept) == len(text):
+        return text
+    return f"{kept}... [cut: {len(text) - len(kept)} of {len(text)} characters]"
+
+
+def exception_facts(error: BaseException) -> dict[str, str]:
+    r"""Give what a line tells of an exception: ``exc_type, exc_message, traceback`` (no locals).
+
+    Parameters
+    ----------
+    error : BaseException
+        Exception as caught, also one with a broken ``__str__``.
+
+    Returns
+    -------
+    dict
+        The three fields as text, each cut at 64 KiB.
+
+    Examples
+    --------
+    >>> exception_facts(ValueError("no"))
+    {'exc_type': 'ValueError', 'exc_message': 'no', 'traceback': 'ValueError: no\n'}
+    """
+    import traceback
+
+    kind = type(error)
+    name = (
+        kind.__qualname__
+        if kind.__module__ in ("builtins", "__main__")
+        else f"{kind.__module__}.{kind.__qualname__}"
+    )
+    try:
+        story = "".join(traceback.format_exception(error))
+    except Exception:  # noqa: BLE001 - what cannot even be told must not hide that it happened
+        story = f"{name}: no traceback to be had\n"
+    if len(story) > MAX_TEXT:  # where it began and where it broke are both worth more than the middle
+        story = f"{story[: MAX_TEXT // 2]}\n... [cut: {len(story) - MAX_TEXT} characters]\n{story[-MAX_TEXT // 2 :]}"
+    return {
+        "exc_type": name,
+        "exc_message": cut_text(safe_text(error)),
+        "traceback": cut_text(story, MAX_TEXT + 64),
+    }
+
+
+def _percent(found: re.Match[str]) -> str:
+    return "".join(f"%{byte:02X}" for byte in found.group().encode("utf-8", "surrogatepass"))
+
+
+@functools.cache
+def _host() -> str:
+    try:
+        return os.uname().nodename
+    except AttributeError:  # pragma: no cover - Windows
+        return os.environ.get("COMPUTERNAME", "")

@@ -1,0 +1,92 @@
+"""Standard output with a listener: what is printed goes where it always went, and to the log of the attempt.
+
+Knows text streams; must not know attempts or logs: a function takes the text. `capture` puts a `Tee` in the
+place of `sys.stdout`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+__all__ = ["Tee"]
+
+
+class Tee:
+    r"""A text stream that passes everything on and lets a function hear what is written.
+
+    It stays harmless when somebody keeps it beyond its time (a handler of `logging`, ``redirect_stdout``):
+    then nobody listens.
+
+    Parameters
+    ----------
+    target : text stream or None
+        What stands behind it; ``None`` where the program has no standard output.
+    heard : callable
+        Takes each written text.
+
+    Examples
+    --------
+    >>> import io
+    >>> texts = []
+    >>> out = io.StringIO()
+    >>> print("hello", file=Tee(out, texts.append))
+    >>> out.getvalue(), texts
+    ('hello\n', ['hello', '\n'])
+    """
+
+    def __init__(self, target: Any, heard: Callable[[str], None]) -> None:
+        self._target = target
+        self._heard = heard
+
+    @property
+    def target(self) -> Any:
+        """The stream behind."""
+        return self._target
+
+    def write(self, text: str) -> int:
+        """Write a text; heard first, so that it is on record also when the terminal has gone."""
+        if isinstance(text, str):
+            self._heard(text)
+        return len(text) if self._target is None else self._target.write(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        """Write several texts."""
+        for line in lines:
+            self.write(line)
+
+    def flush(self) -> None:
+        """Flush the stream behind."""
+        if self._target is not None:
+            self._target.flush()
+
+    def close(self) -> None:
+        """Flush only: a script must not close the standard output of the program that runs it."""
+        self.flush()
+
+    @property
+    def buffer(self) -> Any:
+        """The bytes below, heard as well (``sys.stdout.buffer.write``)."""
+        return _Bytes(self._target.buffer, self._heard)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.__dict__["_target"], name)
+
+
+class _Bytes:
+    """The same for the bytes below a text stream."""
+
+    def __init__(self, target: Any, heard: Callable[[str], None]) -> None:
+        self._target = target
+        self._heard = heard
+
+    def write(self, data: Any) -> int:
+        self._heard(bytes(data).decode("utf-8", "backslashreplace"))
+        count: int = self._target.write(data)
+        return count
+
+    def close(self) -> None:
+        self._target.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.__dict__["_target"], name)

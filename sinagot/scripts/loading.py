@@ -1,0 +1,198 @@
+"""From a script file to a `StepSpec`, and to the class that runs: the door to this layer.
+
+Knows where scripts lie and how to say what is wrong with one; must not know records or when anything runs.
+The workspace asks a `ScriptLibrary` for specs; the engine calls `load_script` with what stands in a job, in
+any process.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sinagot.config.hints import did_you_mean
+from sinagot.errors import ScriptError
+from sinagot.scripts.classes import load_script, script_error, spec_of
+from sinagot.scripts.imports import Found, find_sources
+from sinagot.scripts.index import StepIndex
+from sinagot.scripts.modules import activated
+from sinagot.scripts.snapshot import copy_sources
+from sinagot.scripts.sources import SourceSet
+from sinagot.scripts.spec import SpecSource, StepSpec
+
+if TYPE_CHECKING:
+    from sinagot.config.settings import CommandSettings
+    from sinagot.scripts.template import ScriptTemplate
+
+__all__ = ["ScriptLibrary", "activated", "load_script"]
+
+
+class ScriptLibrary:
+    """The scripts of one workspace.
+
+    Parameters
+    ----------
+    scripts_path : str
+        Absolute path of the scripts folder.
+    index_path : str, optional
+        Folder of the cache of specs. It is read; only `save_index` writes there.
+    commands : mapping of str to CommandSettings, optional
+        Steps that are commands, by name; anything with ``to_step_spec()`` is taken as well.
+
+    Notes
+    -----
+    Files are read anew for every question, since two edits within one second can leave size and time as they
+    were: what decides is the digest. A spec whose digest is known, here or in the index, executes nothing of
+    the script. Paths that a script computes from its surroundings (environment, installed packages) are as
+    they were when it was executed last.
+    """
+
+    def __init__(
+        self,
+        scripts_path: str | os.PathLike[str],
+        index_path: str | os.PathLike[str] | None = None,
+        commands: Mapping[str, CommandSettings | SpecSource] | None = None,
+    ) -> None:
+        self.scripts_path = os.fspath(scripts_path)
+        self._index = StepIndex(None if index_path is None else os.fspath(index_path))
+        self._commands = dict(commands or {})
+        self._specs: dict[tuple[str | None, str], StepSpec] = {}
+        self._sources: dict[tuple[str | None, str, str], SourceSet] = {}
+        self._warned: set[str] = set()
+
+    def file(self, name: str, modality: str | None = None) -> str:
+        """Give the path where a script is looked for: ``<scripts>/[<modality>/]<name>.py``.
+
+        Examples
+        --------
+        >>> ScriptLibrary("/lab/scripts").file("alpha.v2", "EEG")
+        '/lab/scripts/EEG/alpha.v2.py'
+        """
+        return os.path.join(self.scripts_path, modality or "", f"{name}.py")
+
+    def spec(self, name: str, modality: str | None = None, task: str | None = None) -> StepSpec:
+        """Give a step as plain data, as its files are at this moment.
+
+        Parameters
+        ----------
+        name : str
+            Name of the step.
+        modality : str, optional
+            Name of its modality; None in unit mode.
+        task : str, optional
+            Makes no difference to a script: its patterns hold the field ``{task}``.
+
+        Returns
+        -------
+        StepSpec
+            The same object as long as nothing changed.
+
+        Raises
+        ------
+        ScriptError
+            When the file is missing, is not Python, fails when it is imported, or declares no class `Script`
+            or unusable paths.
+        """
+        declared = self._commands.get(name)
+        if declared is not None:
+            return self._declared_spec(name, modality, declared)
+        entry = self._index.find(name, modality)
+        found = self._find(name, modality, self.file(name, modality))
+        source = found.source
+        spec = self._specs.get((modality, name))
+        if spec is None or spec.digest != source.digest:
+            spec = self._index.spec(entry, source)
+            if spec is None:
+                spec = spec_of(source, load_script(source))
+                self._index.put(spec, source)
+            self._specs[modality, name] = spec
+        return spec
+
+    def source(self, spec: StepSpec) -> SourceSet:
+        """Give the version of the code that a spec was made from, ready to travel in a job.
+
+        Raises
+        ------
+        ScriptError
+            When the spec is not of this library and its file cannot be read.
+        """
+        source = self._sources.get((spec.modality, spec.name, spec.digest))
+        return source if source is not None else self._find(spec.name, spec.modality, spec.file).source
+
+    def load(self, spec: StepSpec) -> type[ScriptTemplate]:
+        """Give the class of a step in this process.
+
+        Raises
+        ------
+        ScriptError
+            When the script cannot be loaded.
+        """
+        return load_script(self.source(spec))
+
+    def snapshot(self, specs: Iterable[StepSpec], folder: str | os.PathLike[str]) -> tuple[SourceSet, ...]:
+        """Copy the code of steps to a folder, so that one run is one version.
+
+        Parameters
+        ----------
+        specs : iterable of StepSpec
+            The steps of the run.
+        folder : str or Path
+            Made when absent; one folder may serve many runs, files are named by content.
+
+        Returns
+        -------
+        tuple of SourceSet
+            In the order of the specs; they read from the copies and show the user's file names.
+
+        Raises
+        ------
+        OSError
+            When the folder cannot be written.
+        """
+        return copy_sources([self.source(spec) for spec in specs], os.fspath(folder))
+
+    def save_index(self) -> None:
+        """Write the specs that were made by executing a script to the index; a failure is ignored."""
+        self._index.save()
+
+    def _declared_spec(
+        self, name: str, modality: str | None, declared: CommandSettings | SpecSource
+    ) -> StepSpec:
+        if isinstance(declared, tuple):
+            # Here, not above: most workspaces have no command steps.
+            from sinagot.scripts.command import command_step
+
+            spec, source = command_step(name, modality, declared, self.scripts_path)
+            self._sources[modality, name, spec.digest] = source
+            return spec
+        return declared.to_step_spec()
+
+    def _find(self, name: str, modality: str | None, file: str) -> Found:
+        try:
+            found = find_sources(name, modality, file, (os.path.dirname(file), self.scripts_path))
+        except OSError as error:
+            raise self._unreadable(name, file, error) from error
+        except Exception as error:
+            raise script_error(error, SourceSet(name, modality, file, file, "", "")) from error
+        for text in found.warnings:
+            if text not in self._warned:
+                import warnings
+
+                self._warned.add(text)
+                warnings.warn(f"step {name!r}: {text}", UserWarning, stacklevel=3)
+        self._sources[modality, name, found.source.digest] = found.source
+        return found
+
+    def _unreadable(self, name: str, file: str, error: OSError) -> ScriptError:
+        if isinstance(error, FileNotFoundError):
+            try:
+                beside = [entry[:-3] for entry in os.listdir(os.path.dirname(file)) if entry.endswith(".py")]
+            except OSError:
+                beside = []
+            hint = did_you_mean(name, beside)
+            text = f"step {name!r}: there is no file {file}{'; ' + hint if hint else ''}"
+        else:
+            text = f"step {name!r}: cannot read {file}: {error.strerror}"
+        return ScriptError(text, step=name, file=Path(file))

@@ -1,0 +1,318 @@
+"""A configuration and its scripts, compiled: the rule of ids, the units, and the graph of steps.
+
+Knows the configuration and step specs; must not know scopes or what is on disk below the data folder.
+Scripts are looked at anew for each question, so that an edit counts at once; nothing is parsed twice for one version of a script.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from sinagot.config.hints import did_you_mean
+from sinagot.config.settings import Configuration
+from sinagot.dataset.patterns import PathPattern
+from sinagot.dataset.records import RecordIds
+from sinagot.engine.graph import RecordGraph, Slot, StepNode
+from sinagot.engine.job import JobStep
+from sinagot.errors import ConfigurationError, PatternError, ScriptError
+from sinagot.scripts.loading import ScriptLibrary
+from sinagot.scripts.spec import PathSource, StepSpec
+
+__all__ = ["Blueprint", "Unit"]
+
+#: Task and modality; both None in unit mode.
+Unit = tuple[str | None, str | None]
+
+
+class Blueprint:
+    """What a configuration and its scripts say, ready for questions.
+
+    Parameters
+    ----------
+    configuration : Configuration
+        The resolved configuration.
+    """
+
+    def __init__(self, configuration: Configuration) -> None:
+        self.configuration = configuration
+        self.library = ScriptLibrary(
+            str(configuration.scripts_path), f"{configuration.state_path}/index", configuration.commands
+        )
+        self._ids: RecordIds | None = None
+        self._nodes: dict[tuple[Unit, str, str], StepNode] = {}
+        self._graph: tuple[tuple[Any, ...], RecordGraph] | None = None
+
+    # -- ids
+
+    @property
+    def ids(self) -> RecordIds:
+        """The rule of record ids.
+
+        Raises
+        ------
+        ConfigurationError
+            Neither `records.id_pattern` nor `records.path` with `records.id` is given.
+        """
+        if self._ids is None:
+            config = self.configuration
+            if config.id_pattern is None and config.records_id is None:
+                file = config.files[0] if config.files else None
+                raise ConfigurationError.at(
+                    "it is not there, and records can't be told without it",
+                    file=file,
+                    key="records.id_pattern",
+                    hint=r"write for example id_pattern = 'REC-\d+' below [records], or give path and id",
+                )
+            self._ids = RecordIds(
+                config.id_pattern,
+                config.records_id,
+                config.entities,
+                file=config.files[0] if config.files else None,
+            )
+        return self._ids
+
+    def values_of(self, record_id: str) -> Mapping[str, str]:
+        """Give the values of the fields of a record id."""
+        return self.ids.values(record_id)
+
+    # -- units and steps
+
+    def units(self, task: str | None = None, modality: str | None = None) -> list[Unit]:
+        """List the units in configuration order, of one task or modality where given."""
+        config = self.configuration
+        if config.is_unit_mode:
+            return [(None, None)]
+        return [
+            (one.name, name)
+            for one in config.tasks.values()
+            for name in one.modalities
+            if task in (None, one.name) and modality in (None, name)
+        ]
+
+    def script_names(self, task: str | None, modality: str | None) -> list[str]:
+        """List the steps of a modality: the shared ones, then those of the task (of every task without one), each once."""
+        config = self.configuration
+        if config.is_unit_mode:
+            return list(config.scripts)
+        settings = config.modalities.get(modality) if modality is not None else None
+        if settings is None:
+            return []
+        names = list(settings.scripts)
+        for name in config.tasks if task is None else (task,):
+            names += settings.task_scripts.get(name, ())
+        return list(dict.fromkeys(names))
+
+    def _labels(self, task: str | None, modality: str | None) -> dict[str, str]:
+        config = self.configuration
+        labels = {}
+        if task is not None:
+            labels["task"] = config.tasks[task].label
+        if modality is not None:
+            labels["modality"] = config.modalities[modality].label
+        return labels
+
+    def graph(self) -> RecordGraph:
+        """Give the steps of one record, as the scripts are at this moment."""
+        nodes = [
+            self._node(unit, index, label)
+            for unit in self.units()
+            for index, label in enumerate(self.script_names(*unit), start=1)
+        ]
+        version = tuple(map(id, nodes))
+        if self._graph is None or self._graph[0] != version:
+            self._reroot(nodes)
+            self._check_outputs(nodes)
+            self._graph = (version, RecordGraph(nodes))
+        return self._graph[1]
+
+    def _node(self, unit: Unit, index: int, label: str) -> StepNode:
+        task, modality = unit
+        try:
+            spec = self.library.spec(label, modality, task)
+        except ScriptError as error:
+            return StepNode(label, index, task, modality, error=error)
+        key = (unit, label, spec.digest)
+        if key not in self._nodes:
+            self._nodes[key] = self._parse(spec, unit, index)
+        return self._nodes[key]
+
+    def _parse(self, spec: StepSpec, unit: Unit, index: int) -> StepNode:
+        task, modality = unit
+        labels = self._labels(task, modality)
+        inputs = self._slots(spec, spec.inputs, "PATH_IN", labels, may_be_free=True)
+        outputs = self._slots(spec, spec.outputs, "PATH_OUT", labels)
+        control = self._slots(spec, spec.control, "PATH_CONTROL", labels) if spec.control else []
+        step = JobStep(
+            spec.name,
+            task,
+            modality,
+            self.library.source(spec),
+            spec.atomic,
+            labels.get("task"),
+            labels.get("modality"),
+        )
+        return StepNode(
+            spec.name,
+            index,
+            task,
+            modality,
+            inputs=inputs,
+            outputs=outputs,
+            control=control,
+            is_dict_in=isinstance(spec.inputs, Mapping),
+            is_dict_out=isinstance(spec.outputs, Mapping),
+            job_step=step,
+        )
+
+    def _slots(
+        self,
+        spec: StepSpec,
+        source: PathSource,
+        attribute: str,
+        labels: Mapping[str, str],
+        *,
+        may_be_free: bool = False,
+    ) -> list[Slot]:
+        config = self.configuration
+        root = str(config.data_path if may_be_free else config.output_path)
+        entities = self.ids.entities
+        slots = []
+        for name, one in source.items() if isinstance(source, Mapping) else [(None, source)]:
+            where = f"step {spec.name} ({spec.file}): {attribute}{f'[{name!r}]' if name is not None else ''}"
+            pattern = PathPattern(one, where=where)
+            self._check_fields(pattern, where, labels, may_be_free=may_be_free)
+            if not may_be_free:
+                self._check_owner(pattern, where)
+            slots.append(Slot(name, pattern.bind(**labels), root, entities))
+        return slots
+
+    def _check_fields(
+        self, pattern: PathPattern, where: str, labels: Mapping[str, str], *, may_be_free: bool
+    ) -> None:
+        """Refuse unknown fields; in inputs of workspaces with entities a field may be free unless it looks misspelt."""
+        known = {"id", *labels, *self.ids.entities}
+        declared = set(self.configuration.entities)
+        for field in sorted(pattern.fields - known):
+            hint = did_you_mean(field, sorted(known | declared))
+            if may_be_free and (
+                field in declared or (self.configuration.records_id is not None and not hint)
+            ):
+                continue
+            allowed = ", ".join(
+                f"{{{name}}}" for name in sorted(known | (declared if may_be_free else set()))
+            )
+            raise PatternError.at(
+                f"unknown field {{{field}}} in {pattern.source!r}; known fields: {allowed}",
+                key=where,
+                hint=hint or None,
+                found=field,
+                allowed=sorted(known),
+            )
+
+    def _check_owner(self, pattern: PathPattern, where: str) -> None:
+        """Refuse an output that all records would write."""
+        ids = self.ids
+        if "id" in pattern.fields or (ids.required and ids.entities <= pattern.fields):
+            return
+        fields = (
+            "{id}"
+            if not ids.entities
+            else "{id}, or " + ", ".join(f"{{{name}}}" for name in sorted(ids.entities))
+        )
+        raise PatternError.at(
+            f"{pattern.source!r} is the same file for every record; put {fields} into it",
+            key=where,
+            found=pattern.source,
+        )
+
+    def _check_outputs(self, nodes: Iterable[StepNode]) -> None:
+        """Refuse two steps that write the same file, and a step that writes its own input."""
+        writers: dict[tuple[str, str], StepNode] = {}
+        for node in nodes:
+            own = {(slot.root, slot.pattern.canonical) for slot in node.inputs}
+            for slot in node.outputs:
+                name = (slot.root, slot.pattern.canonical)
+                if name in own:
+                    raise ConfigurationError.at(
+                        f"step {node.place} writes its own input {slot.pattern.source!r}",
+                        hint="write to another path, so that the input stays what it was",
+                    )
+                other = writers.setdefault(name, node)
+                if other is not node:
+                    raise ConfigurationError.at(
+                        f"steps {other.place} and {node.place} write the same file {slot.pattern.source!r}",
+                        hint="put {task} or {modality}, or a name of its own, into one of the paths",
+                    )
+
+    def check(self) -> Iterator[tuple[str, Exception]]:
+        """Give every problem of scripts and patterns, with the name of its step."""
+        for unit in self.units():
+            for index, label in enumerate(self.script_names(*unit), start=1):
+                place = "-".join(part for part in (*unit, label) if part)
+                try:
+                    node = self._node(unit, index, label)
+                except ConfigurationError as error:
+                    yield place, error
+                else:
+                    if node.error is not None:
+                        yield place, node.error
+        try:
+            self.graph()
+        except ConfigurationError as error:
+            yield "steps", error
+
+    # -- where ids come from
+
+    def id_sources(self, task: str | None = None, modality: str | None = None) -> list[list[PathPattern]]:
+        """Give what ids are found by: for each source, the patterns that a record must match all.
+
+        `[records] path` when it is given, else the inputs of the first step of each unit.
+
+        Raises
+        ------
+        ScriptError
+            No unit of the scope has a first step that can be loaded, and at least one should have.
+        """
+        config = self.configuration
+        units = self.units(task, modality) or self.units()
+        if config.records_path is not None:
+            return self._from_path(units)
+        sources: list[list[PathPattern]] = []
+        broken: ScriptError | None = None
+        for unit in units:
+            names = self.script_names(*unit)
+            if not names:
+                continue
+            node = self._node(unit, 1, names[0])
+            if node.error is not None:
+                broken = broken or node.error
+            else:
+                sources.append([slot.pattern for slot in node.inputs])
+        if not sources and broken is not None:
+            raise broken
+        unique = {tuple(pattern.canonical for pattern in patterns): patterns for patterns in sources}
+        return list(unique.values())
+
+    def _from_path(self, units: list[Unit]) -> list[list[PathPattern]]:
+        config = self.configuration
+        assert config.records_path is not None
+        file = config.files[0] if config.files else ""
+        pattern = PathPattern(config.records_path, where=f"{file}: records.path")
+        patterns = {}
+        for unit in units:
+            bound = pattern.bind(**self._labels(*unit))
+            patterns[bound.canonical] = bound
+        return [[bound] for bound in patterns.values()]
+
+    def _reroot(self, nodes: Iterable[StepNode]) -> None:
+        """Let inputs that another step writes be looked for where outputs go."""
+        config = self.configuration
+        if config.output_path == config.data_path:
+            return
+        written = {slot.pattern.canonical for node in nodes for slot in node.outputs}
+        for node in nodes:
+            for slot in node.inputs:
+                if slot.pattern.canonical in written:
+                    slot.root = os.fspath(config.output_path)

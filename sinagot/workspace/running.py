@@ -1,0 +1,246 @@
+"""From a scope to a request for the engine, and from its answer back to what the user gets.
+
+Knows workspaces and the engine's request; must not decide what runs. Nothing heavy is imported before a job has to run.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from sinagot.engine.executors.contract import Executor
+from sinagot.engine.executors.main_process import MainProcessExecutor
+from sinagot.engine.job import RunOptions
+from sinagot.engine.run import Prepared, RunRequest, new_run_id, run
+from sinagot.engine.stop import RunInterrupted, RunTerminated
+from sinagot.errors import ConfigurationError, ScriptError, WorkspaceBusyError
+from sinagot.runlog.write import LogTarget
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+    from sinagot.engine.graph import StepNode
+    from sinagot.engine.report import RunReport
+    from sinagot.workspace.scope import Scope
+    from sinagot.workspace.workspace import Workspace
+
+__all__ = ["ExecutorChoice", "start_run"]
+
+_MODES = ("main_process", "processes", "dask")
+
+
+class ExecutorChoice:
+    """Where the jobs of a run are executed; equal choices share one executor of the workspace."""
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        *,
+        mode: str | None,
+        workers: int | None,
+        client: Client | None,
+        address: str | None,
+        debug: bool,
+    ) -> None:
+        configuration = workspace.configuration
+        client = client if client is not None else workspace.client
+        if mode is None:
+            mode = configuration.run.mode
+            if client is not None or address is not None:
+                mode = "dask"
+            elif workers is not None and mode == "main_process":
+                mode = "processes"
+        if mode not in _MODES:
+            raise ConfigurationError.at(
+                f"unknown run mode {mode!r}; allowed: {', '.join(_MODES)}", key="mode", found=mode
+            )
+        self.mode = "main_process" if debug else mode
+        self.workers = workers if workers is not None else configuration.run.workers
+        self.client = client
+        self.scheduler = configuration.dask.scheduler
+        self.cluster = dict(configuration.dask.cluster)
+        if address is not None:
+            self.cluster["address"] = address
+        if self.mode == "dask" and client is None and self.scheduler == "single-threaded" and address is None:
+            self.mode = "main_process"
+        if self.mode == "dask" and client is None and self.scheduler != "distributed" and address is None:
+            self.cluster = {}
+
+    @property
+    def here(self) -> bool:
+        """Jobs run in this thread."""
+        return self.mode == "main_process"
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        """What makes two choices one executor."""
+        return (
+            self.mode,
+            self.workers,
+            id(self.client),
+            self.scheduler,
+            tuple(sorted(map(repr, self.cluster.items()))),
+        )
+
+    def make(self) -> Executor:
+        """Make the executor of this choice, unless jobs run here."""
+        if self.mode == "processes":
+            from sinagot.engine.executors.processes import ProcessExecutor
+
+            return ProcessExecutor(self.workers)
+        from sinagot.engine.executors.dask import DaskExecutor
+
+        return DaskExecutor(self.scheduler, self.cluster, self.client, self.workers)
+
+
+def start_run(
+    scope: Scope,
+    step_label: str | None,
+    *,
+    force: bool,
+    ignore_missing: bool,
+    debug: bool,
+    dry_run: bool,
+    mode: str | None,
+    workers: int | None,
+    client: Client | None,
+    address: str | None,
+    exclusive: bool,
+    printing: bool,
+    progress: Callable[..., None] | None,
+    wait: bool,
+) -> RunReport:
+    """Run the steps of a scope; see `StepCollection.run`."""
+    from sinagot.workspace.tables import jobs_frame
+
+    workspace = scope.workspace
+    graph = workspace.blueprint.graph()
+    nodes = workspace.nodes_of(scope, step_label)
+    broken = [node for node in nodes if node.error is not None]
+    choice = ExecutorChoice(
+        workspace, mode=mode, workers=workers, client=client, address=address, debug=debug
+    )
+    options = _options(workspace, force=force, ignore_missing=ignore_missing, debug=debug, printing=printing)
+    if exclusive:
+        _refuse_company(workspace)
+    selected = frozenset(node.index for node in nodes if node.error is None)
+
+    def make_executor(stopping: Callable[[], bool]) -> Executor:
+        return MainProcessExecutor(stopping) if choice.here else workspace.executor(choice)
+
+    request = RunRequest(
+        graph=graph,
+        ids=_record_ids(scope, nodes, selected),
+        values_of=workspace.blueprint.values_of,
+        selected=selected,
+        options=options,
+        make_executor=make_executor,
+        prepare=lambda folder: _prepare(
+            workspace, [graph.nodes[number] for number in selected], choice, folder
+        ),
+        stop_grace=workspace.configuration.run.stop_grace,
+        here=choice.here,
+        dry_run=dry_run,
+        progress=progress,
+    )
+    report = run(request, background=not wait)
+    report.bind_frame(jobs_frame)
+    if wait:
+        _finish(report, broken)
+    return report
+
+
+def _record_ids(scope: Scope, nodes: list[StepNode], selected: frozenset[int]) -> list[str]:
+    """List the records; when no script can be loaded, its error says more than an empty list."""
+    if not selected and nodes:
+        error = next(node.error for node in nodes if node.error is not None)
+        raise error
+    return scope.record_ids()
+
+
+def _finish(report: RunReport, broken: list[StepNode]) -> None:
+    """Say what a plain return would hide: an interruption, broken scripts."""
+    import signal
+
+    if report.stopped_by is not None:
+        if report.stopped_by == signal.SIGINT:
+            raise RunInterrupted(report)
+        raise RunTerminated(report.stopped_by, report)
+    if broken:
+        first = broken[0].error
+        assert first is not None
+        others = f" (and {len(broken) - 1} more broken steps)" if len(broken) > 1 else ""
+        raise ScriptError(f"{first}{others}", step=first.step, file=first.file, report=report) from first
+
+
+def _options(
+    workspace: Workspace, *, force: bool, ignore_missing: bool, debug: bool, printing: bool
+) -> RunOptions:
+    configuration = workspace.configuration
+    state = str(configuration.state_path)
+    log = configuration.log
+    return RunOptions(
+        run_id=new_run_id(),
+        data_path=str(configuration.data_path),
+        output_path=str(configuration.output_path),
+        state_path=state,
+        log=LogTarget(str(configuration.log_path), f"{state}/locks", log.max_bytes, log.backups),
+        level=log.level,
+        scoped=not configuration.is_unit_mode,
+        workspace_version=workspace.version,
+        started=time.time(),
+        force=force,
+        ignore_missing=ignore_missing,
+        debug=debug,
+        printing=printing,
+    )
+
+
+def _prepare(workspace: Workspace, nodes: list[StepNode], choice: ExecutorChoice, folder: str) -> Prepared:
+    """Copy the code of the run, write the caches, and say what the manifest should tell."""
+    import platform
+
+    from sinagot import __version__
+    from sinagot.config.load import save_cached
+    from sinagot.scripts.snapshot import copy_sources
+
+    configuration = workspace.configuration
+    sources = [node.job_step.source for node in nodes if node.job_step is not None]
+    copies = copy_sources(sources, f"{folder}/code")
+    save_cached(configuration)
+    workspace.blueprint.library.save_index()
+    manifest = {
+        "argv": sys.argv,
+        "host": os.uname().nodename,
+        "pid": os.getpid(),
+        "user": os.environ.get("USER"),
+        "mode": choice.mode,
+        "versions": {
+            "sinagot": __version__,
+            "python": platform.python_version(),
+            "workspace": workspace.version,
+        },
+        "configuration": {
+            "files": [str(file) for file in configuration.files],
+            "digest": configuration.digest,
+        },
+        "scripts": {node.place: node.job_step.source.digest for node in nodes if node.job_step is not None},
+    }
+    return Prepared({node.index: copy for node, copy in zip(nodes, copies, strict=True)}, manifest)
+
+
+def _refuse_company(workspace: Workspace) -> None:
+    """Raise when another live run works on the workspace."""
+    from sinagot.engine.claims import live_owners
+
+    others = live_owners(str(workspace.configuration.state_path))
+    if others:
+        owner = others[0]
+        raise WorkspaceBusyError(
+            f"run {owner.run_id} (process {owner.pid} on {owner.host}) works on this workspace",
+            run_id=owner.run_id,
+            owner=owner,
+        )

@@ -1,0 +1,250 @@
+"""An immutable selection: records or one record, x task or all, x modality or all.
+
+Knows its workspace and what it narrows; every narrowing gives a new scope. Task and modality names are found on the instance,
+never written on a class, so that two workspaces in one program never meet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from sinagot.errors import ScopeError
+
+if TYPE_CHECKING:
+    import logging
+
+    from pandas import DataFrame
+
+    from sinagot.workspace.steps import StepCollection
+    from sinagot.workspace.workspace import Workspace
+
+__all__ = ["Scope"]
+
+
+class Scope:
+    """What collections of records and records have in common.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        Where the scope belongs.
+    task, modality : str, optional
+        What it is narrowed to; None means all.
+
+    Notes
+    -----
+    A custom class may fix `task` as a class attribute; its scopes are then of that task.
+    """
+
+    def __init__(self, workspace: Workspace, task: str | None = None, modality: str | None = None) -> None:
+        self._workspace = workspace
+        self._modality = modality
+        if not isinstance(getattr(type(self), "task", None), str):
+            self._task = task
+
+    # Properties that a custom class may replace by a plain class attribute.
+    @property
+    def task(self) -> str | None:
+        """Name of the task, None for all (always None in unit mode)."""
+        return self._task
+
+    @property
+    def modality(self) -> str | None:
+        """Name of the modality, None for all (always None in unit mode)."""
+        return self._modality
+
+    @property
+    def workspace(self) -> Workspace:
+        """The workspace of the scope."""
+        return self._workspace
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """A copy of the configuration."""
+        return self._workspace.config
+
+    @property
+    def logger(self) -> logging.Logger:
+        """The logger of the workspace."""
+        return self._workspace.logger
+
+    @property
+    def is_unit(self) -> bool:
+        """True when task and modality are both set, and always in unit mode."""
+        return self._workspace.is_unit_mode or (self.task is not None and self.modality is not None)
+
+    @property
+    def steps(self) -> StepCollection:
+        """The steps of the scope."""
+        from sinagot.workspace.steps import StepCollection
+
+        return StepCollection(self)
+
+    # -- narrowing
+
+    def get_subscope(self, task: str | None = None, modality: str | None = None) -> Any:
+        """Narrow the scope to a task, a modality or both.
+
+        Parameters
+        ----------
+        task, modality : str, optional
+            Names as in the configuration; None keeps what the scope has.
+
+        Returns
+        -------
+        Scope
+            A new one of the same kind (records stay records).
+
+        Raises
+        ------
+        ScopeError
+            The task, the modality or their combination is not configured; also an AttributeError.
+        """
+        wanted_task = self.task if task is None else task
+        wanted_modality = self.modality if modality is None else modality
+        problem = self._problem(task, modality, wanted_task, wanted_modality)
+        if problem:
+            raise ScopeError(f"{self!r}: {problem}", scope=self, attribute=task or modality)
+        return self._narrowed(wanted_task, wanted_modality)
+
+    def _problem(
+        self, task: str | None, modality: str | None, wanted_task: str | None, wanted_modality: str | None
+    ) -> str:
+        config = self._workspace.configuration
+        for kind, name, table in (("task", task, config.tasks), ("modality", modality, config.modalities)):
+            if name is not None and name not in table:
+                return f"no {kind} {name!r}; there {'are' if table else 'is'} {', '.join(table) or 'none'}"
+        if (task is not None and self.task not in (None, task)) or (
+            modality is not None and self.modality not in (None, modality)
+        ):
+            return f"the scope is narrowed to task {self.task}, modality {self.modality} already"
+        if wanted_task is not None and wanted_modality is not None:
+            allowed = config.tasks[wanted_task].modalities
+            fixed = self._workspace.fixed_task(wanted_modality)
+            if wanted_modality not in allowed and fixed != wanted_task:
+                return (
+                    f"task {wanted_task!r} has no modality {wanted_modality!r}; it has {', '.join(allowed)}"
+                )
+        return ""
+
+    def _narrowed(self, task: str | None, modality: str | None) -> Scope:
+        raise NotImplementedError
+
+    def __getattr__(self, name: str) -> Any:
+        if not name.startswith("_"):
+            config = self._workspace.configuration
+            if name in config.tasks and self.task is None:
+                return self.get_subscope(task=name)
+            if name in config.modalities and self.modality is None:
+                return self.get_subscope(modality=name)
+            raise ScopeError(
+                f"{self!r} has no attribute {name!r}{self._near(name)}",
+                scope=self,
+                attribute=name,
+                allowed=self._names(),
+            )
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    def _near(self, name: str) -> str:
+        from sinagot.config.hints import did_you_mean
+
+        hint = did_you_mean(name, self.__dir__())
+        return f"; {hint}" if hint else ""
+
+    def _names(self) -> list[str]:
+        """List the tasks and modalities that the scope can be narrowed to."""
+        return [*self.iter_tasks(), *self._open_modalities()]
+
+    def _open_modalities(self) -> list[str]:
+        if self._workspace.is_unit_mode or self.modality is not None:
+            return []
+        names = list(self.iter_modalities())
+        if self.task is None:
+            # A modality that no task lists has no units, yet it may hold data of a plugin.
+            names += [name for name in self._workspace.configuration.modalities if name not in names]
+        return names
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *(name for name in self._names() if name.isidentifier())})
+
+    # -- looking round
+
+    def iter_tasks(self) -> Iterator[str]:
+        """Give the names of the tasks, in configuration order; nothing when the task is fixed already."""
+        if self.task is None and not self._workspace.is_unit_mode:
+            units = self._workspace.blueprint.units(None, self.modality)
+            yield from dict.fromkeys(str(task) for task, _ in units)
+
+    def iter_modalities(self) -> Iterator[str]:
+        """Give the names of the modalities, in configuration order; nothing when the modality is fixed already."""
+        if self.modality is None and not self._workspace.is_unit_mode:
+            units = self._workspace.blueprint.units(self.task, None)
+            yield from dict.fromkeys(str(modality) for _, modality in units)
+
+    def iter_units(self) -> Iterator[Any]:
+        """Give the units of the scope, in configuration order; a unit gives itself."""
+        if self.is_unit:
+            yield self
+            return
+        for task, modality in self._workspace.blueprint.units(self.task, self.modality):
+            yield self.get_subscope(
+                task if self.task is None else None, modality if self.modality is None else None
+            )
+
+    def record_ids(self) -> list[str]:
+        """List the ids of the records in the scope, sorted."""
+        raise NotImplementedError
+
+    # -- counting
+
+    def count_step(
+        self, step_label: str | None = None, position: str = "input", with_record_id: bool = False
+    ) -> DataFrame:
+        """Count, for each unit, the records whose files of a step are all there.
+
+        Parameters
+        ----------
+        step_label : str, optional
+            Name of the step; the first one of each unit when not given.
+        position : {"input", "output"}
+            Which files are looked at.
+        with_record_id : bool
+            One row per record instead of one per unit.
+
+        Returns
+        -------
+        DataFrame
+            Columns task, modality, count; record_id in front on a record or when asked for. Units with nothing to count have no row.
+        """
+        from sinagot.workspace.tables import count_frame
+
+        return count_frame(self, step_label, position, with_record_id or self._is_record)
+
+    def count_raw_data(self, with_record_id: bool = False) -> DataFrame:
+        """Count, for each unit, the records whose raw data (inputs of the first step) are there; see `count_step`."""
+        return self.count_step(None, "input", with_record_id)
+
+    def count_detail(self, with_record_id: bool = False) -> DataFrame:
+        """Count as `count_raw_data` does (the name of version 0.2)."""
+        return self.count_raw_data(with_record_id)
+
+    _is_record = False
+
+    # -- texts
+
+    def _facts(self) -> list[str]:
+        """Give the parts of the text after the class name."""
+        if self._workspace.is_unit_mode:
+            return []
+        return [f"task: {self.task}, modality: {self.modality}"]
+
+    def __repr__(self) -> str:
+        facts = ", ".join(self._facts())
+        return f"<{self._shown_name()} instance{' | ' + facts if facts else ''}>"
+
+    def _shown_name(self) -> str:
+        kind = "Record" if self._is_record else "RecordCollection"
+        if self.modality is not None and type(self).__module__ != "sinagot.workspace.records":
+            return f"{self.modality[:1].upper()}{self.modality[1:]}{kind}"
+        return kind

@@ -1,0 +1,100 @@
+"""Tables for people: status, counts, logs and jobs as pandas DataFrames.
+
+The only module of this layer that uses pandas, and only inside its functions: a run never needs it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sinagot.engine.history import iter_events
+from sinagot.errors import NotFoundError
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+    from sinagot.engine.report import RunReport
+    from sinagot.workspace.scope import Scope
+    from sinagot.workspace.steps import StepCollection
+
+__all__ = ["count_frame", "jobs_frame", "logs_frame", "status_frame"]
+
+STATUS_COLUMNS = ["record_id", "task", "modality", "step_index", "step_label", "step_status"]
+JOB_COLUMNS = [
+    "record_id",
+    "task",
+    "modality",
+    "step_index",
+    "step_label",
+    "outcome",
+    "exc_type",
+    "exc_message",
+]
+_MEASURED = ["attempt", "duration_s", "cpu_s", "peak_memory_mb"]
+
+
+def status_frame(steps: StepCollection) -> DataFrame:
+    """Make the table of `StepCollection.status`."""
+    import pandas as pd
+
+    rows = [tuple(row.values()) for row in steps.iter_status()]
+    frame = pd.DataFrame(rows, columns=STATUS_COLUMNS)
+    return frame.astype({"step_index": "int64", "step_status": "int64"})
+
+
+def logs_frame(scope: Scope, step_label: str | None = None) -> DataFrame:
+    """Make the table of the logs of a scope, newest first."""
+    from sinagot.runlog import read
+
+    folder = str(scope.workspace.configuration.log_path)
+    frame = read.logs_frame(
+        [(folder, record_id) for record_id in scope.record_ids()], task=scope.task, modality=scope.modality
+    )
+    if step_label is not None:
+        frame = frame[frame["step_label"] == step_label].reset_index(drop=True)
+    return frame
+
+
+def count_frame(scope: Scope, step_label: str | None, position: str, with_record_id: bool) -> DataFrame:
+    """Make the table of `Scope.count_step`."""
+    import pandas as pd
+
+    if position not in ("input", "output"):
+        raise ValueError(f"position must be 'input' or 'output', found {position!r}")
+    workspace = scope.workspace
+    ids = scope.record_ids()
+    survey = scope.steps.survey(ids)
+    if step_label is not None and not any(
+        node.label == step_label for node in workspace.nodes_of(scope, None)
+    ):
+        raise NotFoundError(f"{scope!r} has no step {step_label!r}", name=step_label)
+    rows: list[dict[str, Any]] = []
+    for node in sorted(workspace.nodes_of(scope, step_label), key=workspace.node_order):
+        if node.error is not None or (step_label is None and node.step_index != 1):
+            continue
+        slots = node.inputs if position == "input" else node.outputs
+        found = [record_id for record_id in ids if all(survey.exists(slot, record_id) for slot in slots)]
+        unit = {"task": node.task, "modality": node.modality}
+        if with_record_id:
+            rows += [{"record_id": record_id, **unit, "count": 1} for record_id in found]
+        elif found:
+            rows.append({**unit, "count": len(found)})
+    columns = [*(["record_id"] if with_record_id else []), "task", "modality", "count"]
+    return pd.DataFrame(rows, columns=columns).astype({"count": "int64"})
+
+
+def jobs_frame(report: RunReport) -> DataFrame:
+    """Make the table of `RunReport.jobs`: the ledger, with what the run's events measured."""
+    import pandas as pd
+
+    frame = pd.DataFrame(report.iter_jobs(), columns=JOB_COLUMNS)
+    events = pd.DataFrame(iter_events(report.folder))
+    if events.empty:
+        return frame.assign(**dict.fromkeys(_MEASURED))
+    keys = ["record_id", "task", "modality", "step_label"]
+    measured = events.drop_duplicates(keys, keep="last").reindex(columns=[*keys, *_MEASURED])
+    for key in keys:
+        # Unit mode: a column of None is an object column on one side and a float column on the other.
+        measured[key] = measured[key].astype(object)
+        frame[key] = frame[key].astype(object)
+    return frame.merge(measured, on=keys, how="left")

@@ -1,0 +1,266 @@
+"""The workspace: the door to a data folder and its scripts.
+
+Knows the configuration and hands out scopes; must not execute anything itself. Opening reads and writes nothing but the configuration.
+"""
+
+from __future__ import annotations
+
+import copy
+import os
+import weakref
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from sinagot.config.load import load_configuration
+from sinagot.errors import ScopeError
+from sinagot.workspace.blueprint import Blueprint
+from sinagot.workspace.records import Record, RecordCollection
+
+if TYPE_CHECKING:
+    import logging
+
+    from distributed import Client
+
+    from sinagot.engine.executors.contract import Executor
+    from sinagot.engine.graph import StepNode
+    from sinagot.workspace.running import ExecutorChoice
+    from sinagot.workspace.scope import Scope
+    from sinagot.workspace.steps import StepCollection
+
+__all__ = ["Workspace"]
+
+ConfigPath = str | os.PathLike[str]
+
+
+class Workspace:
+    """A data folder, the scripts that process it, and the configuration that maps one to the other.
+
+    Parameters
+    ----------
+    config_path : str, Path, or list of those
+        Configuration file, a folder that holds ``workspace.toml``, or several files that are merged.
+    data_path, scripts_path : str or Path, optional
+        Win over the configuration.
+    client : distributed.Client, optional
+        Jobs run through it; it stays open.
+
+    Raises
+    ------
+    ConfigurationError
+        The configuration is broken, or the data folder does not exist.
+
+    Examples
+    --------
+    >>> import sinagot
+    >>> ws = sinagot.Workspace("example/harbor")
+    >>> ws
+    <Workspace instance>
+    >>> list(ws.records.iter_ids())
+    ['REC-20200601', 'REC-20200602', 'REC-20200603']
+    >>> ws["REC-20200602"]
+    <Record instance | id: REC-20200602>
+    """
+
+    def __init__(
+        self,
+        config_path: ConfigPath | Sequence[ConfigPath],
+        data_path: ConfigPath | None = None,
+        scripts_path: ConfigPath | None = None,
+        *,
+        client: Client | None = None,
+    ) -> None:
+        self._configuration = load_configuration(config_path, data_path, scripts_path)
+        self._blueprint = Blueprint(self._configuration)
+        self.client = client
+        self._executors: dict[tuple[Any, ...], Executor] = {}
+        self._classes: dict[tuple[str, str], type] = {}
+        self._logger: logging.Logger | None = None
+        #: Folders that could not be read when last looked at.
+        self.problems: list[str] = []
+        for warning in self._configuration.warnings:
+            import warnings
+
+            warnings.warn(warning, UserWarning, stacklevel=2)
+        # Pools and clusters that we start end with the object, whoever forgets to close it.
+        self._finalizer = weakref.finalize(self, _close_all, self._executors)
+
+    # -- what it is
+
+    @property
+    def configuration(self) -> Any:
+        """The resolved configuration, see `sinagot.config.settings.Configuration`."""
+        return self._configuration
+
+    @property
+    def blueprint(self) -> Blueprint:
+        """The compiled configuration."""
+        return self._blueprint
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """A copy of the configuration as a dict, with the default sections filled in."""
+        return copy.deepcopy(self._configuration.raw)
+
+    @property
+    def data_path(self) -> Path:
+        """The data folder."""
+        return Path(self._configuration.data_path)
+
+    @property
+    def scripts_path(self) -> Path:
+        """The scripts folder."""
+        return Path(self._configuration.scripts_path)
+
+    @property
+    def is_unit_mode(self) -> bool:
+        """True when there are neither tasks nor modalities."""
+        return bool(self._configuration.is_unit_mode)
+
+    @property
+    def info(self) -> dict[str, Any]:
+        """A copy of the section `[info]`."""
+        return copy.deepcopy(self._configuration.info)
+
+    @property
+    def version(self) -> str:
+        """Version of the workspace; it stands in every log line. A subclass may override it."""
+        return str(self._configuration.version)
+
+    @property
+    def logger(self) -> logging.Logger:
+        """The logger named in `[log]`; it prints to standard output in the configured format and level."""
+        if self._logger is None:
+            from sinagot.workspace.logger import workspace_logger
+
+            self._logger = workspace_logger(self._configuration.log)
+        return self._logger
+
+    # -- scopes
+
+    @property
+    def records(self) -> RecordCollection:
+        """All records."""
+        return self.make_collection(None, None)
+
+    @property
+    def steps(self) -> StepCollection:
+        """The steps of all records."""
+        return self.records.steps
+
+    def __getitem__(self, record_id: str) -> Record:
+        return self.records.get(record_id)
+
+    def get(self, record_id: str, default: Any = None) -> Any:
+        """Give a record that has data, else `default`."""
+        return self.records.get(record_id) if record_id in self else default
+
+    def __contains__(self, record_id: object) -> bool:
+        return self.records.has(record_id)
+
+    def __iter__(self) -> Iterator[str]:
+        return self.records.iter_ids()
+
+    def __len__(self) -> int:
+        return self.records.count()
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        config = self._configuration
+        if name in config.tasks or name in config.modalities:
+            return getattr(self.records, name)
+        from sinagot.config.hints import did_you_mean
+
+        hint = did_you_mean(name, self.__dir__())
+        raise ScopeError(
+            f"{self!r} has no attribute {name!r}{'; ' + hint if hint else ''}", scope=self, attribute=name
+        )
+
+    def __dir__(self) -> list[str]:
+        names = [*self._configuration.tasks, *self._configuration.modalities]
+        return sorted({*super().__dir__(), *(name for name in names if name.isidentifier())})
+
+    def __repr__(self) -> str:
+        return "<Workspace instance>"
+
+    # -- made for scopes
+
+    def make_collection(self, task: str | None, modality: str | None) -> RecordCollection:
+        """Make the collection of a scope, of the class that its modality asks for."""
+        made: RecordCollection = self._class("RecordCollection", modality)(self, task, modality)
+        return made
+
+    def make_record(self, record_id: str, task: str | None, modality: str | None) -> Record:
+        """Make a record of a scope, of the class that its modality asks for."""
+        made: Record = self._class("Record", modality)(self, record_id, task, modality)
+        return made
+
+    def _class(self, kind: str, modality: str | None) -> type:
+        if modality is None:
+            return Record if kind == "Record" else RecordCollection
+        if (kind, modality) not in self._classes:
+            from sinagot.workspace.classes import find_class
+
+            self._classes[kind, modality] = find_class(self._configuration, modality, kind)
+        return self._classes[kind, modality]
+
+    def fixed_task(self, modality: str) -> str | None:
+        """Name the task that a custom class of a modality fixes."""
+        for kind in ("RecordCollection", "Record"):
+            task = getattr(self._class(kind, modality), "task", None)
+            if isinstance(task, str):
+                return task
+        return None
+
+    def nodes_of(self, scope: Scope, step_label: str | None) -> list[StepNode]:
+        """List the steps of a scope, of one name where given."""
+        return [
+            node
+            for node in self._blueprint.graph().nodes
+            if scope.task in (None, node.task)
+            and scope.modality in (None, node.modality)
+            and step_label in (None, node.label)
+        ]
+
+    def node_order(self, node: StepNode) -> tuple[int, int]:
+        """Give the place of a step in configuration order."""
+        return self._blueprint.units().index((node.task, node.modality)), node.step_index
+
+    def note_problems(self, problems: Sequence[str]) -> None:
+        """Keep what the last look at the disk could not read."""
+        self.problems = list(dict.fromkeys(problems))
+
+    # -- running
+
+    def executor(self, choice: ExecutorChoice) -> Executor:
+        """Give the executor of a choice; it is kept until `close`."""
+        if choice.key not in self._executors:
+            self._executors[choice.key] = choice.make()
+        return self._executors[choice.key]
+
+    def close(self) -> None:
+        """End the worker processes and clusters that this workspace started, and close its log files."""
+        _close_all(self._executors)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _close_all(executors: dict[tuple[Any, ...], Executor]) -> None:
+    while executors:
+        executors.popitem()[1].close()
+    import sys
+
+    runlog = sys.modules.get("sinagot.runlog.write")
+    if runlog is not None:
+        runlog.close_all()
