@@ -16,6 +16,7 @@ SinagotError
 ├── AmbiguousRecordError (ValueError)    two files for one id and one pattern
 ├── StepFailedError (RuntimeError)       jobs of a run failed (raise_for_failures)
 ├── WorkspaceBusyError (RuntimeError)    another run works here and --exclusive was asked
+├── StorageError (OSError)               state, log or output folder can't be written
 ├── WorkerLostError (RuntimeError)       a worker process died under a job
 └── JobError (RuntimeError)              one attempt of one job went wrong
     ├── MissingOutputError               declared outputs were not written
@@ -50,6 +51,7 @@ __all__ = [
     "ScriptError",
     "SinagotError",
     "StepFailedError",
+    "StorageError",
     "SupersededError",
     "WorkerLostError",
     "WorkspaceBusyError",
@@ -170,11 +172,17 @@ class InvalidIdError(SinagotError, ValueError, KeyError):
 
     FACTS = ("record_id", "pattern")
 
+    record_id: str
+    pattern: str | None
+
 
 class NotFoundError(SinagotError, LookupError):
     """There is no step of that name in the scope."""
 
     FACTS = ("name", "allowed")
+
+    name: str
+    allowed: Any
 
 
 class AmbiguousRecordError(SinagotError, ValueError):
@@ -182,17 +190,29 @@ class AmbiguousRecordError(SinagotError, ValueError):
 
     FACTS = ("record_id", "paths", "entity")
 
+    record_id: str
+    paths: tuple[str, ...]
+    entity: str | None
+
 
 class StepFailedError(SinagotError, RuntimeError):
     """Some jobs of a run failed; the report is attached."""
 
     FACTS = ("report",)
 
+    report: Any
+
 
 class WorkspaceBusyError(SinagotError, RuntimeError):
     """Another run works on the workspace and exclusive use was asked for."""
 
     FACTS = ("run_id", "owner")
+
+
+class StorageError(SinagotError, OSError):
+    """A folder that a run needs can't be written."""
+
+    FACTS = ("path",)
 
 
 class WorkerLostError(SinagotError, RuntimeError):
@@ -204,7 +224,9 @@ class WorkerLostError(SinagotError, RuntimeError):
 class JobError(SinagotError, RuntimeError):
     """One attempt of one job went wrong for a reason that is not the script's exception."""
 
-    FACTS = ("paths",)
+    FACTS: tuple[str, ...] = ("paths",)
+
+    paths: tuple[str, ...] | None
 
 
 class MissingOutputError(JobError):

@@ -411,7 +411,9 @@ def written_in_place(outputs: Sequence[str]) -> Published:
     facts = [(final, fingerprint(final)) for final in outputs]
     missing = [final for final, found in facts if found is None]
     if missing:
-        raise MissingOutputError(f"declared output was not written: {', '.join(missing)}", paths=tuple(missing))
+        raise MissingOutputError(
+            f"declared output was not written: {', '.join(missing)}", paths=tuple(missing)
+        )
     return Published(tuple((final, *found[:2]) for final, found in facts if found is not None), (), ())
 
 

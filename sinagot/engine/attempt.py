@@ -1,7 +1,7 @@
-"""One attempt of one job: `run_job` is the same function in every executor, and the only place that calls the user's code.
+"""One attempt of one job: `run_job`, the same in every executor, and the only place that calls the user's code.
 
-Knows a job and nothing else: claims it, looks again, runs the script into a private stage, publishes, writes down what happened.
-The order of the last steps is what makes a crash harmless: publish, event, log line, mark, claim.
+Knows a job and nothing else: claims it, looks again, runs the script into a private stage, publishes, writes down
+what happened. The order of the last steps is what makes a crash harmless: publish, event, log line, mark, claim.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from sinagot.dataset.commit import Published, Stage, fingerprint, written_in_place
@@ -18,15 +17,15 @@ from sinagot.engine.causes import cause_of
 from sinagot.engine.claims import Claim, Held
 from sinagot.engine.entries import cause_from, context_of, note_missing, record_failure, record_success
 from sinagot.engine.job import Cause, Job, JobResult, Outcome
-from sinagot.engine.paths import declared_inputs, flat_paths, script_paths, with_parent
 from sinagot.engine.meter import Meter
+from sinagot.engine.paths import declared_inputs, flat_paths, script_paths, with_parent
 from sinagot.errors import InputChangedError, SupersededError
 from sinagot.runlog.capture import AttemptLog, capture
 from sinagot.runlog.printing import Printer
 from sinagot.runlog.read import newest_status
 from sinagot.runlog.write import RecordLog
-from sinagot.scripts.codes import StepStatus
 from sinagot.scripts.classes import load_script
+from sinagot.scripts.codes import StepStatus
 from sinagot.scripts.modules import activated
 
 __all__ = ["obeying", "run_chain", "run_job"]
@@ -80,8 +79,11 @@ def run_job(job: Job, printer: Printer | None = None) -> JobResult:
     JobResult
         With ``debug``, an exception of the script leaves instead, after the attempt is on record.
     """
-    bench = bench_for(job.options)
-    claim = bench.desk.take(job.key)
+    try:
+        bench = bench_for(job.options)
+        claim = bench.desk.take(job.key)
+    except OSError as error:  # no space, no permission: nothing was begun
+        return JobResult(job.key, Outcome.FAILED, cause=cause_of(error, ()))
     if isinstance(claim, Held):
         return JobResult(job.key, Outcome.HELD, by=claim.owner.run_id if claim.owner else None)
     try:
@@ -155,23 +157,24 @@ def _attempt(job: Job, bench: Bench, claim: Claim, seen: Seen, printer: Printer 
         cause = _explain(job, error, stage)
         status = StepStatus.INTERRUPTED if interrupted else StepStatus.ERROR
         facts = meter.facts()
-        record_failure(job, bench, attempt, status, cause, facts, log)
+        warnings = record_failure(job, bench, attempt, status, cause, facts, log)
         if options.debug:
             raise
         outcome = Outcome.INTERRUPTED if interrupted else Outcome.FAILED
-        return JobResult(job.key, outcome, facts["duration_s"], cause, printed=_printed(printer, collected))
+        printed = _printed(printer, collected)
+        return JobResult(job.key, outcome, facts["duration_s"], cause, printed=printed, warnings=warnings)
     facts = meter.facts()
-    record_success(job, bench, attempt, facts, seen.inputs, published, log)
+    warnings = record_success(job, bench, attempt, facts, seen.inputs, published, log)
     if seen.was_marked:
         bench.failures.clear(job.key)
-    warnings = _in_place_warning(job, published)
+    warnings += _in_place_warning(job, published)
     return JobResult(
         job.key, Outcome.DONE, facts["duration_s"], printed=_printed(printer, collected), warnings=warnings
     )
 
 
 def _explain(job: Job, error: BaseException, stage: Stage | None) -> Cause:
-    """Describe what went wrong in words of final paths; add the hint that a script working on its former output needs."""
+    """Describe what went wrong, in words of final paths."""
     source = job.step.source
     files = [source.path, *(module.path for module in source.modules)]
     shown = {} if stage is None else {f"{stage.folder}/": f"{job.options.output_path}/"}
@@ -180,6 +183,7 @@ def _explain(job: Job, error: BaseException, stage: Stage | None) -> Cause:
     final = stage.final(missing) if stage is not None and isinstance(missing, str) else None
     if final is None or not os.path.exists(final):
         return cause
+    # The script works on its former output, which is not in the stage.
     hint = (
         f"{cause.message} (it is there, but self.path.output is a private folder while the script runs: "
         "read self.path.final, or set ATOMIC = False on the class to work in place)"
@@ -226,7 +230,7 @@ def _call(job: Job, bench: Bench, stage: Stage | None, log: AttemptLog) -> None:
     with activated(step.source), capture(log):
         script_class = load_script(step.source)
         script = script_class(
-            Path(options.data_path),
+            bench.data_path,
             job.record_id,
             task=step.task,
             opts={},
@@ -236,7 +240,7 @@ def _call(job: Job, bench: Bench, stage: Stage | None, log: AttemptLog) -> None:
         script.modality = step.modality
         script.debug = options.debug
         script.status = StepStatus.PROCESSING
-        script.logger = log.logger
+        script.logger = lambda: log.logger
         script.path = script_paths(
             job.inputs, job.outputs, job.control, stage.path if stage is not None else with_parent
         )
@@ -293,7 +297,8 @@ def _in_place_warning(job: Job, published: Published) -> tuple[str, ...]:
     if name in _WARNED:
         return ()
     _WARNED.add(name)
-    return (
-        f"script {job.step.source.path} writes {', '.join(published.in_place)} in place instead of using self.path.output: "
-        "a crash can leave it half written (set ATOMIC = False on the class to say that this is meant)",
+    text = (
+        f"script {job.step.source.path} writes {', '.join(published.in_place)} in place instead of using "
+        "self.path.output: a crash can leave it half written (set ATOMIC = False on the class if this is meant)"
     )
+    return (text,)

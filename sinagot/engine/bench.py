@@ -52,6 +52,7 @@ class Bench:
             self.desk.beat()
 
     def close(self) -> None:
+        """End this process's part in the run."""
         self._over.set()
         self.events.close()
         self.desk.finish()

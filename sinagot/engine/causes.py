@@ -21,7 +21,7 @@ _QUOTED = re.compile(r"'[^'\n]*'|\"[^\"\n]*\"|(?:/[^\s:'\",;]+)+")
 def _text(error: BaseException) -> str:
     try:
         return str(error)
-    except Exception:
+    except Exception:  # noqa: BLE001  (a broken __str__ is the user's)
         return f"<{type(error).__name__} whose text cannot be made>"
 
 
@@ -47,7 +47,7 @@ def cause_of(
     """
     try:
         lines = traceback.format_exception(error)
-    except Exception:
+    except Exception:  # noqa: BLE001
         lines = traceback.format_tb(error.__traceback__)
     frames = traceback.extract_tb(error.__traceback__)
     first = next((number for number, frame in enumerate(frames) if frame.filename in user_files), None)
@@ -74,7 +74,7 @@ def cause_of(
 def _last_lines(error: BaseException) -> list[str]:
     try:
         return traceback.format_exception_only(error)
-    except Exception:
+    except Exception:  # noqa: BLE001
         return [type(error).__name__]
 
 

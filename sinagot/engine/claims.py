@@ -1,8 +1,8 @@
 """Who works on what right now: claims that need no server and no unlocking.
 
-A claim is a hard link to the owner's file, so it appears with its content in one step and carries the owner's heartbeat (the
-time stamp of that file). Knows the state folder and processes; must not know jobs or scripts.
-Facts on costs and on why a flock is not enough: a claim survives network drives, is readable by people, and names its owner.
+A claim is a hard link to the owner's file, so it appears with its content in one step and carries the owner's
+heartbeat (the time stamp of that file). Knows the state folder and processes; must not know jobs or scripts.
+Unlike a lock of the operating system a claim works on network drives, can be read by people, and names its owner.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ def file_key(key: str) -> str:
     >>> file_key("REC-1/RS/EEG/alpha")
     'REC-1%2FRS%2FEEG%2Falpha'
     """
-    if _PLAIN_KEY.fullmatch(key):
-        name = key.replace("/", "%2F")
-    else:
-        name = quote(key, safe="", errors="surrogateescape")
+    is_plain = _PLAIN_KEY.fullmatch(
+        key
+    )  # quoting costs ten times as much as finding out that it need not be done
+    name = key.replace("/", "%2F") if is_plain else quote(key, safe="", errors="surrogateescape")
     if len(name) > _LONGEST_NAME:
         import hashlib
 
@@ -56,10 +56,12 @@ class Owner(NamedTuple):
     run_id: str
 
     def to_json(self) -> str:
+        """Give the text of an owner's file."""
         return json.dumps(self._asdict())
 
     @classmethod
     def from_json(cls, text: str) -> Owner | None:
+        """Read an owner's file; None when it is torn."""
         try:
             facts = json.loads(text)
             return cls(*(facts[name] for name in cls._fields))
@@ -68,6 +70,7 @@ class Owner(NamedTuple):
 
     @classmethod
     def here(cls, run_id: str) -> Owner:
+        """Describe this process."""
         return cls(os.uname().nodename, _boot_id(), os.getpid(), _start_time(os.getpid()), run_id)
 
 

@@ -6,6 +6,7 @@ Knows the job and the files that keep its history; must not know how it is execu
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 from sinagot.dataset.commit import Fingerprint, Published
@@ -46,6 +47,7 @@ def cause_from(mark: dict[str, Any]) -> Cause:
 
 
 def context_of(job: Job, attempt: str | None) -> dict[str, Any]:
+    """Give what all log lines of an attempt share."""
     options, step = job.options, job.step
     return {
         "workspace_version": options.workspace_version,
@@ -74,6 +76,7 @@ def event_of(
     inputs: dict[str, Fingerprint | None] | None = None,
     cause: Cause | None = None,
 ) -> dict[str, Any]:
+    """Make the event of an attempt that is over."""
     event: dict[str, Any] = {
         "event": outcome,
         "key": job.key,
@@ -103,18 +106,40 @@ def record_success(
     inputs: dict[str, Fingerprint | None],
     published: Published,
     log: AttemptLog,
-) -> None:
-    """Put an attempt on record that published its outputs: event, then log line."""
-    bench.events.append(event_of(job, attempt, Outcome.DONE, facts, published=published, inputs=inputs))
-    log.finish(
-        StepStatus.DONE,
-        "Run finished",
-        **facts,
-        inputs=list(inputs),
-        outputs=[path for path, *_ in published.outputs],
-        script_hash=job.step.source.digest,
-        params={},
+) -> tuple[str, ...]:
+    """Put an attempt on record that published its outputs: event, then log line.
+
+    Returns
+    -------
+    tuple of str
+        What could not be written down: the outputs are in place all the same, and that is what counts.
+    """
+    event = event_of(job, attempt, Outcome.DONE, facts, published=published, inputs=inputs)
+    outputs = [path for path, *_ in published.outputs]
+    return _tried(
+        job,
+        lambda: bench.events.append(event),
+        lambda: log.finish(
+            StepStatus.DONE,
+            "Run finished",
+            **facts,
+            inputs=list(inputs),
+            outputs=outputs,
+            script_hash=job.step.source.digest,
+            params={},
+        ),
     )
+
+
+def _tried(job: Job, *writes: Callable[[], None]) -> tuple[str, ...]:
+    """Do each of some writes; a full disk must not hide what else can be said."""
+    problems = []
+    for write in writes:
+        try:
+            write()
+        except OSError as error:
+            problems.append(f"{job.key}: could not be written down: {error}")
+    return tuple(problems)
 
 
 def record_failure(
@@ -125,33 +150,41 @@ def record_failure(
     cause: Cause,
     facts: dict[str, float],
     log: AttemptLog,
-) -> None:
-    """Put a failed or interrupted attempt on record: mark, event, log line."""
-    bench.failures.set(
-        job.key,
-        {
-            "status": int(status),
-            "run_id": job.options.run_id,
-            "attempt": attempt,
-            "at": time.time(),
-            "exc_type": cause.exc_type,
-            "exc_message": cause.message,
-            "where": cause.where,
-            "traceback": cause.traceback,
-        },
-    )
+) -> tuple[str, ...]:
+    """Put a failed or interrupted attempt on record: mark, event, log line.
+
+    Returns
+    -------
+    tuple of str
+        What could not be written down.
+    """
+    mark = {
+        "status": int(status),
+        "run_id": job.options.run_id,
+        "attempt": attempt,
+        "at": time.time(),
+        "exc_type": cause.exc_type,
+        "exc_message": cause.message,
+        "where": cause.where,
+        "traceback": cause.traceback,
+    }
     outcome = Outcome.INTERRUPTED if status == StepStatus.INTERRUPTED else Outcome.FAILED
-    bench.events.append(event_of(job, attempt, outcome, facts, cause=cause))
-    log.finish(
-        status,
-        cause.message or cause.exc_type,
-        level="ERROR",
-        **facts,
-        script_hash=job.step.source.digest,
-        params={},
-        exc_type=cause.exc_type,
-        exc_message=cause.message,
-        traceback=cause.traceback,
+    event = event_of(job, attempt, outcome, facts, cause=cause)
+    return _tried(
+        job,
+        lambda: bench.failures.set(job.key, mark),
+        lambda: bench.events.append(event),
+        lambda: log.finish(
+            status,
+            cause.message or cause.exc_type,
+            level="ERROR",
+            **facts,
+            script_hash=job.step.source.digest,
+            params={},
+            exc_type=cause.exc_type,
+            exc_message=cause.message,
+            traceback=cause.traceback,
+        ),
     )
 
 

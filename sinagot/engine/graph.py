@@ -1,6 +1,7 @@
 """The shape of the work on one record: its steps in order, what each reads and writes, and who feeds whom.
 
-Made once per workspace and question, applied to every record. Knows path patterns and step specs; must not know records on disk.
+Made once per workspace and question, applied to every record. Knows path patterns and steps; must not know records
+on disk.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """What happened, as plain files with one writer each: runs, their events, and the marks of failed attempts.
 
-Knows the state folder; must not know scripts or plans. Written by whoever executes jobs, read by status, reports and the next run.
+Knows the state folder; must not know scripts or plans. Written by whoever executes jobs, read by status, reports and
+the next run.
 
     <state>/runs/<run_id>/run.json              manifest: start, options, end, counts
     <state>/runs/<run_id>/events-<writer>.jsonl one line an attempt, appended whole, never rotated
@@ -64,9 +65,11 @@ class EventFile:
             os.write(self._descriptor, b"\n")
 
     def append(self, data: dict[str, Any]) -> None:
+        """Append one event."""
         append_line(self._descriptor, data)
 
     def close(self) -> None:
+        """Close the file."""
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
@@ -137,6 +140,7 @@ class Marks:
             return set()
 
     def has(self, key: str) -> bool:
+        """Say whether there is a mark of a job."""
         return os.path.exists(f"{self.folder}/{file_key(key)}")
 
     def get(self, key: str) -> dict[str, Any] | None:
@@ -155,10 +159,12 @@ class Marks:
         return facts if isinstance(facts, dict) else {}
 
     def set(self, key: str, facts: dict[str, Any]) -> None:
+        """Set or replace the mark of a job."""
         os.makedirs(self.folder, exist_ok=True)
         replace_text(f"{self.folder}/{file_key(key)}", json.dumps(facts, default=str))
 
     def clear(self, key: str) -> None:
+        """Remove the mark of a job."""
         try:
             os.unlink(f"{self.folder}/{file_key(key)}")
         except FileNotFoundError:

@@ -60,8 +60,6 @@ class JobStep(NamedTuple):
     modality: str | None
     source: SourceSet
     atomic: bool
-    task_label: str | None = None
-    modality_label: str | None = None
 
 
 class Job(NamedTuple):
@@ -76,7 +74,6 @@ class Job(NamedTuple):
     #: Keys of the jobs whose outputs this one reads: a failure or an open claim of one of them blocks it.
     upstream: tuple[str, ...]
     options: RunOptions
-    attempt: int = 1
 
 
 class Cause(NamedTuple):

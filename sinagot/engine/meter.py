@@ -38,6 +38,7 @@ class Meter:
         return times.user + times.system + times.children_user + times.children_system
 
     def facts(self) -> dict[str, float]:
+        """Give `duration_s`, `cpu_s` and `peak_memory_mb` up to now."""
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         return {
             "duration_s": round(time.perf_counter() - self._start, 6),

@@ -58,7 +58,7 @@ def script_paths(
         input=_shaped(inputs, str),
         output=_shaped(outputs, place),
         control=None if control is None else _shaped(control, place),
-        final=_shaped(outputs, str),
+        final=lambda: _shaped(outputs, str),
     )
 
 

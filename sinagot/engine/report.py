@@ -1,7 +1,7 @@
 """What a run says when it is over: counts, failures by cause, and every job in one table.
 
-Knows the ledger and the run's files; must not know workspaces. pandas is not needed before a table is asked for; the table itself
-is made by `sinagot.workspace.tables`.
+Knows the ledger and the run's files; must not know workspaces. pandas is not needed before a table is asked for; the
+table itself is made by `sinagot.workspace.tables`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,10 @@ __all__ = ["FailureGroup", "RunReport"]
 
 
 class FailureGroup:
-    """Failures of one cause: same exception type, same line of the user's code, same message but for names and numbers."""
+    """Failures of one cause.
+
+    Same exception type, same line of the user's code, same message but for names and numbers.
+    """
 
     def __init__(self, first: Failure, step: str, records: tuple[str, ...]) -> None:
         self.exc_type = first.cause.exc_type
@@ -97,6 +100,7 @@ class RunReport:
 
     @property
     def counts(self) -> dict[str, int]:
+        """Number of jobs of each outcome."""
         return self._ledger.counts
 
     @property
@@ -157,7 +161,10 @@ class RunReport:
 
     @property
     def jobs(self) -> DataFrame:
-        """One row per job: `record_id, task, modality, step_index, step_label, outcome, exc_type, exc_message, duration_s, ...`."""
+        """One row per job: ids and step, `outcome`, `exc_type`, `exc_message`, `attempt`, and what was measured.
+
+        Measured are `duration_s` and `cpu_s` (seconds) and `peak_memory_mb`; empty for jobs that did not run.
+        """
         if self._frame is None:
             raise RuntimeError("this report has no table maker; use iter_jobs()")
         return self._frame(self)

@@ -1,7 +1,7 @@
-"""One run: survey, plan, do, account. The driver of all executors.
+"""One run: survey, plan, do, account.
 
-Knows plans, jobs and executors as values; must not know workspaces. Nothing is written, and no executor is made, before a job has
-to run: a second run over finished work costs its listings.
+Knows plans and jobs as values; must not know workspaces. Nothing is written, and no executor is made, before a
+job has to run: a second run over finished work costs its listings.
 """
 
 from __future__ import annotations
@@ -11,14 +11,15 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from itertools import chain
 from typing import Any, NamedTuple
 
-from sinagot.engine import settle
+from sinagot.dataset.records import RecordIds
 from sinagot.engine.attempt import obeying
-from sinagot.engine.batches import BatchSize
 from sinagot.engine.bench import close_benches
+from sinagot.engine.driver import Driver, Work
 from sinagot.engine.entries import note_missing, note_up_to_date
-from sinagot.engine.executors.contract import Arrival, Executor, Lost
+from sinagot.engine.executors.contract import Executor
 from sinagot.engine.graph import RecordGraph
 from sinagot.engine.history import RunFolder
 from sinagot.engine.job import Cause, Job, JobResult, Outcome, RunOptions
@@ -27,17 +28,11 @@ from sinagot.engine.plan import PlannedJob, Verdict
 from sinagot.engine.report import RunReport
 from sinagot.engine.stop import StopRequest
 from sinagot.engine.survey import Survey
+from sinagot.errors import StorageError
 from sinagot.runlog.printing import Printer
 from sinagot.scripts.sources import SourceSet
 
 __all__ = ["Prepared", "Progress", "RunRequest", "new_run_id", "run"]
-
-#: Seconds between two looks at signals, waiting jobs and arrivals.
-_TICK = 0.2
-#: Seconds between two looks at a job that another run holds.
-_HELD_PAUSE = 0.5
-#: How often the rest of a lost batch is sent again before its jobs are given up.
-_MOST_RESENDS = 3
 
 
 def new_run_id() -> str:
@@ -72,7 +67,7 @@ class RunRequest(NamedTuple):
 
     graph: RecordGraph
     ids: Sequence[str]
-    values_of: Callable[[str], Mapping[str, str]]
+    rule: RecordIds
     #: Nodes that were asked for.
     selected: frozenset[int]
     options: RunOptions
@@ -83,18 +78,6 @@ class RunRequest(NamedTuple):
     here: bool = True
     dry_run: bool = False
     progress: Callable[[Progress], None] | None = None
-
-
-class _Work(NamedTuple):
-    """A chain on its way: where it stands in the ledger, and its jobs."""
-
-    record: int
-    nodes: tuple[int, ...]
-    jobs: tuple[Job, ...]
-    sent: int = 1
-
-    def rest(self, start: int) -> _Work:
-        return self._replace(nodes=self.nodes[start:], jobs=self.jobs[start:])
 
 
 def run(request: RunRequest, *, background: bool = False) -> RunReport:
@@ -128,18 +111,13 @@ class _Run:
         self.options = request.options
         self.graph = request.graph
         self.survey = Survey(
-            request.graph, request.ids, request.values_of, self.options.state_path, self.options.log.folder
+            request.graph, request.ids, request.rule, self.options.state_path, self.options.log.folder
         )
         self.ledger = Ledger(request.graph, request.ids, request.selected)
         self.folder = RunFolder(self.options.state_path, self.options.run_id)
         self.report = RunReport(self.options.run_id, self.ledger, self.folder.path)
         self._printer = Printer(self.options.level)
         self._job_steps = {number: request.graph.nodes[number].job_step for number in request.selected}
-        self._flight: dict[int, list[_Work]] = {}
-        self._sent_at: dict[int, float] = {}
-        self._held: list[tuple[float, _Work]] = []
-        self._again: list[_Work] = []
-        self._number = 0
         self._shown = 0.0
         self._last_failure: str | None = None
 
@@ -188,7 +166,7 @@ class _Run:
             self.ledger.unmark_record(number)
         return pending
 
-    def _plan(self, pending: Sequence[int]) -> Iterator[_Work]:
+    def _plan(self, pending: Sequence[int]) -> Iterator[Work]:
         """Give the chains that have something to run, planned one record at a time."""
         options = self.options
         for record in pending:
@@ -197,6 +175,7 @@ class _Run:
                 force=options.force,
                 ignore_missing=options.ignore_missing,
                 selected=self.request.selected,
+                is_shown=self.request.dry_run,
             )
             for planned in plans:
                 running = [job for job in planned if job.verdict == Verdict.RUN]
@@ -207,7 +186,7 @@ class _Run:
                         self._book_dry(record, job)
                 if running:
                     jobs = tuple(self._job(record, job.node) for job in running)
-                    yield _Work(record, tuple(job.node for job in running), jobs)
+                    yield Work(record, tuple(job.node for job in running), jobs)
 
     def _job(self, record: int, number: int) -> Job:
         node = self.graph.nodes[number]
@@ -254,45 +233,48 @@ class _Run:
         if text not in self.report.warnings:
             self.report.warnings.append(text)
 
-    def _book(self, work: _Work, results: Sequence[JobResult]) -> None:
-        """Book the results of one chain; what is left of it is asked again later."""
-        for position, result in enumerate(results):
-            number = work.nodes[position]
-            node = self.graph.nodes[number]
+    def _book(self, work: Work, results: Sequence[JobResult]) -> None:
+        """Book the results of one chain, or of its beginning."""
+        for number, result in zip(work.nodes, results, strict=False):
             if result.printed:
                 self._printer.replay(result.printed)
             for warning in result.warnings:
                 self._warn_once(warning)
-            if result.outcome == Outcome.HELD:
-                self._held.append((time.monotonic() + _HELD_PAUSE, work.rest(position)))
-                return
             if result.by is not None:
                 self.ledger.elsewhere[work.record, number] = result.by
             if result.outcome == Outcome.MISSING_INPUT:
                 self.ledger.missing[work.record, number] = result.missing
             if result.outcome in Outcome.BAD:
-                cause = result.cause or Cause(
-                    "Blocked", f"the step before it failed: {', '.join(result.missing)}", ""
-                )
-                self.ledger.fail(work.record, node, result.outcome, cause)
-                if result.outcome == Outcome.FAILED:
-                    self._last_failure = (
-                        f"{result.key}: {cause.exc_type}: {cause.message.partition(chr(10))[0][:120]}"
-                    )
+                self._book_bad(work.record, number, result)
             else:
                 self.ledger.mark(work.record, number, result.outcome)
 
+    def _book_bad(self, record: int, number: int, result: JobResult) -> None:
+        before = f"the step before it failed: {', '.join(result.missing)}"
+        cause = result.cause or Cause("Blocked", before, "")
+        self.ledger.fail(record, self.graph.nodes[number], result.outcome, cause)
+        if result.outcome == Outcome.FAILED:
+            first_line = cause.message.partition("\n")[0][:120]
+            self._last_failure = f"{result.key}: {cause.exc_type}: {first_line}"
+
     # -- driving
 
-    def _drive(self, first: _Work, works: Iterator[_Work], pending: int) -> None:
+    def _drive(self, first: Work, works: Iterator[Work], pending: int) -> None:
         request = self.request
-        prepared = request.prepare(self.folder.path)
+        try:
+            prepared = request.prepare(self.folder.path)
+            self.folder.begin(records=len(request.ids), jobs=self.ledger.total, **prepared.manifest)
+        except OSError as error:
+            raise StorageError(
+                f"the state folder {self.options.state_path} can't be written: {error.strerror or error}; free space, "
+                "or put it elsewhere with `state` (and `log`, `output`) below [path]",
+                path=self.options.state_path,
+            ) from error
         for number, source in prepared.sources.items():
             step = self._job_steps[number]
             self._job_steps[number] = step._replace(source=source) if step is not None else None
         # The first chain was planned before the run had its own copy of the code.
         first = first._replace(jobs=tuple(self._job(first.record, number) for number in first.nodes))
-        self.folder.begin(records=len(request.ids), jobs=self.ledger.total, **prepared.manifest)
         here = request.here or self.options.debug
         exit_facts: dict[str, Any] = {}
         with ExitStack() as stack:
@@ -301,126 +283,18 @@ class _Run:
             stack.callback(lambda: self.folder.end(counts=self.ledger.counts, **exit_facts))
             stack.callback(close_benches, self.options.run_id)
             executor = request.make_executor(lambda: stop.requested)
+            driver = Driver(executor, stop, self._book)
             try:
-                self._loop(executor, stop, first, works, pending)
+                is_whole = driver.drive(chain([first], works), pending, self._show)
+                if not is_whole:
+                    self.ledger.close(Outcome.INTERRUPTED)
+                if not is_whole and not stop.requested:
+                    self._warn_once(
+                        "the run ended early: the place where jobs ran is gone; run again to go on"
+                    )
             finally:
                 self.report.stopped_by = stop.signum
                 exit_facts |= {"stopped_by": stop.signum, "ok": self.report.ok}
-
-    def _loop(
-        self, executor: Executor, stop: StopRequest, first: _Work, works: Iterator[_Work], pending: int
-    ) -> None:
-        size = BatchSize(executor.slots, executor.ahead)
-        room = executor.slots * (1 + executor.ahead)
-        waiting: list[_Work] = [first]
-        left = pending
-        drained = killed = exhausted = usable = False
-        usable = True
-        while True:
-            while not stop.requested and usable and len(self._flight) < room:
-                batch: list[_Work] = []
-                wanted = size.next(left)
-                while len(batch) < wanted:
-                    work = self._next(waiting, works)
-                    if work is None:
-                        exhausted = True
-                        break
-                    batch.append(work)
-                    left -= 1
-                if not batch:
-                    break
-                self._send(executor, batch)
-                if executor.here:
-                    break
-            arrivals = executor.collect(0.0 if executor.here else _TICK) if self._flight else []
-            for arrival in arrivals:
-                usable = self._receive(arrival, size, executor, stop) and usable
-            self._show()
-            if stop.requested and not drained:
-                drained = True
-                executor.drain()
-            if stop.now and not killed and self._flight:
-                killed = True
-                executor.kill()
-            if self._flight:
-                continue
-            if stop.requested or not usable:
-                break
-            if exhausted and not waiting and not self._again:
-                if not self._held:
-                    break
-                time.sleep(_TICK)
-        self._account(stop, usable)
-
-    def _next(self, waiting: list[_Work], works: Iterator[_Work]) -> _Work | None:
-        """Give the next chain: first what waited, then what is planned, then what others held long enough."""
-        for source in (waiting, self._again):
-            if source:
-                return source.pop(0)
-        work = next(works, None)
-        if work is None and self._held and self._held[0][0] <= time.monotonic():
-            return self._held.pop(0)[1]
-        return work
-
-    def _send(self, executor: Executor, batch: list[_Work]) -> None:
-        self._number += 1
-        self._flight[self._number] = batch
-        self._sent_at[self._number] = time.perf_counter()
-        executor.submit(self._number, [work.jobs for work in batch])
-
-    def _receive(self, arrival: Arrival, size: BatchSize, executor: Executor, stop: StopRequest) -> bool:
-        """Book a batch that came back; False when nothing can be sent there any more."""
-        batch = self._flight.pop(arrival.number)
-        self._sent_at.pop(arrival.number)
-        if arrival.results is None:
-            lost = arrival.lost or Lost("the batch was lost")
-            self._settle(batch, lost, stop)
-            return lost.usable
-        seconds = 0.0
-        for work, results in zip(batch, arrival.results, strict=True):
-            self._book(work, results)
-            seconds += sum(result.duration for result in results)
-            done = len(results)
-            if done < len(work.jobs) and not (results and results[-1].outcome == Outcome.HELD):
-                self._again.append(work.rest(done))
-        size.learn(len(batch), seconds)
-        return True
-
-    def _settle(self, batch: list[_Work], lost: Lost, stop: StopRequest) -> None:
-        """Find out from the files what a lost batch did; blame the job whose claim its dead worker left; send the rest again."""
-        found = settle.read(self.options, [job for work in batch for job in work.jobs])
-        for work in batch:
-            results: list[JobResult] = []
-            for job in work.jobs:
-                result = settle.outcome(job, found, lost, interrupted=stop.requested)
-                if result is None:
-                    break
-                results.append(result)
-            self._book(work, results)
-            rest = work.rest(len(results))
-            if not rest.jobs:
-                continue
-            if any(result.outcome in Outcome.BAD for result in results) and self._depends(rest, results):
-                blocked = [JobResult(job.key, Outcome.BLOCKED, missing=job.upstream) for job in rest.jobs]
-                self._book(rest, blocked)
-            elif rest.sent > _MOST_RESENDS:
-                cause = Cause("WorkerLostError", f"{lost.text}; given up after {rest.sent} tries", "")
-                self._book(rest, [JobResult(job.key, Outcome.FAILED, cause=cause) for job in rest.jobs])
-            else:
-                self._again.append(rest._replace(sent=rest.sent + 1))
-
-    @staticmethod
-    def _depends(rest: _Work, results: Sequence[JobResult]) -> bool:
-        bad = {result.key for result in results if result.outcome in Outcome.BAD}
-        return all(bad.intersection(job.upstream) for job in rest.jobs[:1])
-
-    def _account(self, stop: StopRequest, usable: bool) -> None:
-        """Book what was asked for and not begun."""
-        if stop.requested:
-            self.ledger.close(Outcome.INTERRUPTED)
-        elif not usable:
-            self.ledger.close(Outcome.INTERRUPTED)
-            self._warn_once("the run ended early: the place where jobs ran is gone; run again to go on")
 
     # -- showing
 

@@ -6,73 +6,71 @@ Knows events, marks and claims of one run; must not know executors. Files tell: 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from sinagot.engine.bench import bench_for
-from sinagot.engine.claims import Claim
+from sinagot.engine.claims import Held
 from sinagot.engine.entries import record_loss
 from sinagot.engine.executors.contract import Lost
 from sinagot.engine.history import iter_events
-from sinagot.engine.job import Cause, Job, JobResult, Outcome, RunOptions
+from sinagot.engine.job import Cause, Job, JobResult, Outcome
 from sinagot.scripts.codes import StepStatus
 
-__all__ = ["Found", "outcome", "read"]
+__all__ = ["outcome", "read_events"]
+
+Event = dict[str, Any]
 
 
-class Found(NamedTuple):
-    """Last event of each job of a batch in this run."""
-
-    events: dict[str, dict[str, Any]]
-
-
-def read(options: RunOptions, jobs: Sequence[Job]) -> Found:
-    """Read what this run's event files say of some jobs."""
+def read_events(jobs: Sequence[Job]) -> dict[str, Event]:
+    """Read the last event of each of some jobs of one run."""
+    options = jobs[0].options
     keys = {job.key for job in jobs}
-    events: dict[str, dict[str, Any]] = {}
-    for event in iter_events(f"{options.state_path}/runs/{options.run_id}"):
-        if event.get("key") in keys:
-            events[event["key"]] = event
-    return Found(events)
+    run_folder = f"{options.state_path}/runs/{options.run_id}"
+    return {event["key"]: event for event in iter_events(run_folder) if event.get("key") in keys}
 
 
-def outcome(job: Job, found: Found, lost: Lost, *, interrupted: bool) -> JobResult | None:
-    """Say what became of a job, None when it was not begun.
+def outcome(job: Job, event: Event | None, lost: Lost, *, is_stopped: bool) -> JobResult | None:
+    """Say what became of a job of a lost batch.
 
     Parameters
     ----------
     job : Job
-        A job of the lost batch.
-    found : Found
-        What the event files say.
+        The job.
+    event : dict, optional
+        Its last event in this run.
     lost : Lost
-        How the worker ended.
-    interrupted : bool
+        How its worker ended.
+    is_stopped : bool
         The worker was ended by us, on request.
+
+    Returns
+    -------
+    JobResult or None
+        None when the job was not begun, or when its worker may still be at it.
     """
     bench = bench_for(job.options)
     claim = bench.desk.take(job.key)
-    if not isinstance(claim, Claim):
-        if claim.owner is not None and claim.owner.run_id == job.options.run_id:
-            return None  # its worker has not died yet, or another worker of this run has it
-        return JobResult(job.key, Outcome.HELD, by=claim.owner.run_id if claim.owner else None)
+    if isinstance(claim, Held):
+        owner = claim.owner
+        if owner is not None and owner.run_id == job.options.run_id:
+            return None
+        return JobResult(job.key, Outcome.HELD, by=owner.run_id if owner else None)
     try:
-        event = found.events.get(job.key)
         if event is not None:
             if event.get("event") == Outcome.DONE:
-                bench.failures.clear(job.key)  # it may have died just before
+                bench.failures.clear(job.key)  # the worker may have died just before
             return _from_event(job, event)
         if not claim.taken_over:
             return None
-        status = StepStatus.INTERRUPTED if interrupted else StepStatus.ERROR
-        kind = "Interrupted" if interrupted else "WorkerLostError"
+        kind = "Interrupted" if is_stopped else "WorkerLostError"
         cause = Cause(kind, lost.text, "")
-        record_loss(job, bench, status, cause)
-        return JobResult(job.key, Outcome.INTERRUPTED if interrupted else Outcome.FAILED, cause=cause)
+        record_loss(job, bench, StepStatus.INTERRUPTED if is_stopped else StepStatus.ERROR, cause)
+        return JobResult(job.key, Outcome.INTERRUPTED if is_stopped else Outcome.FAILED, cause=cause)
     finally:
         bench.desk.release(claim)
 
 
-def _from_event(job: Job, event: dict[str, Any]) -> JobResult:
+def _from_event(job: Job, event: Event) -> JobResult:
     kind = str(event.get("event"))
     duration = float(event.get("duration_s", 0.0))
     if kind == Outcome.DONE:

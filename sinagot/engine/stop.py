@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from types import FrameType, TracebackType
-from typing import Any
+from typing import Any, Self
 
 __all__ = ["RunInterrupted", "RunTerminated", "StopRequest"]
 
@@ -62,7 +62,7 @@ class StopRequest:
         self._old: dict[int, Any] = {}
         self._timer: threading.Timer | None = None
 
-    def __enter__(self) -> StopRequest:
+    def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
             wanted = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
             if hasattr(signal, "SIGHUP"):

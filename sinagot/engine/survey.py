@@ -1,16 +1,17 @@
 """The facts that plans and status are decided from, looked up with as few file-system calls as possible.
 
-Knows listings, marks and claims; must not decide anything. A folder is listed once per survey, existence is looked up in sets;
-only paths whose folder depends on the record are stat'ed.
+Knows listings, marks and claims; must not decide anything. A folder is listed once per survey, existence is looked up
+in sets; only paths whose folder depends on the record are stat'ed.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from urllib.parse import unquote
 
+from sinagot.dataset.records import RecordIds
 from sinagot.dataset.scan import Listing, glob_matches
 from sinagot.engine.claims import file_key, held_claims
 from sinagot.engine.graph import RecordGraph, Slot, StepNode
@@ -35,8 +36,8 @@ class Survey:
         The steps.
     ids : sequence of str
         The records, sorted.
-    values_of : callable
-        Record id -> values of its fields (`id` and its entities).
+    rule : RecordIds
+        What an id is, and the values of its fields.
     state, logs : str
         State folder and log folder.
     """
@@ -45,13 +46,14 @@ class Survey:
         self,
         graph: RecordGraph,
         ids: Sequence[str],
-        values_of: Callable[[str], Values],
+        rule: RecordIds,
         state: str,
         logs: str,
     ) -> None:
         self.graph = graph
         self.ids = ids
-        self.values_of = values_of
+        self.rule = rule
+        self.values_of = rule.values
         self._logs = logs
         self._failures = Marks(state, "failures")
         self.failed = self._failures.names()
@@ -99,7 +101,9 @@ class Survey:
     def exists(self, slot: Slot, record_id: str) -> bool:
         """Say whether what a slot names is there for a record."""
         if slot.free:
-            return bool(glob_matches(self.listing(slot.root), slot.pattern, self.values_of(record_id)))
+            return bool(
+                glob_matches(self.listing(slot.root), slot.pattern, self.values_of(record_id), self.rule)
+            )
         relative = slot.relative(self._values(slot, record_id))
         if slot.folder is None or os.path.isabs(slot.folder):
             return self.listing(slot.root).exists(relative)
@@ -113,7 +117,9 @@ class Survey:
     def resolve(self, slot: Slot, record_id: str) -> str | list[str]:
         """Give the full path of a slot; a list of all matches when it has free fields."""
         if slot.free:
-            matches = glob_matches(self.listing(slot.root), slot.pattern, self.values_of(record_id))
+            matches = glob_matches(
+                self.listing(slot.root), slot.pattern, self.values_of(record_id), self.rule
+            )
             return [os.path.join(slot.root, match) for match in matches]
         return slot.final(self._values(slot, record_id))
 
@@ -137,7 +143,7 @@ class Survey:
         """Give the full path of a slot as text, with a star for each free field."""
         if not slot.free:
             return slot.final(self._values(slot, record_id))
-        stars = {**self.values_of(record_id), **{field: "*" for field in slot.free}}
+        stars = {**self.values_of(record_id), **dict.fromkeys(slot.free, "*")}
         return os.path.join(slot.root, slot.pattern.format(stars))
 
     # -- marks and claims
@@ -152,8 +158,8 @@ class Survey:
         """Say whether a mark or claim may be about a record (over-long names can't be told from the mark)."""
         return record_id in self._marked or (bool(self._marked) and len(record_id) > 60)
 
-    def facts(self, record: int, node: StepNode) -> Facts:
-        """Give what the plan needs to know of one job."""
+    def facts(self, record: int, node: StepNode, *, is_shown: bool = False) -> Facts:
+        """Give what the plan needs to know of one job; the names of missing outputs only if somebody will read them."""
         record_id = self.ids[record]
         present = bool(self.present(node)[record])
         claim, failed = None, False
@@ -167,11 +173,17 @@ class Survey:
             missing_inputs=self.missing(node.inputs, record_id),
             claim=claim,
             failed=failed,
-            missing_outputs=() if present else self.missing(node.outputs, record_id),
+            missing_outputs=self.missing(node.outputs, record_id) if is_shown and not present else (),
         )
 
     def plan(
-        self, record: int, *, force: bool, ignore_missing: bool, selected: frozenset[int]
+        self,
+        record: int,
+        *,
+        force: bool,
+        ignore_missing: bool,
+        selected: frozenset[int],
+        is_shown: bool = False,
     ) -> list[list[PlannedJob]]:
         """Plan the selected steps of one record, chain by chain."""
         record_id = self.ids[record]
@@ -183,7 +195,7 @@ class Survey:
                 plan_chain(
                     self.graph,
                     chain,
-                    lambda number: self.facts(record, self.graph.nodes[number]),
+                    lambda number: self.facts(record, self.graph.nodes[number], is_shown=is_shown),
                     lambda number: self.graph.nodes[number].key(record_id),
                     force=force,
                     ignore_missing=ignore_missing,

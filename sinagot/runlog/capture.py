@@ -185,29 +185,25 @@ class AttemptLog:
         if self.level > 20 or self._is_closed:
             return
         with self._lock:
-            if len(text) > self._room:
-                self._printed_lines += text.count("\n", self._room)
-                self._printed_bytes += len(text) - self._room
-                text = text[: self._room]
+            room = max(self._room, 0)
+            if len(text) > room:
+                self._printed_lines += text.count("\n", room)
+                self._printed_bytes += len(text) - room
+                text = text[:room]
             whole, newline, rest = text.rpartition("\n")
-            thread = get_ident()
-            pieces = self._rests.get(thread)
+            pieces = self._rests.setdefault(get_ident(), [])
             if newline:
-                if pieces:
-                    whole = "".join(pieces) + whole
-                    self._rests.pop(thread, None)
-                    pieces = None
+                whole = "".join([*pieces, whole])
+                pieces.clear()
                 self._take_lines(whole.split("\n"))
             if rest:
-                if pieces is None:
-                    pieces = self._rests[thread] = []
                 pieces.append(rest)
-                if len(rest) > _LONGEST_REST or (
-                    len(pieces) > 1024 and sum(map(len, pieces)) > _LONGEST_REST
-                ):
-                    self._take_lines(["".join(self._rests.pop(thread))])
-                elif len(pieces) > 1024:
-                    pieces[:] = ["".join(pieces)]
+                if len(pieces) > 1024 or len(rest) > _LONGEST_REST:
+                    rest = "".join(pieces)
+                    while len(rest) > _LONGEST_REST:
+                        self._take_lines([rest[:_LONGEST_REST]])
+                        rest = rest[_LONGEST_REST:]
+                    pieces[:] = [rest]
 
     def take_warning(self, text: str) -> None:
         """Take a warning that Python shows."""
@@ -233,7 +229,7 @@ class AttemptLog:
         """Make lines of printed text that has no end."""
         if self._rests:
             with self._lock:
-                rests = ["".join(pieces) for pieces in self._rests.values()]
+                rests = ["".join(pieces) for pieces in self._rests.values() if pieces]
                 self._rests.clear()
                 self._take_lines(rests)
 

@@ -23,9 +23,9 @@ from typing import Any
 from concurrent_log_handler import ConcurrentRotatingFileHandler
 
 from sinagot.runlog.formatter import LineFormatter, LineRecord
-from sinagot.runlog.lines import MAX_LINE
+from sinagot.runlog.parts import LineParser, all_lines, open_part
 
-if sys.platform != "win32":
+if sys.platform != "win32":  # pragma: no branch
     import fcntl
 
 __all__ = ["LOCKS", "LOCK_FILES", "LOCK_PATIENCE", "LineHandler", "LockFiles"]
@@ -179,9 +179,8 @@ class LineHandler(ConcurrentRotatingFileHandler):
 
     def forget(self) -> None:
         """Close what a forked child inherited, without giving up the lock that its parent may hold."""
-        if self.stream is not None:
-            self.stream.close()
-        self.stream = self.stream_lock = None
+        self._close()
+        self.stream_lock = None
         self.is_locked = False
 
     # -- opening -----------------------------------------------------------------------------------
@@ -191,10 +190,6 @@ class LineHandler(ConcurrentRotatingFileHandler):
         folder, name = os.path.split(self.baseFilename)
         number = zlib.crc32(name.encode("utf-8", "surrogatepass")) % LOCK_FILES
         return f"{lock_file_directory or folder}{os.sep}log-{number:02d}.lock"
-
-    def atomic_open(self, file_path: str) -> Any:
-        """Open a lock file."""
-        return _open_lock(file_path)
 
     def do_open(self, mode: str | None = None) -> Any:
         """Open the log file for appending, as plain bytes."""
@@ -207,16 +202,16 @@ class LineHandler(ConcurrentRotatingFileHandler):
         return os.fstat(self.stream.fileno()).st_size
 
     def _do_lock(self) -> None:
-        if self.stream_lock is None:
+        if self.stream_lock is None or self.stream_lock.closed:
             self.stream_lock, self._thread_lock = LOCKS.get(self.lockFilename)
         super()._do_lock()
 
     def _do_unlock(self) -> None:
         if not _HAS_FLOCK:  # pragma: no cover - Windows
             super()._do_unlock()
-        elif self.is_locked:
+        else:
             try:
-                if self._has_lock and self.stream_lock is not None:
+                if self._has_lock:
                     fcntl.flock(self.stream_lock.fileno(), fcntl.LOCK_UN)
             finally:
                 self.is_locked = False
@@ -341,14 +336,18 @@ def _count_lines(path: str) -> int:
 
 
 def _dropped_before(path: str) -> int:
-    """Give the count on the first line of a part: what had fallen off the end when that part was begun."""
+    """Give the largest count that a part tells of what had fallen off the end before it."""
+    parser, most = LineParser(), 0
     try:
-        with open(path, "rb", buffering=0) as stream:
-            first = stream.read(MAX_LINE).split(b"\n", 1)[0]
-        count = json.loads(first).get("dropped", 0) if b'"dropped"' in first else 0
-    except (OSError, ValueError, AttributeError, RecursionError):
+        stream = open_part(path)
+    except OSError:
         return 0
-    return count if type(count) is int and count > 0 else 0
+    for lines in all_lines([stream] if stream is not None else [], parser):
+        for line in lines:
+            count = (parser.parse_one(line) or {}).get("dropped") if b'"dropped"' in line else None
+            if type(count) is int and count > most:
+                most = count
+    return most
 
 
 _FORMATTER = LineFormatter()

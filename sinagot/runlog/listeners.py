@@ -168,5 +168,5 @@ def _hear_record(logger: logging.Logger, record: logging.LogRecord) -> None:
     LISTENERS.hear_record(logger, record)
 
 
-if hasattr(os, "register_at_fork"):
+if hasattr(os, "register_at_fork"):  # pragma: no branch - absent on Windows
     os.register_at_fork(after_in_child=LISTENERS.forget_others)

@@ -69,17 +69,18 @@ def open_parts(base: str) -> tuple[list[io.FileIO], int]:
     tuple
         The open files, newest first, and how many could not be opened.
     """
-    for last_try in range(_TRIES):
+    tries = _TRIES
+    while True:
         streams, unreadable, seen = _open_all(base)
+        tries -= 1
         try:
             now = os.stat(base)
         except OSError:
             return streams, unreadable
-        if not streams or seen[0] == (now.st_dev, now.st_ino) or last_try == _TRIES - 1:
-            break
+        if not streams or seen[0] == (now.st_dev, now.st_ino) or not tries:
+            return streams, unreadable
         for stream in streams:
             stream.close()
-    return streams, unreadable
 
 
 def _open_all(base: str) -> tuple[list[io.FileIO], int, list[tuple[int, int]]]:

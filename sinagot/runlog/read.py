@@ -216,6 +216,7 @@ class _Tail:
         self._path = path
         self._splitter = LineSplitter()
         self._stream: io.FileIO | None = None
+        self._to_read: list[io.FileIO] = []
         if from_start:
             self._to_read = self._newer_than(None)
         else:
@@ -244,6 +245,9 @@ class _Tail:
         for stream in [*self._to_read, *([self._stream] if self._stream else [])]:
             stream.close()
         self._stream, self._to_read = None, []
+
+    def __del__(self) -> None:
+        self.close()  # of a follower that was never asked for a line
 
     def _rest(self) -> Iterator[list[bytes]]:
         assert self._stream is not None

@@ -79,6 +79,7 @@ class _Bytes:
     def __init__(self, target: Any, heard: Callable[[str], None]) -> None:
         self._target = target
         self._heard = heard
+        self.closed = False
 
     def write(self, data: Any) -> int:
         self._heard(bytes(data).decode("utf-8", "backslashreplace"))
@@ -87,6 +88,10 @@ class _Bytes:
 
     def close(self) -> None:
         self._target.flush()
+        self.closed = True  # for the wrapper that a script put round it; the target stays open
+
+    def _dealloc_warn(self, source: object) -> None:
+        """Nothing is left open when such a wrapper goes."""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.__dict__["_target"], name)

@@ -197,5 +197,5 @@ class _OpenLogs:
 
 
 _logs = _OpenLogs()
-if hasattr(os, "register_at_fork"):
+if hasattr(os, "register_at_fork"):  # pragma: no branch - absent on Windows
     os.register_at_fork(after_in_child=_logs.forget)

@@ -7,10 +7,11 @@ Knows texts, modules and the class `Script`; must not know where scripts lie or 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType, new_class
-from typing import Any
+from typing import Any, TypeVar
 
 from sinagot.config.hints import did_you_mean
 from sinagot.errors import ScriptError
@@ -19,8 +20,9 @@ from sinagot.scripts.sources import SourceSet, text_of
 from sinagot.scripts.spec import PathSource, StepSpec, read_paths
 from sinagot.scripts.template import ScriptTemplate
 
-__all__ = ["load_script", "script_error", "spec_of"]
+__all__ = ["execute_set", "load_script", "script_error", "spec_of"]
 
+_Found = TypeVar("_Found")
 _Key = tuple[str, str, str]
 # Classes of this process, with their modules: (path, step, digest) -> both.
 _CLASSES: dict[_Key, tuple[type[ScriptTemplate], ModuleType | None]] = {}
@@ -74,21 +76,46 @@ def _load(source: SourceSet) -> tuple[type[ScriptTemplate], ModuleType | None]:
     if failed is not None:
         raise ScriptError(failed.message, **failed.facts) from failed.__cause__
     try:
-        return _execute(source)
+        return execute_set(source, lambda module: _script_class(module, source))
     except ScriptError as error:
         if source.text != source.path:
             _FAILED[source.text, source.digest] = error
         raise
 
 
-def _execute(source: SourceSet) -> tuple[type[ScriptTemplate], ModuleType]:
+def execute_set(
+    source: SourceSet, find: Callable[[ModuleType], _Found], kind: str = "step"
+) -> tuple[_Found, ModuleType]:
+    """Execute a set in a module of its own, registered in `sys.modules`.
+
+    Parameters
+    ----------
+    source : SourceSet
+        What to execute.
+    find : callable
+        Gets the module and gives what it was loaded for. When that fails, the module is not kept.
+    kind : str
+        What the messages call it.
+
+    Returns
+    -------
+    found : object
+        What `find` gave.
+    module : ModuleType
+        The module.
+
+    Raises
+    ------
+    ScriptError
+        When the code fails.
+    """
     module = ModuleType(source.module_name)
     module.__file__ = source.path
     module.__spec__ = ModuleSpec(module.__name__, None, origin=source.path)
     before = sys.modules.get(module.__name__)
     # While it is executed too: dataclasses look their module up.
     sys.modules[module.__name__] = module
-    script = None
+    found = None
     try:
         with activated(source):
             try:
@@ -96,14 +123,14 @@ def _execute(source: SourceSet) -> tuple[type[ScriptTemplate], ModuleType]:
             except ScriptError:
                 raise
             except (Exception, SystemExit) as error:
-                raise script_error(error, source) from error
-        script = _script_class(module, source)
+                raise script_error(error, source, kind) from error
+        found = find(module)
     finally:
-        if script is None:
+        if found is None:
             sys.modules.pop(module.__name__, None)
             if before is not None:
                 sys.modules[module.__name__] = before
-    return script, module
+    return found, module
 
 
 def _script_class(module: ModuleType, source: SourceSet) -> type[ScriptTemplate]:
@@ -165,7 +192,7 @@ def spec_of(source: SourceSet, script: type[ScriptTemplate]) -> StepSpec:
     )
 
 
-def script_error(error: BaseException, source: SourceSet) -> ScriptError:
+def script_error(error: BaseException, source: SourceSet, kind: str = "step") -> ScriptError:
     """Say where and why a script could not be loaded."""
     file, line = _place(error, source)
     if isinstance(error, SyntaxError):
@@ -176,8 +203,8 @@ def script_error(error: BaseException, source: SourceSet) -> ScriptError:
         what = f"{type(error).__name__}: {error}"
     owner = "" if file == source.path else f" ({source.path})"
     place = f"{file}:{line}" if line else file
-    text = f"step {source.step!r}{owner}: {place}: {what}"
-    return ScriptError(text, step=source.step, file=Path(source.path), line=line)
+    text = f"{kind} {source.step!r}{owner}: {place}: {what}"
+    return ScriptError(text, step=source.step if kind == "step" else None, file=Path(source.path), line=line)
 
 
 def _place(error: BaseException, source: SourceSet) -> tuple[str, int | None]:

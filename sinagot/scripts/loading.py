@@ -8,16 +8,17 @@ any process.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from sinagot.config.hints import did_you_mean
 from sinagot.errors import ScriptError
-from sinagot.scripts.classes import load_script, script_error, spec_of
+from sinagot.scripts.classes import execute_set, load_script, script_error, spec_of
 from sinagot.scripts.imports import Found, find_sources
 from sinagot.scripts.index import StepIndex
-from sinagot.scripts.modules import activated
+from sinagot.scripts.modules import TURN, activated
 from sinagot.scripts.snapshot import copy_sources
 from sinagot.scripts.sources import SourceSet
 from sinagot.scripts.spec import SpecSource, StepSpec
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from sinagot.config.settings import CommandSettings
     from sinagot.scripts.template import ScriptTemplate
 
-__all__ = ["ScriptLibrary", "activated", "load_script"]
+__all__ = ["ScriptLibrary", "activated", "load_module", "load_script"]
 
 
 class ScriptLibrary:
@@ -99,8 +100,7 @@ class ScriptLibrary:
         if declared is not None:
             return self._declared_spec(name, modality, declared)
         entry = self._index.find(name, modality)
-        found = self._find(name, modality, self.file(name, modality))
-        source = found.source
+        source = self._find(name, modality, self.file(name, modality))
         spec = self._specs.get((modality, name))
         if spec is None or spec.digest != source.digest:
             spec = self._index.spec(entry, source)
@@ -119,7 +119,7 @@ class ScriptLibrary:
             When the spec is not of this library and its file cannot be read.
         """
         source = self._sources.get((spec.modality, spec.name, spec.digest))
-        return source if source is not None else self._find(spec.name, spec.modality, spec.file).source
+        return source if source is not None else self._find(spec.name, spec.modality, spec.file)
 
     def load(self, spec: StepSpec) -> type[ScriptTemplate]:
         """Give the class of a step in this process.
@@ -169,13 +169,9 @@ class ScriptLibrary:
             return spec
         return declared.to_step_spec()
 
-    def _find(self, name: str, modality: str | None, file: str) -> Found:
-        try:
-            found = find_sources(name, modality, file, (os.path.dirname(file), self.scripts_path))
-        except OSError as error:
-            raise self._unreadable(name, file, error) from error
-        except Exception as error:
-            raise script_error(error, SourceSet(name, modality, file, file, "", "")) from error
+    def _find(self, name: str, modality: str | None, file: str) -> SourceSet:
+        folders = (os.path.dirname(file), self.scripts_path)
+        found = _find(name, modality, file, folders, "step")
         for text in found.warnings:
             if text not in self._warned:
                 import warnings
@@ -183,16 +179,60 @@ class ScriptLibrary:
                 self._warned.add(text)
                 warnings.warn(f"step {name!r}: {text}", UserWarning, stacklevel=3)
         self._sources[modality, name, found.source.digest] = found.source
-        return found
+        return found.source
 
-    def _unreadable(self, name: str, file: str, error: OSError) -> ScriptError:
-        if isinstance(error, FileNotFoundError):
-            try:
-                beside = [entry[:-3] for entry in os.listdir(os.path.dirname(file)) if entry.endswith(".py")]
-            except OSError:
-                beside = []
-            hint = did_you_mean(name, beside)
-            text = f"step {name!r}: there is no file {file}{'; ' + hint if hint else ''}"
-        else:
-            text = f"step {name!r}: cannot read {file}: {error.strerror}"
-        return ScriptError(text, step=name, file=Path(file))
+
+def load_module(file: str | os.PathLike[str], name: str, folders: Sequence[str]) -> ModuleType:
+    """Load a file of the user that is no script, such as the custom classes of a modality.
+
+    Parameters
+    ----------
+    file : str or Path
+        The file.
+    name : str
+        What messages call it.
+    folders : sequence of str
+        Where its local modules may lie. They can be imported while it is executed, not later.
+
+    Returns
+    -------
+    ModuleType
+        Registered in `sys.modules` under a name of its own, and executed at most once per process and version.
+
+    Raises
+    ------
+    ScriptError
+        When it cannot be loaded; names file and line.
+    """
+    path = os.fspath(file)
+    source = _find(name, None, path, folders, "module").source
+    key = (path, source.digest)
+    with TURN:
+        if key not in _MODULES:
+            _, _MODULES[key] = execute_set(source, lambda module: module, "module")
+    return _MODULES[key]
+
+
+# Modules that are no scripts: (path, digest) -> module.
+_MODULES: dict[tuple[str, str], ModuleType] = {}
+
+
+def _find(name: str, modality: str | None, file: str, folders: Sequence[str], kind: str) -> Found:
+    try:
+        return find_sources(name, modality, file, folders)
+    except OSError as error:
+        raise _unreadable(name, file, error, kind) from error
+    except Exception as error:
+        raise script_error(error, SourceSet(name, modality, file, file, "", ""), kind) from error
+
+
+def _unreadable(name: str, file: str, error: OSError, kind: str) -> ScriptError:
+    text = f"{kind} {name!r}: cannot read {file}: {error.strerror}"
+    if isinstance(error, FileNotFoundError):
+        try:
+            beside = [entry[:-3] for entry in os.listdir(os.path.dirname(file)) if entry.endswith(".py")]
+        except OSError:
+            beside = []
+        hint = did_you_mean(name, beside)
+        text = f"{kind} {name!r}: there is no file {file}{'; ' + hint if hint else ''}"
+    return ScriptError(text, step=name if kind == "step" else None, file=Path(file))

@@ -6,7 +6,7 @@ them. The engine makes an instance per attempt, sets `path`, `logger` and the la
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,7 +37,7 @@ class StepPaths:
         has returned.
     control : Path, list of Path or dict of those, optional
         Where the script may leave something to look at; nothing depends on it.
-    final : Path, list of Path or dict of those, optional
+    final : Path, list of Path, dict of those, or callable that gives them, optional
         Where the outputs will stand in the end. The same as `output` when not given.
 
     Examples
@@ -46,20 +46,28 @@ class StepPaths:
     PosixPath('out.csv')
     """
 
-    __slots__ = ("control", "final", "input", "output")
+    __slots__ = ("_final", "control", "input", "output")
 
     def __init__(
         self,
         input: Paths,  # noqa: A002  (`self.path.input` is what scripts say)
         output: Paths,
         control: Paths | None = None,
-        final: Paths | None = None,
+        final: Paths | Callable[[], Paths] | None = None,
     ) -> None:
         # Any: users index or join these without asking first which shape their own declaration gives.
         self.input: Any = input
         self.output: Any = output
         self.control: Any = control
-        self.final: Any = output if final is None else final
+        self._final: Any = output if final is None else final
+
+    @property
+    def final(self) -> Any:
+        """Where the outputs will stand in the end."""
+        if callable(self._final):
+            # Few scripts ask, and making Path objects is a good part of what a tiny step costs.
+            self._final = self._final()
+        return self._final
 
     def __repr__(self) -> str:
         return f"StepPaths(input={self.input!r}, output={self.output!r}, control={self.control!r})"
@@ -140,7 +148,7 @@ class ScriptTemplate:
 
     label: str | None = None
     modality: str | None = None
-    logger: logging.LoggerAdapter[logging.Logger] | Any = None
+    _logger: Any = None
     debug: bool = False
     status: int = StepStatus.INIT
     _path: StepPaths | None = None
@@ -154,7 +162,7 @@ class ScriptTemplate:
         logger_namespace: str | None = None,
         workspace_version: str | None = None,
     ) -> None:
-        self.data_path = Path(data_path)
+        self.data_path = data_path if isinstance(data_path, Path) else Path(data_path)
         self.id = record_id
         self.task = task
         self.opts: dict[str, Any] = dict(opts or {})
@@ -175,6 +183,18 @@ class ScriptTemplate:
             When the script does not override it.
         """
         raise NotImplementedError(f"the class Script of step {self.label!r} has no method run()")
+
+    @property
+    def logger(self) -> logging.LoggerAdapter[logging.Logger] | Any:
+        """Writes to the record's log; None outside a run."""
+        if callable(self._logger):
+            # Most tiny scripts say nothing: their logger is never made.
+            self._logger = self._logger()
+        return self._logger
+
+    @logger.setter
+    def logger(self, logger: Any) -> None:
+        self._logger = logger
 
     @property
     def path(self) -> StepPaths:

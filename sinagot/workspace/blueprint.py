@@ -1,7 +1,7 @@
 """A configuration and its scripts, compiled: the rule of ids, the units, and the graph of steps.
 
 Knows the configuration and step specs; must not know scopes or what is on disk below the data folder.
-Scripts are looked at anew for each question, so that an edit counts at once; nothing is parsed twice for one version of a script.
+Scripts are looked at anew for each question, so that an edit counts at once; nothing is parsed twice for one version.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ class Blueprint:
         ]
 
     def script_names(self, task: str | None, modality: str | None) -> list[str]:
-        """List the steps of a modality: the shared ones, then those of the task (of every task without one), each once."""
+        """List the steps of a modality, each once: the shared ones, then those of the task, or of every task."""
         config = self.configuration
         if config.is_unit_mode:
             return list(config.scripts)
@@ -150,8 +150,6 @@ class Blueprint:
             modality,
             self.library.source(spec),
             spec.atomic,
-            labels.get("task"),
-            labels.get("modality"),
         )
         return StepNode(
             spec.name,

@@ -1,6 +1,7 @@
 """The logger of a workspace: plain use of `ws.logger` shows messages on standard output.
 
-Knows the section `[log]`; must not know records or jobs, whose lines go their own way. Other people's handlers are left alone.
+Knows the section `[log]`; must not know records or jobs, whose lines go their own way. Handlers of others are left
+alone.
 """
 
 from __future__ import annotations

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from sinagot.dataset.patterns import PathPattern
+from sinagot.dataset.records import RecordIds
 from sinagot.dataset.scan import Listing, find_ids, glob_matches
 from sinagot.workspace.scope import Scope
 
@@ -84,7 +86,7 @@ class RecordCollection(Scope):
         values = blueprint.values_of(record_id)
         listing = Listing(str(self._workspace.configuration.data_path))
         return any(
-            all(_exists(listing, pattern, values) for pattern in patterns)
+            all(_exists(listing, pattern, values, blueprint.ids) for pattern in patterns)
             for patterns in blueprint.id_sources(self.task, self.modality)
         )
 
@@ -132,9 +134,9 @@ class RecordCollection(Scope):
         return logs_frame(self)
 
 
-def _exists(listing: Listing, pattern: Any, values: Any) -> bool:
+def _exists(listing: Listing, pattern: PathPattern, values: Mapping[str, str], rule: RecordIds) -> bool:
     if pattern.fields - set(values):
-        return bool(glob_matches(listing, pattern, values))
+        return bool(glob_matches(listing, pattern, values, rule))
     return os.path.exists(os.path.join(listing.root, pattern.format(values)))
 
 
@@ -183,7 +185,7 @@ class Record(Scope):
         return {
             name: value
             for name, value in self._workspace.blueprint.values_of(self.id).items()
-            if name != "id"
+            if name != "id" and value
         }
 
     def logs(self) -> DataFrame:
@@ -199,7 +201,7 @@ class Record(Scope):
         return logs_frame(self)
 
     def logs_json(self) -> list[dict[str, Any]]:
-        """Give the lines of the record's log as they are, oldest first, cut to the record's task and modality."""
+        """Give the lines of the record's log as they are, oldest first, cut to its task and modality."""
         from sinagot.runlog.read import read_lines
 
         lines, _ = read_lines(str(self._workspace.configuration.log_path), self.id)
@@ -216,7 +218,7 @@ class Record(Scope):
         Returns
         -------
         dict
-            Task -> modality -> list of ``{step_index, step_label, step_status}``; task and modality are None in unit mode.
+            Task -> modality -> list of ``{step_index, step_label, step_status}``; both are None in unit mode.
         """
         tree: dict[Any, Any] = {}
         for row in self.steps.iter_status():

@@ -134,7 +134,7 @@ def start_run(
     request = RunRequest(
         graph=graph,
         ids=_record_ids(scope, nodes, selected),
-        values_of=workspace.blueprint.values_of,
+        rule=workspace.blueprint.ids,
         selected=selected,
         options=options,
         make_executor=make_executor,

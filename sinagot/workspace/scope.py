@@ -1,7 +1,7 @@
 """An immutable selection: records or one record, x task or all, x modality or all.
 
-Knows its workspace and what it narrows; every narrowing gives a new scope. Task and modality names are found on the instance,
-never written on a class, so that two workspaces in one program never meet.
+Knows its workspace and what it narrows; every narrowing gives a new scope. Task and modality names are found on the
+instance, never written on a class, so that two workspaces in one program never meet.
 """
 
 from __future__ import annotations
@@ -215,7 +215,8 @@ class Scope:
         Returns
         -------
         DataFrame
-            Columns task, modality, count; record_id in front on a record or when asked for. Units with nothing to count have no row.
+            Columns task, modality, count; record_id in front on a record or when asked for. Units with nothing to
+            count have no row.
         """
         from sinagot.workspace.tables import count_frame
 

@@ -219,11 +219,8 @@ class StepCollection:
             from sinagot.config.hints import did_you_mean
 
             hint = did_you_mean(step_label, known)
-            raise NotFoundError(
-                f"{self.model!r} has no step {step_label!r}; steps are {', '.join(known) or 'none'}{'; ' + hint if hint else ''}",
-                name=step_label,
-                allowed=known,
-            )
+            text = f"{self.model!r} has no step {step_label!r}; steps are {', '.join(known) or 'none'}"
+            raise NotFoundError(f"{text}; {hint}" if hint else text, name=step_label, allowed=known)
 
     def run(
         self,
@@ -271,7 +268,7 @@ class StepCollection:
         progress : callable, optional
             Called with a `Progress` some times a second.
         wait : bool
-            Return when the run is over. With False a thread goes on with it; the report fills, and `report.wait()` waits.
+            Return when the run is over. With False a thread goes on with it and fills the report; see `RunReport.wait`.
 
         Returns
         -------
@@ -317,7 +314,7 @@ class StepCollection:
         return Survey(
             blueprint.graph(),
             ids,
-            blueprint.values_of,
+            blueprint.ids,
             str(configuration.state_path),
             str(configuration.log_path),
         )
@@ -348,7 +345,8 @@ class StepCollection:
         Returns
         -------
         DataFrame
-            Columns `record_id, task, modality, step_index` (from 1), `step_label, step_status` (a value of `StepStatus`); one row a step and unit.
+            One row a step and unit; columns `record_id, task, modality, step_index` (from 1), `step_label`,
+            `step_status` (a value of `StepStatus`).
         """
         from sinagot.workspace.tables import status_frame
 

@@ -1,6 +1,7 @@
 """The workspace: the door to a data folder and its scripts.
 
-Knows the configuration and hands out scopes; must not execute anything itself. Opening reads and writes nothing but the configuration.
+Knows the configuration and hands out scopes; must not execute anything itself. Opening reads the configuration and
+writes nothing.
 """
 
 from __future__ import annotations

@@ -19,8 +19,16 @@ from sinagot.runlog.formatter import LineFormatter, LineRecord
 from sinagot.runlog.lines import ESTABLISHED_FIELDS, MAX_LINE, MAX_TEXT, make_line
 
 ANYTHING = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters()) | st.binary() | st.complex_numbers(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.integers() | st.text(st.characters()) | st.none(), inner),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(st.characters())
+    | st.binary()
+    | st.complex_numbers(),
+    lambda inner: (
+        st.lists(inner) | st.dictionaries(st.integers() | st.text(st.characters()) | st.none(), inner)
+    ),
     max_leaves=10,
 )
 
@@ -74,7 +82,9 @@ def test_any_value_gives_valid_ascii_json(value: object) -> None:
 
 def test_numbers_that_json_lacks_become_null() -> None:
     """NaN and infinities are null, also deep inside and in NumPy's types; other numbers keep their type."""
-    line = written(a=math.nan, b=[math.inf, {"c": -math.inf}], d=np.float64(math.nan), e=np.float32(0.5), f=np.int64(3))
+    line = written(
+        a=math.nan, b=[math.inf, {"c": -math.inf}], d=np.float64(math.nan), e=np.float32(0.5), f=np.int64(3)
+    )
     assert line == {"a": None, "b": [None, {"c": None}], "d": None, "e": 0.5, "f": 3}
     assert written(a=np.bool_(True), b=Status.DONE, c=math.nan) == {"a": True, "b": 30, "c": None}
     assert written(a=math.nan, b=True, c=None, d=np.datetime64("2020-01-01"), e=2)["d"] == "2020-01-01"
@@ -124,7 +134,11 @@ def test_no_line_is_longer_than_readers_take() -> None:
     """Many long fields are shortened, far too many left out and counted; the established ones stay."""
     sign = "\U0001f600" * 100_000
     context = dict.fromkeys(("record_id", "task", "modality", "step_label", "workspace_version"), sign)
-    line = written(**make_line(context, 40, sign, facts={"traceback": sign, "exc_message": sign}, extra={"a": [sign] * 10}))
+    line = written(
+        **make_line(
+            context, 40, sign, facts={"traceback": sign, "exc_message": sign}, extra={"a": [sign] * 10}
+        )
+    )
     assert line["step_status"] == 40 and line["a"].endswith("characters]")
     line = written(**make_line(context, 40, sign, extra={f"x{i}": "y" * 30_000 for i in range(100)}))
     assert set(ESTABLISHED_FIELDS) <= set(line) and line["extra_left_out"] == 105

@@ -9,7 +9,6 @@ import logging
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -38,7 +37,7 @@ def write(handler: LineHandler, first: int, last: int) -> None:
 
 
 def numbers(tmp_path: Path) -> list[int]:
-    return [int(line["message"]) for line in read_lines(str(tmp_path), "REC-1")[0]]
+    return [int(line["message"]) for line in read_lines(str(tmp_path), "REC-1")[0] if "message" in line]
 
 
 def test_a_file_is_turned_before_it_is_too_large(make: Callable[..., LineHandler], tmp_path: Path) -> None:
@@ -100,6 +99,12 @@ def test_a_log_that_cannot_be_turned_grows(make: Callable[..., LineHandler], tmp
     (tmp_path / "REC-1.log.1").mkdir()
     write(handler, 1, 10)
     assert numbers(tmp_path) == list(range(1, 11))
+    (tmp_path / "REC-1.log.1").rmdir()
+    handler = make(300, 2)
+    (tmp_path / "REC-1.log.1").mkdir()
+    (tmp_path / "REC-1.log.2").write_text("{}")
+    write(handler, 11, 20)
+    assert numbers(tmp_path)[-20:] == list(range(1, 21))
 
 
 def test_a_count_that_could_not_be_written_is_written_later(
@@ -121,7 +126,9 @@ def test_a_count_that_could_not_be_written_is_written_later(
     assert lines[-1]["dropped"] + len(lines) == 7
 
 
-def test_another_program_may_turn_cut_or_remove_the_log(make: Callable[..., LineHandler], tmp_path: Path) -> None:
+def test_another_program_may_turn_cut_or_remove_the_log(
+    make: Callable[..., LineHandler], tmp_path: Path
+) -> None:
     """After a rename, copy-and-cut or removal by hand lines go to the file of that name."""
     handler, log = make(), tmp_path / "REC-1.log"
     write(handler, 1, 1)
@@ -210,7 +217,9 @@ def test_records_of_logging_are_taken_too(make: Callable[..., LineHandler], tmp_
     assert numbers(tmp_path) == [1, 2]
 
 
-def test_the_lock_of_a_file_does_not_depend_on_who_asks(make: Callable[..., LineHandler], tmp_path: Path) -> None:
+def test_the_lock_of_a_file_does_not_depend_on_who_asks(
+    make: Callable[..., LineHandler], tmp_path: Path
+) -> None:
     """Two handlers of one file share a lock file; without a folder for locks it stands beside the log."""
     one, two = make(), make(500)
     assert one.lockFilename == two.lockFilename

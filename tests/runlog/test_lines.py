@@ -26,7 +26,15 @@ from sinagot.runlog.lines import (
 )
 
 LIGHT = "from sinagot.runlog import capture, printing, read, write"
-HEAVY = {"logging", "concurrent_log_handler", "json_log_formatter", "pandas", "inspect", "socket", "subprocess"}
+HEAVY = {
+    "logging",
+    "concurrent_log_handler",
+    "json_log_formatter",
+    "pandas",
+    "inspect",
+    "socket",
+    "subprocess",
+}
 
 
 class Stubborn(Exception):  # noqa: N818
@@ -47,13 +55,23 @@ def test_fields_stand_in_the_established_order() -> None:
     )
     assert tuple(line)[:10] == ESTABLISHED_FIELDS
     assert list(line)[10:] == ["level", "run_id", "attempt", "host", "pid", "duration_s", "params", "rate"]
-    assert (line["log_from"], line["scope"], line["task"], line["modality"]) == ("script", "record", "RS", None)
+    assert (line["log_from"], line["scope"], line["task"], line["modality"]) == (
+        "script",
+        "record",
+        "RS",
+        None,
+    )
 
 
 def test_extra_never_overrides_our_fields() -> None:
     """A user's field with the name of one of ours, present or not, is kept under another name."""
     line = make_line({}, 20, "x", extra={"message": "mine", "dropped": 3, 5: "five"})
-    assert (line["message"], line["extra_message"], line["extra_dropped"], line["5"]) == ("x", "mine", 3, "five")
+    assert (line["message"], line["extra_message"], line["extra_dropped"], line["5"]) == (
+        "x",
+        "mine",
+        3,
+        "five",
+    )
     assert "dropped" not in line
 
 
@@ -99,6 +117,13 @@ def test_a_log_file_name_stays_in_its_folder(record_id: str) -> None:
 def test_two_ids_never_share_a_log(ids: list[str]) -> None:
     """Encoding and digests keep different ids apart."""
     assert len({log_file_name(record_id) for record_id in ids}) == len(ids)
+
+
+def test_over_long_ids_keep_their_beginning() -> None:
+    """A name beyond what file systems allow is cut and gets a digest; two such ids stay apart."""
+    names = {log_file_name("é" * 5000 + end) for end in ("", "a", "b")}
+    assert len(names) == 3
+    assert all(name.startswith("é" * 70) and len(name.encode()) <= 200 for name in names)
 
 
 @pytest.mark.parametrize("record_id", ["REC-20200601", "Zoë 1 (b)", "a+b=c,d@e", "sub-01_ses-1"])
@@ -153,8 +178,12 @@ def test_levels_and_texts_of_anything() -> None:
 
 def test_importing_the_layer_is_light() -> None:
     """Nothing heavy is imported until the first line is written."""
-    code = f"import sys; {LIGHT}; print(*sys.modules)"
+    code = f"import sys; before = set(sys.modules); {LIGHT}; print(*set(sys.modules) - before)"
     found = subprocess.run(
-        [sys.executable, "-c", code], cwd=Path(__file__).parents[2], check=True, capture_output=True, text=True
+        [sys.executable, "-c", code],
+        cwd=Path(__file__).parents[2],
+        check=True,
+        capture_output=True,
+        text=True,
     )
     assert not HEAVY & set(found.stdout.split())

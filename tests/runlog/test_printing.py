@@ -43,7 +43,7 @@ def test_a_worker_keeps_lines_for_its_driver(capsys: pytest.CaptureFixture[str])
 
 
 def test_a_message_cannot_act_on_the_terminal() -> None:
-    """Line ends, colours, carriage returns and bidirectional marks are shown escaped; letters of all scripts are not."""
+    """Line ends, colours and bidirectional marks are shown escaped; letters of all scripts are not."""
     assert escaped("a\nb\r\x1b[31m\u202ec\u2028") == r"a\nb\r\x1b[31m\u202ec\u2028"
     assert escaped("Zoë\t日本\u202f1\u00a0000") == "Zoë\t日本\u202f1\u00a0000"
     assert escaped(3) == "3"

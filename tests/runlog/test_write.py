@@ -112,7 +112,11 @@ def test_a_last_line_cut_at_every_byte_costs_only_itself(
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=50)
-@given(garbage=st.lists(st.binary(max_size=300) | st.just(b"\n") | st.just(b'{"a": 1}'), max_size=6).map(b"".join))
+@given(
+    garbage=st.lists(st.binary(max_size=300) | st.just(b"\n") | st.just(b'{"a": 1}'), max_size=6).map(
+        b"".join
+    )
+)
 def test_lines_after_garbage_are_whole(
     target: LogTarget, line: Callable[..., dict[str, Any]], garbage: bytes
 ) -> None:
@@ -154,7 +158,9 @@ def test_a_log_that_is_no_plain_file_is_an_error_that_names_it(
     assert messages("REC-2") == ["two"]
 
 
-def test_a_log_folder_that_cannot_be_made_is_an_error(tmp_path: Path, line: Callable[..., dict[str, Any]]) -> None:
+def test_a_log_folder_that_cannot_be_made_is_an_error(
+    tmp_path: Path, line: Callable[..., dict[str, Any]]
+) -> None:
     """Where the log folder is a file the error names it."""
     (tmp_path / "LOG").write_text("")
     log = RecordLog(LogTarget(str(tmp_path / "LOG"), str(tmp_path / "locks")), "REC-1")
@@ -165,7 +171,7 @@ def test_a_log_folder_that_cannot_be_made_is_an_error(tmp_path: Path, line: Call
 def test_a_full_disk_is_told_and_loses_nothing(
     log: RecordLog, line: Callable[..., dict[str, Any]], messages: Callable[..., list[str]]
 ) -> None:
-    """A write that does not fit raises and leaves nothing of the batch; after space is back nothing is lost or double."""
+    """A write that does not fit raises and leaves nothing of the batch; later nothing is lost or double."""
     log.write(line("one"))
     size = os.path.getsize(log.path)
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -204,7 +210,10 @@ def test_files_are_closed_only_when_nobody_writes(
 
     log = RecordLog(target, "REC-1")
     log.write(line("one"))
-    for let_go in (close_all, lambda: [RecordLog(target, f"X{i}").write(line("x")) for i in range(MOST_OPEN + 1)]):
+    for let_go in (
+        close_all,
+        lambda: [RecordLog(target, f"X{i}").write(line("x")) for i in range(MOST_OPEN + 1)],
+    ):
         handler = _logs.take(log._key)
         let_go()
         handler.write_lines([line("two")])
@@ -230,7 +239,10 @@ def test_many_threads_write_at_once(target: LogTarget, line: Callable[..., dict[
         thread.join()
     for record_id in records:
         found, bad = read_lines(target.folder, record_id)
-        assert (sorted(line["message"] for line in found), bad) == (sorted(f"{n} {i}" for n in "abcd" for i in range(5)), 0)
+        assert (sorted(line["message"] for line in found), bad) == (
+            sorted(f"{n} {i}" for n in "abcd" for i in range(5)),
+            0,
+        )
 
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
@@ -261,6 +273,20 @@ def test_a_forked_child_writes_with_files_of_its_own(
     os.close(ready)
     os.close(told)
     assert messages() == ["parent 1", "child", "parent 2"]
+
+
+def test_a_child_forgets_what_its_parent_has_open(
+    log: RecordLog, line: Callable[..., dict[str, Any]], messages: Callable[..., list[str]], tmp_path: Path
+) -> None:
+    """What runs in a forked child closes the inherited files and opens them anew with the next line."""
+    from sinagot.runlog.write import _logs
+
+    log.write(line("one"))
+    _logs.forget()
+    assert open_files(tmp_path) == []
+    _logs.forget()
+    log.write(line("two"))
+    assert messages() == ["one", "two"]
 
 
 def test_what_logs_in_the_midst_of_a_write_comes_after_it(
@@ -298,7 +324,9 @@ def test_writing_leaves_no_logger_behind(target: LogTarget) -> None:
         RecordLog(target, f"REC-{number}").write(make_line({}, 20, "x"))
     close_all()
     gc.collect()
-    ours = [h for ref in logging._handlerList if (h := ref()) is not None and type(h).__name__ == "LineHandler"]
+    ours = [
+        h for ref in logging._handlerList if (h := ref()) is not None and type(h).__name__ == "LineHandler"
+    ]
     assert len(ours) <= 1
     assert not [name for name in logging.root.manager.loggerDict if "REC" in name]
     assert "sinagot.runlog.handler" in sys.modules

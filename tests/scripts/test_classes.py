@@ -198,7 +198,7 @@ def test_two_threads_load_a_script_once(shelf) -> None:
     """Threads that ask for one script at the same time get one class, executed once."""
     shelf.script("step", shelf.counting("step") + "import time\ntime.sleep(0.05)")
     library = shelf.library()
-    source = library._find("step", None, library.file("step")).source
+    source = library._find("step", None, library.file("step"))
     with ThreadPoolExecutor(4) as pool:
         scripts = set(pool.map(load_script, [source] * 4))
     assert len(scripts) == 1

@@ -11,7 +11,7 @@ import pytest
 
 from sinagot.config.settings import CommandSettings
 from sinagot.errors import ScriptError
-from sinagot.scripts.loading import ScriptLibrary, load_script
+from sinagot.scripts.loading import ScriptLibrary, load_module, load_script
 from sinagot.scripts.spec import StepSpec
 
 ROOT = Path(__file__).parents[2]
@@ -203,3 +203,40 @@ def test_anything_that_can_say_its_spec_is_taken() -> None:
             return spec
 
     assert ScriptLibrary("/lab/scripts", commands={"node": Node()}).spec("node") is spec
+
+
+def test_module_that_is_no_script_is_loaded(shelf) -> None:
+    """A file with custom classes finds local modules, is registered, and executed once per version."""
+    file = shelf.write(
+        "EEG/models/record.py", shelf.counting("record") + "import tools\nclass Record: X = tools.NAME\n"
+    )
+    shelf.write("tools.py", "NAME = 1")
+    folders = (str(file.parent), str(shelf.scripts))
+    module = load_module(file, "EEG record", folders)
+    assert module.Record.X == 1
+    assert sys.modules[module.__name__] is module
+    assert load_module(file, "EEG record", folders) is module
+    shelf.write("tools.py", "NAME = 2")
+    assert load_module(file, "EEG record", folders).Record.X == 2
+    assert shelf.count() == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "what"), [("x = 1\n1 / 0", ":2: ZeroDivisionError"), ("def (", ":1: SyntaxError")]
+)
+def test_broken_module_is_told(shelf, text: str, what: str) -> None:
+    """A broken file that is no script is named as a module, with file and line."""
+    file = shelf.write("record.py", text)
+    with pytest.raises(ScriptError, match=f"^module 'EEG record': .*record.py{what}") as caught:
+        load_module(file, "EEG record", (str(shelf.scripts),))
+    assert (caught.value.step, caught.value.file) == (None, file)
+    with pytest.raises(ScriptError, match=r"^module 'EEG record': there is no file"):
+        load_module(shelf.scripts / "gone.py", "EEG record", (str(shelf.scripts),))
+
+
+def test_unreadable_helper_is_absent(shelf) -> None:
+    """A folder in place of a helper's file is no helper: Python's own error follows at the import."""
+    shelf.script("step", "import tools")
+    (shelf.scripts / "tools.py").mkdir()
+    with pytest.raises(ScriptError, match="No module named 'tools'"):
+        shelf.library().spec("step")

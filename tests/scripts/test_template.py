@@ -148,3 +148,17 @@ def test_text_form_tells_the_scope() -> None:
     script = Count("data", "REC-1", "RS")
     assert repr(script) == "<Script instance | step: None, id: REC-1, task: RS, modality: None>"
     assert "raw/REC-1.csv" in repr(script.path)
+
+
+def test_final_paths_are_made_when_asked_for() -> None:
+    """The engine may hand in a function: final paths are made at the first question, once."""
+    asked: list[Path] = []
+
+    def make() -> Path:
+        asked.append(Path("made/x.csv"))
+        return asked[0]
+
+    paths = StepPaths(Path("in.csv"), Path("stage/x.csv"), final=make)
+    assert asked == []
+    assert paths.final is paths.final is asked[0]
+    assert len(asked) == 1

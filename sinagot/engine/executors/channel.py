@@ -75,4 +75,5 @@ class Channel:
         return bytes(data)
 
     def close(self) -> None:
+        """Close this end."""
         self._socket.close()

@@ -1,7 +1,7 @@
 """What runs on a Dask worker: hands each batch to a warm child process.
 
-Imported by workers; must stay light and free of Dask itself. One child a worker thread, kept for later batches; a script that
-takes its child down costs its own job, never the worker.
+Imported by workers; must stay light and free of Dask itself. One child a worker thread, kept for later batches; a
+script that takes its child down costs its own job, never the worker.
 """
 
 from __future__ import annotations

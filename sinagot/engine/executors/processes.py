@@ -55,7 +55,7 @@ class ChildProcess:
                 ],
                 pass_fds=(other.fileno(),),
                 stdin=subprocess.DEVNULL,
-                # A session of its own: Ctrl-C in the terminal reaches the driver only, and the whole tree can be killed.
+                # A session of its own: Ctrl-C in the terminal reaches the driver only; the whole tree can be killed.
                 start_new_session=True,
                 # The package must be found as it is here, also when it is not installed.
                 env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, path))},
@@ -83,6 +83,7 @@ class ChildProcess:
         return Arrival(number, results)
 
     def drain(self) -> None:
+        """Ask the child to stop after its running job."""
         with contextlib.suppress(OSError):
             self.process.send_signal(signal.SIGTERM)
 

@@ -1,0 +1,149 @@
+"""The command `sinagot`: its sub-commands by name, and what becomes of the ways they end.
+
+Knows the names of the commands and where each lives; must not import them, or anything heavy, before they are asked for.
+The console script and ``python -m sinagot`` start here; `sinagot.cli.commands` does the work.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import Any
+
+import click
+
+from sinagot import __version__
+from sinagot.cli.exits import Exit
+from sinagot.cli.options import workspace_options
+
+__all__ = ["COMMANDS", "group", "main"]
+
+#: Name -> first line of its help; the help of all commands is shown without loading any. A test compares the two.
+COMMANDS = {
+    "init": "Write a commented workspace.toml and a first script.",
+    "check": "Check configuration, scripts and patterns, and show what they find.",
+    "records": "List the ids of the records, one a line.",
+    "status": "Show the status of every step of every record, and totals.",
+    "run": "Run the steps that are not done.",
+    "logs": "Show the log of a record.",
+}
+
+
+class _LazyGroup(click.Group):
+    """A group whose commands are modules, each loaded when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = import_module(f"sinagot.cli.commands.{cmd_name}").command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            from sinagot.config.hints import did_you_mean
+
+            hint = did_you_mean(args[0], COMMANDS)
+            raise click.UsageError(
+                f"no command {args[0]!r}; commands are {', '.join(COMMANDS)}{'; ' + hint if hint else ''}",
+                ctx,
+            )
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            return _nobody_reads()
+
+    def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
+        """Run a command line; every way out has its exit code and, where it is an error, words for it."""
+        code = _ended(lambda: super(_LazyGroup, self).main(*args, standalone_mode=False, **extra))
+        if standalone_mode:
+            sys.exit(code)
+        return code
+
+
+def _ended(call: Callable[[], Any]) -> int:
+    """Turn the end of a command into an exit code; what went wrong is said on standard error."""
+    try:
+        code = int(call() or Exit.OK)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        return _nobody_reads()
+    except click.Abort:
+        return Exit.INTERRUPTED
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except Exception as error:
+        from sinagot.cli.failures import explain
+
+        return explain(error)
+    return code
+
+
+def _nobody_reads() -> int:
+    """End quietly when the reader of our output has gone, as in ``sinagot status | head``."""
+    import os
+
+    try:
+        # What is still in the buffer goes nowhere, instead of to a complaint at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (OSError, ValueError):
+        pass  # a replaced standard output has no file descriptor
+    return Exit.PIPE
+
+
+@click.group(
+    cls=_LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="""
+\b
+Examples:
+  sinagot init study                       a new workspace in the folder study
+  sinagot -w study check                   is all as it should be?
+  sinagot -w study run --jobs 4            run what is not done, in 4 processes
+  sinagot -w study status                  what is done, what failed
+
+\b
+Exit codes:
+  0  all that was asked for is done or up to date
+  1  an unexpected error                   2  the command line is wrong
+  3  some jobs failed                      4  configuration or script is wrong
+  5  nothing matched                       6  the workspace is busy (--exclusive)
+  130, 143, 129  ended by Ctrl-C, SIGTERM, SIGHUP
+""",
+)
+@workspace_options
+@click.version_option(__version__, prog_name="sinagot", message="%(prog)s %(version)s")
+def group() -> None:
+    """Run a lab's scripts over every recording: nothing lost, nothing redone, nothing hidden.
+
+    The workspace is the one given by -w, else by the environment variable SINAGOT_WORKSPACE, else the
+    nearest folder upwards that holds a workspace.toml.
+    """
+
+
+def main(args: Sequence[str] | None = None) -> None:
+    """Run the command line and leave the program with its exit code.
+
+    Parameters
+    ----------
+    args : sequence of str, optional
+        Words of the command line; those of the program when not given.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        # A name that the terminal cannot show is no reason to fail.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    group.main(args=None if args is None else list(args), prog_name="sinagot")

@@ -1,0 +1,229 @@
+"""Options that several commands share, and the workspace and scope they lead to.
+
+Knows where a workspace is looked for; must not know what commands do with it. Nothing is opened before a command asks.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from sinagot.workspace.records import RecordCollection
+    from sinagot.workspace.workspace import Workspace
+
+__all__ = [
+    "choose_records",
+    "json_option",
+    "open_workspace",
+    "record_option",
+    "scope_options",
+    "workspace_argument",
+    "workspace_options",
+]
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+_CONFIG_NAME = "workspace.toml"
+_VARIABLE = "SINAGOT_WORKSPACE"
+_META = "sinagot."
+#: `module:Class=ROOT`, the form of workspaces written as Python classes.
+_CLASS = re.compile(r"[A-Za-z_]\w*(\.\w+)*:[A-Za-z_]\w*=")
+
+
+def _keep(ctx: click.Context, parameter: click.Parameter, value: Any) -> None:
+    """Keep a value for `open_workspace`; an option after the command wins over the same one before it."""
+    if value:
+        ctx.meta[f"{_META}{parameter.name}"] = value
+
+
+def workspace_options(command: _F) -> _F:
+    """Add the options that say which workspace is meant; they may stand before or after the command.
+
+    Parameters
+    ----------
+    command : callable
+        A function that click makes a command or group of.
+    """
+    for option in (
+        click.option(
+            "--scripts-path",
+            metavar="PATH",
+            expose_value=False,
+            callback=_keep,
+            help="Scripts folder, instead of the configured one.",
+        ),
+        click.option(
+            "--data-path",
+            metavar="PATH",
+            expose_value=False,
+            callback=_keep,
+            help="Data folder, instead of the configured one.",
+        ),
+        click.option(
+            "-w",
+            "--workspace",
+            metavar="PATH",
+            multiple=True,
+            expose_value=False,
+            callback=_keep,
+            help=f"Folder with a {_CONFIG_NAME}, or a configuration file; several are merged.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def scope_options(command: _F) -> _F:
+    """Add the options that narrow to a task and a modality.
+
+    Parameters
+    ----------
+    command : callable
+        A function that click makes a command of.
+    """
+    command = click.option("--modality", metavar="NAME", help="Only this modality.")(command)
+    return click.option("--task", metavar="NAME", help="Only this task.")(command)
+
+
+def record_option(command: _F) -> _F:
+    """Add the option that names records.
+
+    Parameters
+    ----------
+    command : callable
+        A function that click makes a command of.
+    """
+    return click.option(
+        "--record",
+        "records",
+        metavar="ID",
+        multiple=True,
+        help="Only this record; may be given several times.",
+    )(command)
+
+
+def json_option(command: _F) -> _F:
+    """Add ``--json``.
+
+    Parameters
+    ----------
+    command : callable
+        A function that click makes a command of.
+    """
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")(command)
+
+
+def workspace_argument() -> list[str]:
+    """Give the words that lead to the same workspace again, for commands to copy.
+
+    Returns
+    -------
+    list of str
+        Options as they were given; empty when the workspace was found without.
+    """
+    meta = click.get_current_context().meta
+    words: list[str] = []
+    for path in meta.get(f"{_META}workspace", ()):
+        words += ["-w", path]
+    for name in ("data_path", "scripts_path"):
+        if f"{_META}{name}" in meta:
+            words += [f"--{name.replace('_', '-')}", meta[f"{_META}{name}"]]
+    return words
+
+
+def _find_workspace(given: Sequence[str]) -> list[str]:
+    """Find the configuration files: the given ones, that of the environment, or the nearest upwards."""
+    source = "-w/--workspace"
+    if not given and os.environ.get(_VARIABLE):
+        given, source = (os.environ[_VARIABLE],), _VARIABLE
+    for path in given:
+        _check_given(path, source)
+    if given:
+        return list(given)
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (folder / _CONFIG_NAME).is_file():
+            # A short name stays short in messages.
+            return [os.path.relpath(folder / _CONFIG_NAME) if folder == here else str(folder / _CONFIG_NAME)]
+    raise click.UsageError(
+        f"no {_CONFIG_NAME} in {here} or above it.\n"
+        f"Go to your workspace, name it by -w PATH or by {_VARIABLE}, or make one: sinagot init"
+    )
+
+
+def _check_given(path: str, source: str) -> None:
+    if _CLASS.match(path):
+        raise click.UsageError(
+            f"{source}: {path!r} names a workspace class; only workspaces with a {_CONFIG_NAME} can be opened "
+            "in this version"
+        )
+    expanded = Path(path).expanduser()
+    if not expanded.exists():
+        raise click.UsageError(f"{source}: no such file or folder: {path}")
+    if expanded.is_dir() and not (expanded / _CONFIG_NAME).exists():
+        raise click.UsageError(f"{source}: no {_CONFIG_NAME} in {path}; make one there: sinagot init {path}")
+
+
+def open_workspace(*, show_warnings: bool = True) -> Workspace:
+    """Open the workspace that the command line means.
+
+    Parameters
+    ----------
+    show_warnings : bool
+        Say the warnings of the configuration on standard error.
+
+    Returns
+    -------
+    Workspace
+        Opened; nothing was written.
+    """
+    import warnings
+
+    from sinagot.cli.texts import warn
+    from sinagot.workspace.workspace import Workspace
+
+    meta = click.get_current_context().meta
+    files = _find_workspace(meta.get(f"{_META}workspace", ()))
+    # Paths of the command line start where the user is, not at the configuration's folder.
+    folders = [
+        os.path.abspath(os.path.expanduser(meta[f"{_META}{name}"])) if f"{_META}{name}" in meta else None
+        for name in ("data_path", "scripts_path")
+    ]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # shown below, in words
+        workspace = Workspace([os.path.expanduser(file) for file in files], *folders)
+    if show_warnings:
+        for text in workspace.configuration.warnings:
+            warn(text)
+    return workspace
+
+
+def choose_records(
+    workspace: Workspace, task: str | None, modality: str | None, records: Sequence[str] = ()
+) -> RecordCollection:
+    """Give the records that the options name.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        Where they are.
+    task, modality : str or None
+        Values of ``--task`` and ``--modality``.
+    records : sequence of str
+        Values of ``--record``; all records when there are none.
+
+    Returns
+    -------
+    RecordCollection
+        Narrowed to what was named.
+    """
+    scope = workspace.records
+    if task is not None or modality is not None:
+        scope = scope.get_subscope(task, modality)
+    return scope.select(records) if records else scope
