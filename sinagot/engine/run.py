@@ -116,6 +116,7 @@ class _Run:
         self.ledger = Ledger(request.graph, request.ids, request.selected)
         self.folder = RunFolder(self.options.state_path, self.options.run_id)
         self.report = RunReport(self.options.run_id, self.ledger, self.folder.path)
+        self.report.dry = request.dry_run
         self._printer = Printer(self.options.level)
         self._job_steps = {number: request.graph.nodes[number].job_step for number in request.selected}
         self._shown = 0.0
@@ -284,6 +285,7 @@ class _Run:
             stack.callback(close_benches, self.options.run_id)
             executor = request.make_executor(lambda: stop.requested)
             driver = Driver(executor, stop, self._book)
+            self._show()  # before the first job, which may take hours
             try:
                 is_whole = driver.drive(chain([first], works), pending, self._show)
                 if not is_whole:

@@ -7,18 +7,20 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from sinagot.dataset.patterns import PathPattern
 from sinagot.dataset.records import RecordIds
 from sinagot.dataset.scan import Listing, find_ids, glob_matches
+from sinagot.runlog.read import read_lines
+from sinagot.workspace.contracts import House
 from sinagot.workspace.scope import Scope
+from sinagot.workspace.tables import logs_frame
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-    from sinagot.workspace.workspace import Workspace
 
 __all__ = ["Record", "RecordCollection"]
 
@@ -36,8 +38,45 @@ class RecordCollection(Scope):
     (3, True)
     """
 
+    #: Ids that the collection was narrowed to; None for all that have data.
+    _selected: tuple[str, ...] | None = None
+
     def _narrowed(self, task: str | None, modality: str | None) -> RecordCollection:
-        return self._workspace.make_collection(task, modality)
+        narrowed: RecordCollection = self._workspace.make_collection(task, modality)
+        narrowed._selected = self._selected
+        return narrowed
+
+    def select(self, record_ids: Iterable[str]) -> RecordCollection:
+        """Narrow the collection to some records, so that one run or one table is about them.
+
+        Parameters
+        ----------
+        record_ids : iterable of str
+            Their ids; as with `get`, the disk is not looked at.
+
+        Returns
+        -------
+        RecordCollection
+            Of the same scope, with exactly these records, sorted, each once.
+
+        Raises
+        ------
+        InvalidIdError
+            An id does not match the pattern.
+
+        Examples
+        --------
+        >>> import sinagot
+        >>> ws = sinagot.Workspace("example/harbor")
+        >>> ws.records.select(["REC-20200603", "REC-20200601"]).ids()
+        ['REC-20200601', 'REC-20200603']
+        """
+        wanted = sorted(set(record_ids))
+        for record_id in wanted:
+            self._workspace.blueprint.ids.check(record_id)
+        selected: RecordCollection = self._workspace.make_collection(self.task, self.modality)
+        selected._selected = tuple(wanted)
+        return selected
 
     # -- ids
 
@@ -55,7 +94,7 @@ class RecordCollection(Scope):
         -----
         One listing per folder; nothing is kept between calls.
         """
-        yield from self._scan()
+        yield from self._scan() if self._selected is None else self._selected
 
     def _scan(self) -> list[str]:
         blueprint = self._workspace.blueprint
@@ -82,6 +121,8 @@ class RecordCollection(Scope):
         """Say whether there are data for an id; any text may be asked for."""
         blueprint = self._workspace.blueprint
         if not isinstance(record_id, str) or not blueprint.ids.matches(record_id):
+            return False
+        if self._selected is not None and record_id not in self._selected:
             return False
         values = blueprint.values_of(record_id)
         listing = Listing(str(self._workspace.configuration.data_path))
@@ -122,15 +163,14 @@ class RecordCollection(Scope):
         return self._make(record_id)
 
     def _make(self, record_id: str) -> Record:
-        return self._workspace.make_record(record_id, self.task, self.modality)
+        made: Record = self._workspace.make_record(record_id, self.task, self.modality)
+        return made
 
     def __iter__(self) -> Iterator[Record]:
         return self.all()
 
     def logs(self) -> DataFrame:
         """Give the logs of all records as one table, newest first."""
-        from sinagot.workspace.tables import logs_frame
-
         return logs_frame(self)
 
 
@@ -155,16 +195,17 @@ class Record(Scope):
     <Record instance | id: REC-20200603>
     """
 
-    _is_record = True
+    is_record = True
 
     def __init__(
-        self, workspace: Workspace, record_id: str, task: str | None = None, modality: str | None = None
+        self, workspace: House, record_id: str, task: str | None = None, modality: str | None = None
     ) -> None:
         super().__init__(workspace, task, modality)
         self.id = record_id
 
     def _narrowed(self, task: str | None, modality: str | None) -> Record:
-        return self._workspace.make_record(self.id, task, modality)
+        made: Record = self._workspace.make_record(self.id, task, modality)
+        return made
 
     def record_ids(self) -> list[str]:
         """List the one id."""
@@ -196,14 +237,10 @@ class Record(Scope):
         DataFrame
             One row per line; empty without a log.
         """
-        from sinagot.workspace.tables import logs_frame
-
         return logs_frame(self)
 
     def logs_json(self) -> list[dict[str, Any]]:
         """Give the lines of the record's log as they are, oldest first, cut to its task and modality."""
-        from sinagot.runlog.read import read_lines
-
         lines, _ = read_lines(str(self._workspace.configuration.log_path), self.id)
         return [line for line in lines if self._is_mine(line)]
 

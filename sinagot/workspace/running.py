@@ -9,95 +9,30 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sinagot.engine.executors.contract import Executor
 from sinagot.engine.executors.main_process import MainProcessExecutor
 from sinagot.engine.job import RunOptions
 from sinagot.engine.run import Prepared, RunRequest, new_run_id, run
 from sinagot.engine.stop import RunInterrupted, RunTerminated
-from sinagot.errors import ConfigurationError, ScriptError, WorkspaceBusyError
+from sinagot.errors import ScriptError, WorkspaceBusyError
 from sinagot.runlog.write import LogTarget
+from sinagot.workspace.choices import ExecutorChoice
+from sinagot.workspace.contracts import House, Selection
+from sinagot.workspace.tables import jobs_frame
 
 if TYPE_CHECKING:
     from distributed import Client
 
     from sinagot.engine.graph import StepNode
     from sinagot.engine.report import RunReport
-    from sinagot.workspace.scope import Scope
-    from sinagot.workspace.workspace import Workspace
 
-__all__ = ["ExecutorChoice", "start_run"]
-
-_MODES = ("main_process", "processes", "dask")
-
-
-class ExecutorChoice:
-    """Where the jobs of a run are executed; equal choices share one executor of the workspace."""
-
-    def __init__(
-        self,
-        workspace: Workspace,
-        *,
-        mode: str | None,
-        workers: int | None,
-        client: Client | None,
-        address: str | None,
-        debug: bool,
-    ) -> None:
-        configuration = workspace.configuration
-        client = client if client is not None else workspace.client
-        if mode is None:
-            mode = configuration.run.mode
-            if client is not None or address is not None:
-                mode = "dask"
-            elif workers is not None and mode == "main_process":
-                mode = "processes"
-        if mode not in _MODES:
-            raise ConfigurationError.at(
-                f"unknown run mode {mode!r}; allowed: {', '.join(_MODES)}", key="mode", found=mode
-            )
-        self.mode = "main_process" if debug else mode
-        self.workers = workers if workers is not None else configuration.run.workers
-        self.client = client
-        self.scheduler = configuration.dask.scheduler
-        self.cluster = dict(configuration.dask.cluster)
-        if address is not None:
-            self.cluster["address"] = address
-        if self.mode == "dask" and client is None and self.scheduler == "single-threaded" and address is None:
-            self.mode = "main_process"
-        if self.mode == "dask" and client is None and self.scheduler != "distributed" and address is None:
-            self.cluster = {}
-
-    @property
-    def here(self) -> bool:
-        """Jobs run in this thread."""
-        return self.mode == "main_process"
-
-    @property
-    def key(self) -> tuple[Any, ...]:
-        """What makes two choices one executor."""
-        return (
-            self.mode,
-            self.workers,
-            id(self.client),
-            self.scheduler,
-            tuple(sorted(map(repr, self.cluster.items()))),
-        )
-
-    def make(self) -> Executor:
-        """Make the executor of this choice, unless jobs run here."""
-        if self.mode == "processes":
-            from sinagot.engine.executors.processes import ProcessExecutor
-
-            return ProcessExecutor(self.workers)
-        from sinagot.engine.executors.dask import DaskExecutor
-
-        return DaskExecutor(self.scheduler, self.cluster, self.client, self.workers)
+__all__ = ["start_run"]
 
 
 def start_run(
-    scope: Scope,
+    scope: Selection,
     step_label: str | None,
     *,
     force: bool,
@@ -114,8 +49,6 @@ def start_run(
     wait: bool,
 ) -> RunReport:
     """Run the steps of a scope; see `StepCollection.run`."""
-    from sinagot.workspace.tables import jobs_frame
-
     workspace = scope.workspace
     graph = workspace.blueprint.graph()
     nodes = workspace.nodes_of(scope, step_label)
@@ -129,7 +62,7 @@ def start_run(
     selected = frozenset(node.index for node in nodes if node.error is None)
 
     def make_executor(stopping: Callable[[], bool]) -> Executor:
-        return MainProcessExecutor(stopping) if choice.here else workspace.executor(choice)
+        return MainProcessExecutor(stopping) if choice.here else workspace.executor(choice.key, choice.make)
 
     request = RunRequest(
         graph=graph,
@@ -153,7 +86,7 @@ def start_run(
     return report
 
 
-def _record_ids(scope: Scope, nodes: list[StepNode], selected: frozenset[int]) -> list[str]:
+def _record_ids(scope: Selection, nodes: list[StepNode], selected: frozenset[int]) -> list[str]:
     """List the records; when no script can be loaded, its error says more than an empty list."""
     if not selected and nodes:
         error = next(node.error for node in nodes if node.error is not None)
@@ -177,7 +110,7 @@ def _finish(report: RunReport, broken: list[StepNode]) -> None:
 
 
 def _options(
-    workspace: Workspace, *, force: bool, ignore_missing: bool, debug: bool, printing: bool
+    workspace: House, *, force: bool, ignore_missing: bool, debug: bool, printing: bool
 ) -> RunOptions:
     configuration = workspace.configuration
     state = str(configuration.state_path)
@@ -199,7 +132,7 @@ def _options(
     )
 
 
-def _prepare(workspace: Workspace, nodes: list[StepNode], choice: ExecutorChoice, folder: str) -> Prepared:
+def _prepare(workspace: House, nodes: list[StepNode], choice: ExecutorChoice, folder: str) -> Prepared:
     """Copy the code of the run, write the caches, and say what the manifest should tell."""
     import platform
 
@@ -232,7 +165,7 @@ def _prepare(workspace: Workspace, nodes: list[StepNode], choice: ExecutorChoice
     return Prepared({node.index: copy for node, copy in zip(nodes, copies, strict=True)}, manifest)
 
 
-def _refuse_company(workspace: Workspace) -> None:
+def _refuse_company(workspace: House) -> None:
     """Raise when another live run works on the workspace."""
     from sinagot.engine.claims import live_owners
 

@@ -9,15 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from sinagot.config.hints import did_you_mean
 from sinagot.errors import ScopeError
+from sinagot.workspace.contracts import House
+from sinagot.workspace.steps import StepCollection
+from sinagot.workspace.tables import count_frame
 
 if TYPE_CHECKING:
     import logging
 
     from pandas import DataFrame
 
-    from sinagot.workspace.steps import StepCollection
-    from sinagot.workspace.workspace import Workspace
 
 __all__ = ["Scope"]
 
@@ -37,7 +39,7 @@ class Scope:
     A custom class may fix `task` as a class attribute; its scopes are then of that task.
     """
 
-    def __init__(self, workspace: Workspace, task: str | None = None, modality: str | None = None) -> None:
+    def __init__(self, workspace: House, task: str | None = None, modality: str | None = None) -> None:
         self._workspace = workspace
         self._modality = modality
         if not isinstance(getattr(type(self), "task", None), str):
@@ -55,7 +57,7 @@ class Scope:
         return self._modality
 
     @property
-    def workspace(self) -> Workspace:
+    def workspace(self) -> House:
         """The workspace of the scope."""
         return self._workspace
 
@@ -77,8 +79,6 @@ class Scope:
     @property
     def steps(self) -> StepCollection:
         """The steps of the scope."""
-        from sinagot.workspace.steps import StepCollection
-
         return StepCollection(self)
 
     # -- narrowing
@@ -147,8 +147,6 @@ class Scope:
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def _near(self, name: str) -> str:
-        from sinagot.config.hints import did_you_mean
-
         hint = did_you_mean(name, self.__dir__())
         return f"; {hint}" if hint else ""
 
@@ -218,9 +216,7 @@ class Scope:
             Columns task, modality, count; record_id in front on a record or when asked for. Units with nothing to
             count have no row.
         """
-        from sinagot.workspace.tables import count_frame
-
-        return count_frame(self, step_label, position, with_record_id or self._is_record)
+        return count_frame(self, step_label, position, with_record_id or self.is_record)
 
     def count_raw_data(self, with_record_id: bool = False) -> DataFrame:
         """Count, for each unit, the records whose raw data (inputs of the first step) are there; see `count_step`."""
@@ -230,7 +226,7 @@ class Scope:
         """Count as `count_raw_data` does (the name of version 0.2)."""
         return self.count_raw_data(with_record_id)
 
-    _is_record = False
+    is_record = False
 
     # -- texts
 
@@ -245,7 +241,7 @@ class Scope:
         return f"<{self._shown_name()} instance{' | ' + facts if facts else ''}>"
 
     def _shown_name(self) -> str:
-        kind = "Record" if self._is_record else "RecordCollection"
+        kind = "Record" if self.is_record else "RecordCollection"
         if self.modality is not None and type(self).__module__ != "sinagot.workspace.records":
             return f"{self.modality[:1].upper()}{self.modality[1:]}{kind}"
         return kind

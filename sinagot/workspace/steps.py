@@ -8,9 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from sinagot.config.hints import did_you_mean
 from sinagot.engine.status import StepStatus
-from sinagot.engine.survey import Survey
 from sinagot.errors import NotFoundError, NotUnitError
+from sinagot.workspace.contracts import Selection
+from sinagot.workspace.looks import survey_of
+from sinagot.workspace.running import start_run
+from sinagot.workspace.tables import logs_frame, status_frame
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -19,7 +23,6 @@ if TYPE_CHECKING:
     from sinagot.engine.report import RunReport
     from sinagot.engine.run import Progress
     from sinagot.scripts.template import ScriptTemplate
-    from sinagot.workspace.scope import Scope
 
 __all__ = ["Step", "StepCollection"]
 
@@ -35,14 +38,14 @@ class Step:
         The scope that the step was taken from.
     """
 
-    def __init__(self, model: Scope, label: str) -> None:
+    def __init__(self, model: Selection, label: str) -> None:
         self.model = model
         self.label = label
 
     @property
     def id(self) -> str | None:
         """Id of the record, None on a collection."""
-        return getattr(self.model, "id", None) if self.model._is_record else None
+        return getattr(self.model, "id", None) if self.model.is_record else None
 
     @property
     def task(self) -> str | None:
@@ -78,7 +81,7 @@ class Step:
         if self.id is not None and self.model.is_unit:
             # Labels of tasks and modalities, and outputs elsewhere, are known here and not to the script.
             (node,) = workspace.nodes_of(self.model, self.label)
-            made.path = self.model.steps.survey([self.id]).script_paths(node, self.id)
+            made.path = survey_of(workspace, [self.id]).script_paths(node, self.id)
         return made
 
     def status(self) -> int:
@@ -94,7 +97,7 @@ class Step:
                 f"{self!r}: a status belongs to one record, task and modality; use steps.status() for a table",
                 scope=self.model,
             )
-        for row in self.model.steps.iter_status(self.label):
+        for row in StepCollection(self.model).iter_status(self.label):
             return int(row["step_status"])
         raise NotFoundError(f"no step {self.label!r}", name=self.label)
 
@@ -102,12 +105,10 @@ class Step:
         self, force: bool = False, ignore_missing: bool = False, debug: bool = False, **options: Any
     ) -> RunReport:
         """Run this step only; see `StepCollection.run`."""
-        return self.model.steps.run(self.label, force, ignore_missing, debug, **options)
+        return StepCollection(self.model).run(self.label, force, ignore_missing, debug, **options)
 
     def logs(self) -> DataFrame:
         """Give the log lines of the step as a table, newest first."""
-        from sinagot.workspace.tables import logs_frame
-
         return logs_frame(self.model, self.label)
 
     def __repr__(self) -> str:
@@ -132,7 +133,7 @@ class StepCollection:
     (['count', 'mean'], 2, <Step instance | label: mean>)
     """
 
-    def __init__(self, model: Scope) -> None:
+    def __init__(self, model: Selection) -> None:
         self.model = model
 
     @property
@@ -172,10 +173,10 @@ class StepCollection:
 
         return self._by_modality(take)
 
-    def _of(self, modality: str | None) -> Scope:
+    def _of(self, modality: str | None) -> Selection:
         if modality is None or self.model.modality is not None:
             return self.model
-        scope: Scope = self.model.get_subscope(modality=modality)
+        scope: Selection = self.model.get_subscope(modality=modality)
         return scope
 
     def get(self, script_name: str) -> Any:
@@ -216,8 +217,6 @@ class StepCollection:
             else list(dict.fromkeys(name for some in names.values() for name in some))
         )
         if step_label not in known:
-            from sinagot.config.hints import did_you_mean
-
             hint = did_you_mean(step_label, known)
             text = f"{self.model!r} has no step {step_label!r}; steps are {', '.join(known) or 'none'}"
             raise NotFoundError(f"{text}; {hint}" if hint else text, name=step_label, allowed=known)
@@ -286,8 +285,6 @@ class StepCollection:
         RunInterrupted
             Ctrl-C; a KeyboardInterrupt with the report.
         """
-        from sinagot.workspace.running import start_run
-
         if step_label is not None:
             self._check(step_label)
         return start_run(
@@ -307,25 +304,13 @@ class StepCollection:
             wait=wait,
         )
 
-    def survey(self, ids: list[str]) -> Survey:
-        """Look at what is on disk for some records, at this moment."""
-        blueprint = self.model.workspace.blueprint
-        configuration = blueprint.configuration
-        return Survey(
-            blueprint.graph(),
-            ids,
-            blueprint.ids,
-            str(configuration.state_path),
-            str(configuration.log_path),
-        )
-
     def iter_status(self, step_label: str | None = None) -> Iterator[dict[str, Any]]:
         """Give one row a record, unit and step: `record_id, task, modality, step_index, step_label, step_status`."""
         model = self.model
         workspace = model.workspace
-        nodes = sorted(workspace.nodes_of(model, step_label), key=workspace.node_order)
+        nodes = workspace.nodes_of(model, step_label)
         ids = model.record_ids()
-        survey = self.survey(ids)
+        survey = survey_of(workspace, ids)
         for record, record_id in enumerate(ids):
             for node in nodes:
                 status = StepStatus.ERROR if node.error is not None else survey.status(record, node)
@@ -348,9 +333,7 @@ class StepCollection:
             One row a step and unit; columns `record_id, task, modality, step_index` (from 1), `step_label`,
             `step_status` (a value of `StepStatus`).
         """
-        from sinagot.workspace.tables import status_frame
-
-        return status_frame(self)
+        return status_frame(self.iter_status())
 
     def __repr__(self) -> str:
         if self.model.workspace.is_unit_mode:

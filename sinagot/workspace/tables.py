@@ -5,17 +5,18 @@ The only module of this layer that uses pandas, and only inside its functions: a
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from sinagot.engine.history import iter_events
 from sinagot.errors import NotFoundError
+from sinagot.workspace.contracts import Selection
+from sinagot.workspace.looks import survey_of
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
     from sinagot.engine.report import RunReport
-    from sinagot.workspace.scope import Scope
-    from sinagot.workspace.steps import StepCollection
 
 __all__ = ["count_frame", "jobs_frame", "logs_frame", "status_frame"]
 
@@ -33,16 +34,16 @@ JOB_COLUMNS = [
 _MEASURED = ["attempt", "duration_s", "cpu_s", "peak_memory_mb"]
 
 
-def status_frame(steps: StepCollection) -> DataFrame:
+def status_frame(status_rows: Iterable[dict[str, Any]]) -> DataFrame:
     """Make the table of `StepCollection.status`."""
     import pandas as pd
 
-    rows = [tuple(row.values()) for row in steps.iter_status()]
+    rows = [tuple(row.values()) for row in status_rows]
     frame = pd.DataFrame(rows, columns=STATUS_COLUMNS)
     return frame.astype({"step_index": "int64", "step_status": "int64"})
 
 
-def logs_frame(scope: Scope, step_label: str | None = None) -> DataFrame:
+def logs_frame(scope: Selection, step_label: str | None = None) -> DataFrame:
     """Make the table of the logs of a scope, newest first."""
     from sinagot.runlog import read
 
@@ -55,7 +56,7 @@ def logs_frame(scope: Scope, step_label: str | None = None) -> DataFrame:
     return frame
 
 
-def count_frame(scope: Scope, step_label: str | None, position: str, with_record_id: bool) -> DataFrame:
+def count_frame(scope: Selection, step_label: str | None, position: str, with_record_id: bool) -> DataFrame:
     """Make the table of `Scope.count_step`."""
     import pandas as pd
 
@@ -63,13 +64,13 @@ def count_frame(scope: Scope, step_label: str | None, position: str, with_record
         raise ValueError(f"position must be 'input' or 'output', found {position!r}")
     workspace = scope.workspace
     ids = scope.record_ids()
-    survey = scope.steps.survey(ids)
+    survey = survey_of(workspace, ids)
     if step_label is not None and not any(
         node.label == step_label for node in workspace.nodes_of(scope, None)
     ):
         raise NotFoundError(f"{scope!r} has no step {step_label!r}", name=step_label)
     rows: list[dict[str, Any]] = []
-    for node in sorted(workspace.nodes_of(scope, step_label), key=workspace.node_order):
+    for node in workspace.nodes_of(scope, step_label):
         if node.error is not None or (step_label is None and node.step_index != 1):
             continue
         slots = node.inputs if position == "input" else node.outputs

@@ -9,15 +9,19 @@ from __future__ import annotations
 import copy
 import os
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from sinagot.config.hints import did_you_mean
 from sinagot.config.load import load_configuration
 from sinagot.errors import ScopeError
 from sinagot.workspace.blueprint import Blueprint
+from sinagot.workspace.classes import find_class
+from sinagot.workspace.contracts import Selection
 from sinagot.workspace.records import Record, RecordCollection
+from sinagot.workspace.steps import StepCollection
 
 if TYPE_CHECKING:
     import logging
@@ -26,9 +30,6 @@ if TYPE_CHECKING:
 
     from sinagot.engine.executors.contract import Executor
     from sinagot.engine.graph import StepNode
-    from sinagot.workspace.running import ExecutorChoice
-    from sinagot.workspace.scope import Scope
-    from sinagot.workspace.steps import StepCollection
 
 __all__ = ["Workspace"]
 
@@ -75,7 +76,7 @@ class Workspace:
         self._configuration = load_configuration(config_path, data_path, scripts_path)
         self._blueprint = Blueprint(self._configuration)
         self.client = client
-        self._executors: dict[tuple[Any, ...], Executor] = {}
+        self._executors: dict[Hashable, Executor] = {}
         self._classes: dict[tuple[str, str], type] = {}
         self._logger: logging.Logger | None = None
         #: Folders that could not be read when last looked at.
@@ -133,7 +134,7 @@ class Workspace:
     def logger(self) -> logging.Logger:
         """The logger named in `[log]`; it prints to standard output in the configured format and level."""
         if self._logger is None:
-            from sinagot.workspace.logger import workspace_logger
+            from sinagot.workspace.logger import workspace_logger  # it imports logging
 
             self._logger = workspace_logger(self._configuration.log)
         return self._logger
@@ -175,8 +176,6 @@ class Workspace:
         config = self._configuration
         if name in config.tasks or name in config.modalities:
             return getattr(self.records, name)
-        from sinagot.config.hints import did_you_mean
-
         hint = did_you_mean(name, self.__dir__())
         raise ScopeError(
             f"{self!r} has no attribute {name!r}{'; ' + hint if hint else ''}", scope=self, attribute=name
@@ -205,8 +204,6 @@ class Workspace:
         if modality is None:
             return Record if kind == "Record" else RecordCollection
         if (kind, modality) not in self._classes:
-            from sinagot.workspace.classes import find_class
-
             self._classes[kind, modality] = find_class(self._configuration, modality, kind)
         return self._classes[kind, modality]
 
@@ -218,19 +215,17 @@ class Workspace:
                 return task
         return None
 
-    def nodes_of(self, scope: Scope, step_label: str | None) -> list[StepNode]:
-        """List the steps of a scope, of one name where given."""
-        return [
+    def nodes_of(self, scope: Selection, step_label: str | None) -> list[StepNode]:
+        """List the steps of a scope, of one name where given, in configuration order."""
+        places = {unit: place for place, unit in enumerate(self._blueprint.units())}
+        nodes = [
             node
             for node in self._blueprint.graph().nodes
             if scope.task in (None, node.task)
             and scope.modality in (None, node.modality)
             and step_label in (None, node.label)
         ]
-
-    def node_order(self, node: StepNode) -> tuple[int, int]:
-        """Give the place of a step in configuration order."""
-        return self._blueprint.units().index((node.task, node.modality)), node.step_index
+        return sorted(nodes, key=lambda node: (places[node.task, node.modality], node.step_index))
 
     def note_problems(self, problems: Sequence[str]) -> None:
         """Keep what the last look at the disk could not read."""
@@ -238,11 +233,11 @@ class Workspace:
 
     # -- running
 
-    def executor(self, choice: ExecutorChoice) -> Executor:
-        """Give the executor of a choice; it is kept until `close`."""
-        if choice.key not in self._executors:
-            self._executors[choice.key] = choice.make()
-        return self._executors[choice.key]
+    def executor(self, key: Hashable, make: Callable[[], Executor]) -> Executor:
+        """Give the executor of a key, made on first use and kept until `close`."""
+        if key not in self._executors:
+            self._executors[key] = make()
+        return self._executors[key]
 
     def close(self) -> None:
         """End the worker processes and clusters that this workspace started, and close its log files."""
@@ -257,7 +252,7 @@ class Workspace:
         self.close()
 
 
-def _close_all(executors: dict[tuple[Any, ...], Executor]) -> None:
+def _close_all(executors: dict[Hashable, Executor]) -> None:
     while executors:
         executors.popitem()[1].close()
     import sys

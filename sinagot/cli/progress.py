@@ -1,0 +1,275 @@
+"""Progress of a run on standard error: a bar on a terminal, a few plain lines elsewhere.
+
+Knows counts and times; must not know jobs. Nothing is shown, and rich is not imported, for a run that is over at once.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from sinagot.cli.texts import clean, note
+
+if TYPE_CHECKING:
+    from rich.live import Live
+
+    from sinagot.engine.run import Progress
+
+__all__ = ["ProgressDisplay", "Snapshot", "duration_text"]
+
+#: Seconds before a bar appears.
+_PATIENCE = 0.4
+#: Seconds before the first plain line; each later pause is twice as long, up to the longest.
+_FIRST_LINE, _LONGEST_PAUSE = 10.0, 600.0
+
+_WORDS = {"up_to_date": "up to date", "done_elsewhere": "done elsewhere", "missing_input": "no input"}
+#: Of no use while it runs: what was done before it began.
+_QUIET = ("up_to_date",)
+
+
+def duration_text(seconds: float) -> str:
+    """Write a duration for people.
+
+    Parameters
+    ----------
+    seconds : float, seconds
+        How long.
+
+    Returns
+    -------
+    str
+        Two units at most.
+
+    Examples
+    --------
+    >>> duration_text(0.0312), duration_text(12.3), duration_text(75), duration_text(7300)
+    ('0.03 s', '12 s', '1 min 15 s', '2 h 2 min')
+    """
+    if seconds < 10:
+        return f"{seconds:.2g} s" if seconds >= 0.005 else "0.00 s"
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+class Snapshot:
+    """What is known of a run at one moment, as words of several lengths.
+
+    Parameters
+    ----------
+    progress : Progress
+        Counts as the engine gives them.
+    before : int
+        Jobs that were settled before the first one ran.
+    elapsed : float, seconds
+        Since then.
+    """
+
+    def __init__(self, progress: Progress, before: int, elapsed: float) -> None:
+        self.total = progress.total
+        self.counts = progress.counts
+        self.settled = sum(progress.counts.values())
+        self.worked = self.settled - before
+        self.rate = self.worked / elapsed if elapsed > 0 and self.worked > 0 else 0.0
+
+    @property
+    def fraction(self) -> float:
+        """Part of the jobs that are settled, from 0 to 1."""
+        return self.settled / self.total if self.total else 1.0
+
+    @property
+    def rate_text(self) -> str:
+        """Jobs a second, a minute or an hour."""
+        for factor, unit in ((1, "s"), (60, "min"), (3600, "h")):
+            if self.rate * factor >= 1 or unit == "h":
+                rate = self.rate * factor
+                return f"{rate:,.0f}/{unit}" if rate >= 10 else f"{rate:.1f}/{unit}"
+        return ""
+
+    def parts(self) -> list[str]:
+        """Give the words, the most important first.
+
+        Returns
+        -------
+        list of str
+            How far, how many jobs of each outcome, the time left, the rate.
+        """
+        told = [f"{self.fraction:4.0%} {self.settled:,}/{self.total:,}"]
+        told += [
+            f"{count:,} {_WORDS.get(outcome, outcome)}"
+            for outcome, count in self.counts.items()
+            if count and outcome not in _QUIET
+        ]
+        if self.rate:
+            left = (self.total - self.settled) / self.rate
+            told.append(f"{duration_text(left)} left")
+            told.append(self.rate_text)
+        return told
+
+    def line(self, width: int) -> str:
+        """Give as many of the words as fit; how far it is always stays.
+
+        Parameters
+        ----------
+        width : int
+            Characters.
+
+        Returns
+        -------
+        str
+            One line.
+
+        Examples
+        --------
+        >>> from sinagot.engine.run import Progress
+        >>> Snapshot(Progress({"done": 30, "failed": 2}, 64, None), 0, 8.0).line(40)
+        ' 50% 32/64 · 30 done · 2 failed · 8 s left'[:40]
+        """
+        told = self.parts()
+        while len(told) > 1 and len(" · ".join(told)) > width:
+            told.pop()
+        return " · ".join(told)
+
+
+class ProgressDisplay:
+    """Shows a run while it goes on.
+
+    Parameters
+    ----------
+    is_terminal : bool, optional
+        Whether a bar can be drawn; found out from standard error when not given.
+    """
+
+    def __init__(self, is_terminal: bool | None = None) -> None:
+        if is_terminal is None:
+            is_terminal = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+        self._is_terminal = is_terminal
+        self._began = 0.0
+        self._before: int | None = None
+        self._progress: Progress | None = None
+        self._has_told_failure = False
+        self._next_line, self._pause = _FIRST_LINE, _FIRST_LINE
+        self._live: Live | None = None
+        self._timer: threading.Timer | None = None
+        self._lock = threading.Lock()
+        self._is_closed = False
+
+    def update(self, progress: Progress) -> None:
+        """Take the newest counts; the engine calls this some times a second.
+
+        Parameters
+        ----------
+        progress : Progress
+            Counts of outcomes.
+        """
+        if self._before is None:
+            settled = sum(progress.counts.values())
+            if settled == progress.total:
+                return  # all was done before
+            self._before, self._began = settled, time.monotonic()
+            if self._is_terminal:
+                self._timer = threading.Timer(_PATIENCE, self._open_bar)
+                self._timer.daemon = True
+                self._timer.start()
+        self._progress = progress
+        if progress.last_failure and not self._has_told_failure:
+            self._has_told_failure = True
+            self._tell(f"first failure: {progress.last_failure}")
+        if not self._is_terminal:
+            self._tell_now_and_then()
+
+    def snapshot(self) -> Snapshot:
+        """Give the newest counts with their rate.
+
+        Returns
+        -------
+        Snapshot
+            What can be told now.
+        """
+        assert self._progress is not None and self._before is not None
+        return Snapshot(self._progress, self._before, time.monotonic() - self._began)
+
+    def close(self) -> None:
+        """Take the bar away."""
+        with self._lock:
+            self._is_closed = True
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+
+    def __enter__(self) -> ProgressDisplay:
+        return self
+
+    def __exit__(self, *facts: object) -> None:
+        self.close()
+
+    # -- plain lines
+
+    def _tell_now_and_then(self) -> None:
+        elapsed = time.monotonic() - self._began
+        if elapsed < self._next_line:
+            return
+        self._pause = min(self._pause * 2, _LONGEST_PAUSE)
+        self._next_line = elapsed + self._pause
+        self._tell(f"{duration_text(elapsed)}: {' · '.join(self.snapshot().parts()).strip()}")
+
+    def _tell(self, text: str) -> None:
+        with self._lock:
+            if self._live is not None:
+                self._live.console.print(clean(text), markup=False, highlight=False, style="red")
+                return
+        note(text)
+
+    # -- the bar
+
+    def _open_bar(self) -> None:
+        """Draw the bar; called by the timer, while the first jobs run."""
+        from rich.console import Console
+        from rich.live import Live
+
+        console = Console(stderr=True)
+        live = Live(
+            get_renderable=self._bar,
+            console=console,
+            refresh_per_second=5,
+            transient=True,
+            # Lines that scripts print appear above the bar, unless they go to a file.
+            redirect_stdout=sys.stdout.isatty(),
+            redirect_stderr=sys.stderr.isatty(),
+        )
+        with self._lock:
+            if not self._is_closed:
+                self._live = live
+                live.start()
+
+    def _bar(self) -> Any:
+        from rich.table import Table
+        from rich.text import Text
+
+        width = self._live.console.width if self._live is not None else 80
+        snapshot = self.snapshot()
+        words = snapshot.line(width - 12)
+        grid = Table.grid(padding=(0, 1), expand=True)
+        grid.add_column(ratio=1, no_wrap=True)
+        grid.add_column(no_wrap=True)
+        grid.add_row(_progress_bar(snapshot), Text(words, overflow="ellipsis"))
+        return grid
+
+
+def _progress_bar(snapshot: Snapshot) -> Any:
+    from rich.progress_bar import ProgressBar
+
+    bad = snapshot.counts.get("failed", 0)
+    style = "red" if bad else "green"
+    return ProgressBar(total=max(snapshot.total, 1), completed=snapshot.settled, complete_style=style)
+
+

@@ -1,0 +1,278 @@
+"""How things are written to a terminal: plain lines, aligned columns, warnings.
+
+Knows text and widths; must not know what the text is about. Colour only repeats what words say, and only on a terminal.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import click
+
+__all__ = [
+    "clean",
+    "columns",
+    "command_line",
+    "counted",
+    "note",
+    "painted",
+    "plain_list",
+    "print_json",
+    "say",
+    "short_path",
+    "terminal_width",
+    "warn",
+]
+
+_COLOURS = {
+    "done": "green",
+    "up to date": "green",
+    "error": "red",
+    "failed": "red",
+    "interrupted": "red",
+    "blocked": "yellow",
+    "missing input": "yellow",
+    "running": "cyan",
+}
+
+
+def clean(text: str) -> str:
+    r"""Make control characters visible: what a script logged must not steer the terminal.
+
+    Parameters
+    ----------
+    text : str
+        Any text; line ends and tabs stay.
+
+    Returns
+    -------
+    str
+        Text that can be printed.
+
+    Examples
+    --------
+    >>> clean("50 %\r100 %\x1b[2J")
+    '50 %\\r100 %\\x1b[2J'
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        character
+        if character in "\n\t" or (character.isprintable() or character.isspace()) and character not in _MOVING
+        else repr(character)[1:-1]
+        for character in text
+    )
+
+
+#: White space that moves the cursor elsewhere.
+_MOVING = "\r\v\f\x1c\x1d\x1e\x1f\x85\u2028\u2029"
+
+
+def say(text: str = "") -> None:
+    """Print a line on standard output.
+
+    Parameters
+    ----------
+    text : str
+        The line, made by us; texts of others in it went through `clean`.
+    """
+    click.echo(text, color=_may_colour(sys.stdout))
+
+
+def note(text: str) -> None:
+    """Print a line about the work on standard error.
+
+    Parameters
+    ----------
+    text : str
+        The line.
+    """
+    click.echo(clean(text), err=True)
+
+
+def warn(text: str) -> None:
+    """Print a warning on standard error.
+
+    Parameters
+    ----------
+    text : str
+        What the user should know.
+    """
+    click.echo(f"Warning: {clean(text)}", err=True)
+
+
+def print_json(value: Any, *, indent: int | None = 2) -> None:
+    """Print a value as JSON on standard output.
+
+    Parameters
+    ----------
+    value : object
+        What `json` can write.
+    indent : int, optional
+        None for one line.
+    """
+    click.echo(json.dumps(value, indent=indent, default=str))
+
+
+def painted(word: str, text: str | None = None) -> str:
+    """Give a text the colour of a word.
+
+    Parameters
+    ----------
+    word : str
+        Says the colour.
+    text : str, optional
+        What is shown; the word itself when not given.
+
+    Returns
+    -------
+    str
+        With control codes; `say` takes them out where no terminal is.
+    """
+    colour = _COLOURS.get(word)
+    shown = word if text is None else text
+    return click.style(shown, fg=colour) if colour else shown
+
+
+def _may_colour(stream: Any) -> bool | None:
+    """Say whether colour is wanted; None leaves it to click, which asks for a terminal."""
+    return False if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb" else None
+
+
+def columns(rows: Sequence[Sequence[str]], *, right: Iterable[int] = (), gap: str = "  ") -> list[str]:
+    """Align the cells of a table.
+
+    Parameters
+    ----------
+    rows : sequence of sequence of str
+        All of one length.
+    right : iterable of int
+        Columns that are aligned on the right.
+    gap : str
+        What stands between columns.
+
+    Returns
+    -------
+    list of str
+        One line a row.
+
+    Examples
+    --------
+    >>> columns([["step", "done"], ["count", "12"]], right=[1])
+    ['step   done', 'count    12']
+    """
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    at_right = set(right)
+    return [
+        gap.join(
+            cell.rjust(width) if number in at_right else cell.ljust(width)
+            for number, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
+
+
+def counted(count: int, word: str) -> str:
+    """Write a number and what it counts.
+
+    Parameters
+    ----------
+    count : int
+        How many.
+    word : str
+        One of them.
+
+    Returns
+    -------
+    str
+        With the plural where it belongs.
+
+    Examples
+    --------
+    >>> counted(1, "record"), counted(12000, "job")
+    ('1 record', '12,000 jobs')
+    """
+    return f"{count:,} {word}{'' if count == 1 else 's'}"
+
+
+def plain_list(items: Sequence[str], most: int = 5) -> str:
+    """Write the first items of a list, and how many more there are.
+
+    Parameters
+    ----------
+    items : sequence of str
+        What is listed.
+    most : int
+        So many are written out.
+
+    Returns
+    -------
+    str
+        One line.
+
+    Examples
+    --------
+    >>> plain_list(["a", "b", "c"], most=2)
+    'a, b and 1 more'
+    """
+    shown = ", ".join(items[:most])
+    return f"{shown} and {len(items) - most:,} more" if len(items) > most else shown
+
+
+def command_line(*words: str) -> str:
+    """Write a command to copy, quoted for a shell.
+
+    Parameters
+    ----------
+    *words : str
+        Words after the program's name.
+
+    Returns
+    -------
+    str
+        The line.
+
+    Examples
+    --------
+    >>> command_line("logs", "REC 1")
+    "sinagot logs 'REC 1'"
+    """
+    return shlex.join(["sinagot", *words])
+
+
+def short_path(path: str) -> str:
+    """Write a path from the current folder on when it is below it.
+
+    Parameters
+    ----------
+    path : str
+        An absolute path.
+
+    Returns
+    -------
+    str
+        The shorter form.
+    """
+    try:
+        here = os.getcwd()
+    except OSError:
+        return path
+    return os.path.relpath(path, here) if path.startswith(here.rstrip("/") + "/") else path
+
+
+def terminal_width() -> int | None:
+    """Give the width of standard output in characters.
+
+    Returns
+    -------
+    int or None
+        None when it is no terminal: nothing needs to fit then.
+    """
+    import shutil
+
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
