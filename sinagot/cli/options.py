@@ -23,7 +23,7 @@ __all__ = [
     "open_workspace",
     "record_option",
     "scope_options",
-    "workspace_argument",
+    "workspace_words",
     "workspace_options",
 ]
 
@@ -119,7 +119,7 @@ def json_option(command: _F) -> _F:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")(command)
 
 
-def workspace_argument() -> list[str]:
+def workspace_words() -> list[str]:
     """Give the words that lead to the same workspace again, for commands to copy.
 
     Returns

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-import threading
 import time
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from sinagot.cli.texts import clean, note
@@ -21,8 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ProgressDisplay", "Snapshot", "duration_text"]
 
-#: Seconds before a bar appears.
-_PATIENCE = 0.4
+#: Characters that the bar keeps beside the words.
+_SHORTEST_BAR = 12
 #: Seconds before the first plain line; each later pause is twice as long, up to the longest.
 _FIRST_LINE, _LONGEST_PAUSE = 10.0, 600.0
 
@@ -129,8 +127,9 @@ class Snapshot:
         Examples
         --------
         >>> from sinagot.engine.run import Progress
-        >>> Snapshot(Progress({"done": 30, "failed": 2}, 64, None), 0, 8.0).line(40)
-        ' 50% 32/64 · 30 done · 2 failed · 8 s left'[:40]
+        >>> snapshot = Snapshot(Progress({"done": 30, "failed": 2}, 64, None), 0, 8.0)
+        >>> snapshot.line(80), snapshot.line(36)
+        (' 50% 32/64 · 30 done · 2 failed · 8 s left · 4.0/s', ' 50% 32/64 · 30 done · 2 failed')
         """
         told = self.parts()
         while len(told) > 1 and len(" · ".join(told)) > width:
@@ -145,6 +144,11 @@ class ProgressDisplay:
     ----------
     is_terminal : bool, optional
         Whether a bar can be drawn; found out from standard error when not given.
+
+    Notes
+    -----
+    The bar is there before the first job and gone after the last one, so that what catches the output of scripts
+    finds the same standard output at both ends of a job.
     """
 
     def __init__(self, is_terminal: bool | None = None) -> None:
@@ -157,28 +161,23 @@ class ProgressDisplay:
         self._has_told_failure = False
         self._next_line, self._pause = _FIRST_LINE, _FIRST_LINE
         self._live: Live | None = None
-        self._timer: threading.Timer | None = None
-        self._lock = threading.Lock()
-        self._is_closed = False
 
     def update(self, progress: Progress) -> None:
-        """Take the newest counts; the engine calls this some times a second.
+        """Take the newest counts; the engine calls this before the first job and then some times a second.
 
         Parameters
         ----------
         progress : Progress
             Counts of outcomes.
         """
+        self._progress = progress
         if self._before is None:
             settled = sum(progress.counts.values())
             if settled == progress.total:
-                return  # all was done before
+                return  # there was nothing to do
             self._before, self._began = settled, time.monotonic()
             if self._is_terminal:
-                self._timer = threading.Timer(_PATIENCE, self._open_bar)
-                self._timer.daemon = True
-                self._timer.start()
-        self._progress = progress
+                self._open_bar()
         if progress.last_failure and not self._has_told_failure:
             self._has_told_failure = True
             self._tell(f"first failure: {progress.last_failure}")
@@ -198,10 +197,6 @@ class ProgressDisplay:
 
     def close(self) -> None:
         """Take the bar away."""
-        with self._lock:
-            self._is_closed = True
-        if self._timer is not None:
-            self._timer.cancel()
         if self._live is not None:
             self._live.stop()
             self._live = None
@@ -212,64 +207,48 @@ class ProgressDisplay:
     def __exit__(self, *facts: object) -> None:
         self.close()
 
-    # -- plain lines
+    def _tell(self, text: str) -> None:
+        if self._live is not None:
+            self._live.console.print(clean(text), markup=False, highlight=False, style="red")
+        else:
+            note(text)
 
     def _tell_now_and_then(self) -> None:
         elapsed = time.monotonic() - self._began
-        if elapsed < self._next_line:
-            return
-        self._pause = min(self._pause * 2, _LONGEST_PAUSE)
-        self._next_line = elapsed + self._pause
-        self._tell(f"{duration_text(elapsed)}: {' · '.join(self.snapshot().parts()).strip()}")
-
-    def _tell(self, text: str) -> None:
-        with self._lock:
-            if self._live is not None:
-                self._live.console.print(clean(text), markup=False, highlight=False, style="red")
-                return
-        note(text)
-
-    # -- the bar
+        if elapsed >= self._next_line:
+            self._pause = min(self._pause * 2, _LONGEST_PAUSE)
+            self._next_line = elapsed + self._pause
+            self._tell(f"{duration_text(elapsed)}: {' · '.join(self.snapshot().parts()).strip()}")
 
     def _open_bar(self) -> None:
-        """Draw the bar; called by the timer, while the first jobs run."""
         from rich.console import Console
         from rich.live import Live
 
-        console = Console(stderr=True)
-        live = Live(
+        self._live = Live(
             get_renderable=self._bar,
-            console=console,
+            console=Console(stderr=True),
             refresh_per_second=5,
             transient=True,
             # Lines that scripts print appear above the bar, unless they go to a file.
             redirect_stdout=sys.stdout.isatty(),
             redirect_stderr=sys.stderr.isatty(),
         )
-        with self._lock:
-            if not self._is_closed:
-                self._live = live
-                live.start()
+        self._live.start()
 
     def _bar(self) -> Any:
+        """Draw the bar; rich asks for it some times a second."""
+        from rich.progress_bar import ProgressBar
         from rich.table import Table
         from rich.text import Text
 
         width = self._live.console.width if self._live is not None else 80
         snapshot = self.snapshot()
-        words = snapshot.line(width - 12)
+        style = "red" if snapshot.counts.get("failed") else "green"
+        bar = ProgressBar(
+            total=max(snapshot.total, 1), completed=snapshot.settled, complete_style=style, finished_style=style
+        )
         grid = Table.grid(padding=(0, 1), expand=True)
         grid.add_column(ratio=1, no_wrap=True)
         grid.add_column(no_wrap=True)
-        grid.add_row(_progress_bar(snapshot), Text(words, overflow="ellipsis"))
+        grid.add_row(bar, Text(snapshot.line(width - _SHORTEST_BAR), overflow="ellipsis"))
         return grid
-
-
-def _progress_bar(snapshot: Snapshot) -> Any:
-    from rich.progress_bar import ProgressBar
-
-    bad = snapshot.counts.get("failed", 0)
-    style = "red" if bad else "green"
-    return ProgressBar(total=max(snapshot.total, 1), completed=snapshot.settled, complete_style=style)
-
-

@@ -29,7 +29,7 @@ class Bench:
         self.failures = Marks(state, "failures")
         self.extras = Marks(state, "extras")
         self.events = EventFile(f"{state}/runs/{options.run_id}", f"{self.desk.owner.host}-{os.getpid()}")
-        self.stage_base = f"{options.output_path}/.sinagot/stage"
+        self.stage_base = options.stage_base
         self.data_path = Path(options.data_path)
         self.host = self.desk.owner.host
         self.pid = os.getpid()

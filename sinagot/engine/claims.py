@@ -15,7 +15,17 @@ import time
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-__all__ = ["Claim", "ClaimDesk", "Held", "Owner", "file_key", "held_claims", "is_alive", "live_owners"]
+__all__ = [
+    "Claim",
+    "ClaimDesk",
+    "Held",
+    "Owner",
+    "dead_owner_files",
+    "file_key",
+    "held_claims",
+    "is_alive",
+    "live_owners",
+]
 
 #: Seconds between two heartbeats; an owner on another host is dead after `BEATS_MISSED` of them.
 BEAT = 10.0
@@ -23,6 +33,7 @@ BEATS_MISSED = 3
 
 _ACTIVE: set[str] = set()  # run ids that this process is executing now
 _LONGEST_NAME = 200
+_TORN_AFTER = 60.0  # seconds
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9_/~-][A-Za-z0-9_./~-]*")  # what quoting leaves alone, and slashes
 
 
@@ -320,14 +331,27 @@ def held_claims(state: str) -> dict[str, tuple[Owner | None, bool]]:
 
 def live_owners(state: str) -> list[Owner]:
     """List the processes that work on the dataset now, as far as can be told from this host."""
+    return [owner for _, owner, alive in _judged(state) if owner is not None and alive]
+
+
+def dead_owner_files(state: str) -> list[str]:
+    """List the owner files that dead processes left."""
+    return [path for path, _, alive in _judged(state) if not alive]
+
+
+def _judged(state: str) -> list[tuple[str, Owner | None, bool]]:
     folder = f"{state}/owners"
     try:
         names = sorted(os.listdir(folder))
     except OSError:
         return []
-    owners = []
+    judged = []
     for name in names:
-        owner = ClaimDesk._read(f"{folder}/{name}")[0]
-        if owner is not None and is_alive(owner, f"{state}/runs") is not False:
-            owners.append(owner)
-    return owners
+        path = f"{folder}/{name}"
+        owner, text, beat = ClaimDesk._read(path)
+        if text is None:
+            continue
+        # A file without an owner is one that is being written now, or one that was torn long ago.
+        alive = is_alive(owner, f"{state}/runs") is not False if owner else time.time() - beat < _TORN_AFTER
+        judged.append((path, owner, alive))
+    return judged

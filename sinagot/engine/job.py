@@ -51,6 +51,11 @@ class RunOptions(NamedTuple):
     debug: bool = False
     printing: bool = True
 
+    @property
+    def stage_base(self) -> str:
+        """Folder of the private stages: on the file system of the outputs, so that a move is a rename."""
+        return f"{self.output_path}/.sinagot/stage"
+
 
 class JobStep(NamedTuple):
     """What all jobs of one step of one unit kind share."""

@@ -46,8 +46,8 @@ class Ledger:
         self.selected = tuple(sorted(selected))
         self._codes = {node: bytearray(b"\xff") * len(ids) for node in self.selected}
         self.failures: list[Failure] = []
-        self.elsewhere: dict[tuple[int, int], str] = {}
-        self.missing: dict[tuple[int, int], tuple[str, ...]] = {}
+        #: Why a job ended as it did, by record and node, where there is more to say than the outcome.
+        self.reasons: dict[tuple[int, int], str] = {}
 
     @property
     def total(self) -> int:
@@ -71,6 +71,7 @@ class Ledger:
     def fail(self, record: int, node: StepNode, outcome: str, cause: Cause) -> None:
         """Book one job that failed, with its cause."""
         self.mark(record, node.index, outcome)
+        self.reasons[record, node.index] = f"{cause.exc_type}: {cause.message}"
         self.failures.append(Failure(self.ids[record], node.task, node.modality, node.label, cause))
 
     def close(self, outcome: str) -> None:
@@ -87,9 +88,10 @@ class Ledger:
             for outcome, code in _CODE.items()
         }
 
-    def rows(self) -> Iterator[tuple[str, StepNode, str]]:
-        """Give record id, step and outcome of every job, record by record."""
+    def rows(self) -> Iterator[tuple[str, StepNode, str, str | None]]:
+        """Give record id, step, outcome and reason of every job, record by record."""
         for record, record_id in enumerate(self.ids):
             for node in self.selected:
                 code = self._codes[node][record]
-                yield record_id, self.graph.nodes[node], Outcome.ALL[code] if code != _PENDING else "pending"
+                outcome = Outcome.ALL[code] if code != _PENDING else "pending"
+                yield record_id, self.graph.nodes[node], outcome, self.reasons.get((record, node))

@@ -141,7 +141,7 @@ class RunReport:
             (failure.record_id, failure.task, failure.modality, failure.step_label): failure.cause
             for failure in self._ledger.failures
         }
-        for record_id, node, outcome in self._ledger.rows():
+        for record_id, node, outcome, reason in self._ledger.rows():
             cause = causes.get((record_id, node.task, node.modality, node.label))
             yield {
                 "record_id": record_id,
@@ -150,6 +150,7 @@ class RunReport:
                 "step_index": node.step_index,
                 "step_label": node.label,
                 "outcome": outcome,
+                "reason": reason,
                 "exc_type": cause.exc_type if cause else None,
                 "exc_message": cause.message if cause else None,
             }
@@ -161,7 +162,7 @@ class RunReport:
 
     @property
     def jobs(self) -> DataFrame:
-        """One row per job: ids and step, `outcome`, `exc_type`, `exc_message`, `attempt`, and what was measured.
+        """One row per job: ids, step, `outcome`, `reason`, `exc_type`, `exc_message`, `attempt`, what was measured.
 
         Measured are `duration_s` and `cpu_s` (seconds) and `peak_memory_mb`; empty for jobs that did not run.
         """

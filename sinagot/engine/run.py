@@ -28,6 +28,7 @@ from sinagot.engine.plan import PlannedJob, Verdict
 from sinagot.engine.report import RunReport
 from sinagot.engine.stop import StopRequest
 from sinagot.engine.survey import Survey
+from sinagot.engine.sweep import sweep
 from sinagot.errors import StorageError
 from sinagot.runlog.printing import Printer
 from sinagot.scripts.sources import SourceSet
@@ -218,7 +219,7 @@ class _Run:
             self.ledger.fail(record, node, Outcome.BLOCKED, Cause("Blocked", text, ""))
         else:
             self.ledger.mark(record, planned.node, Outcome.MISSING_INPUT)
-            self.ledger.missing[record, planned.node] = planned.missing
+            self.ledger.reasons[record, planned.node] = planned.reasons[0].text
             if not self.request.dry_run:
                 try:
                     note_missing(self._job(record, planned.node), planned.missing)
@@ -242,9 +243,9 @@ class _Run:
             for warning in result.warnings:
                 self._warn_once(warning)
             if result.by is not None:
-                self.ledger.elsewhere[work.record, number] = result.by
+                self.ledger.reasons[work.record, number] = f"done by run {result.by}"
             if result.outcome == Outcome.MISSING_INPUT:
-                self.ledger.missing[work.record, number] = result.missing
+                self.ledger.reasons[work.record, number] = f"input not there: {', '.join(result.missing)}"
             if result.outcome in Outcome.BAD:
                 self._book_bad(work.record, number, result)
             else:
@@ -264,6 +265,7 @@ class _Run:
         request = self.request
         try:
             prepared = request.prepare(self.folder.path)
+            sweep(self.options.state_path, self.options.stage_base)
             self.folder.begin(records=len(request.ids), jobs=self.ledger.total, **prepared.manifest)
         except OSError as error:
             raise StorageError(

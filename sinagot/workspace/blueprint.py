@@ -97,8 +97,8 @@ class Blueprint:
         if config.is_unit_mode:
             return list(config.scripts)
         settings = config.modalities.get(modality) if modality is not None else None
-        if settings is None:
-            return []
+        if settings is None or not self.units(None, modality):
+            return []  # a modality that no task lists has no steps
         names = list(settings.scripts)
         for name in config.tasks if task is None else (task,):
             names += settings.task_scripts.get(name, ())
@@ -214,11 +214,9 @@ class Blueprint:
         ids = self.ids
         if "id" in pattern.fields or (ids.required and ids.entities <= pattern.fields):
             return
-        fields = (
-            "{id}"
-            if not ids.entities
-            else "{id}, or " + ", ".join(f"{{{name}}}" for name in sorted(ids.entities))
-        )
+        fields = "{id}"
+        if ids.required:
+            fields += ", or " + ", ".join(f"{{{name}}}" for name in sorted(ids.entities))
         raise PatternError.at(
             f"{pattern.source!r} is the same file for every record; put {fields} into it",
             key=where,

@@ -28,6 +28,7 @@ JOB_COLUMNS = [
     "step_index",
     "step_label",
     "outcome",
+    "reason",
     "exc_type",
     "exc_message",
 ]

@@ -168,11 +168,11 @@ def test_entities_of_a_record_are_the_named_groups_of_its_id(lab) -> None:
     """`entities` gives the named groups of the pattern; a plain pattern has none."""
     lab.unit("a", ids=[])
     lab.config('[steps]\nscripts = ["a"]\n', records=r"id_pattern = '(?P<site>\w\w)-(?P<number>\d+)'")
-    lab.script("a", ("raw-{site}", "{id}.csv"), ("a", "{site}", "{number}.csv"))
+    lab.script("a", ("raw-{site}", "{id}.csv"), ("a", "{site}", "{number}", "{id}.csv"))
     lab.raw("nz-1", folder="raw-nz")
     lab.raw("de-1", folder="raw-nz")
     ws = lab.open()
     assert ws.records.ids() == ["nz-1"]
     assert ws["nz-1"].entities == {"site": "nz", "number": "1"}
     assert ws.steps.run().counts["done"] == 1
-    assert lab.text("a/nz/1.csv") == "nz-1\na\n"
+    assert lab.text("a/nz/1/nz-1.csv") == "nz-1\na\n"

@@ -1,0 +1,125 @@
+"""`sinagot run`: run what is not done, show progress, say what came of it.
+
+Knows options, and how a report is shown; what runs is the workspace's to decide. Keys of ``--json``: ``run_id``;
+``exit_code``; ``ok`` (bool, exit code 0); ``dry_run``; ``stopped_by`` (number of the signal, or null); ``records``,
+``jobs`` (int, asked for); ``counts`` (object, outcome -> number of jobs: done, up_to_date, done_elsewhere, failed,
+missing_input, blocked, interrupted); ``duration_s``; ``plan`` (dry run only: list of record_id, step, reason);
+``failures`` (one a cause: step, exc_type, message, where, traceback, count, records); ``missing_input`` (list of
+record_id, step); ``warnings`` (list of text). A step is written ``task-modality-step``, without tasks ``step``.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sinagot.cli.exits import Exit
+from sinagot.cli.options import (
+    choose_records,
+    json_option,
+    open_workspace,
+    record_option,
+    scope_options,
+    workspace_options,
+)
+
+if TYPE_CHECKING:
+    from sinagot.engine.report import RunReport
+    from sinagot.workspace.records import RecordCollection
+    from sinagot.workspace.workspace import Workspace
+
+__all__ = ["command"]
+
+
+@click.command(
+    "run",
+    epilog="""
+\b
+Examples:
+  sinagot run                                  all that is not done
+  sinagot run --dry-run                        what would run, and why
+  sinagot run --step mean --force              one step again, for all records
+  sinagot run --record REC-1 --record REC-2    some records
+  sinagot run --jobs 4                         in 4 processes of this machine
+  sinagot run --dask --address tcp://head:8786
+  sinagot run --record REC-1 --step mean --debug
+
+\b
+Exit codes:
+  0  all that was asked for is done or up to date. Jobs whose input is missing
+     are counted and named, and change nothing here: uneven data is normal
+  3  a job failed, or waits for one that failed
+  4  configuration or script is wrong; what could run has run
+  5  nothing matched: no record, no step, or not one job has its input
+  6  another run works here (--exclusive)
+  130 Ctrl-C, 143 SIGTERM, 129 SIGHUP: running scripts get a while to end,
+     a second Ctrl-C ends them at once; the next run goes on from there
+""",
+)
+@scope_options
+@record_option
+@click.option("--step", metavar="NAME", help="Only this step.")
+@click.option("--force", is_flag=True, help="Run also what is up to date.")
+@click.option("--ignore-missing", is_flag=True, help="Run also where inputs are missing.")
+@click.option("--debug", is_flag=True, help="Run here, in order; stop at the first error with its traceback.")
+@click.option("--dry-run", is_flag=True, help="Show what would run and why; do nothing.")
+@click.option("-j", "--jobs", type=click.IntRange(min=1), metavar="N", help="Run in N processes.")
+@click.option("--dask", is_flag=True, help="Run through Dask.")
+@click.option("--address", metavar="URL", help="Run through the Dask scheduler at this address.")
+@click.option("--exclusive", is_flag=True, help="Do not start while another run works here.")
+@json_option
+@workspace_options
+def command(
+    task: str | None,
+    modality: str | None,
+    records: tuple[str, ...],
+    step: str | None,
+    as_json: bool,
+    jobs: int | None,
+    dask: bool,
+    **options: Any,
+) -> int:
+    """Run the steps that are not done.
+
+    A step of a record runs when its inputs are there and its outputs are not, or when its last attempt failed.
+    """
+    if options["debug"] and (jobs or dask or options["address"]):
+        raise click.UsageError("--debug runs here, one job after the other: leave --jobs, --dask, --address out")
+    with open_workspace() as workspace:
+        scope = choose_records(workspace, task, modality, records)
+        with _stdout_for_json() if as_json else _as_it_is() as print_report:
+            mode = "dask" if dask or options["address"] else None
+            report, error = _run(scope, step, mode=mode, workers=jobs, **options)
+            code = _Answer(workspace, scope, records, report, error).tell(as_json=as_json)
+            if as_json:
+                print_report(report, code)
+    return code
+
+
+def _run(
+    scope: RecordCollection, step: str | None, **options: Any
+) -> tuple[RunReport, Exception | None]:
+    """Run with a progress display; give the report, and the error of broken scripts beside it."""
+    from sinagot.cli.progress import ProgressDisplay
+    from sinagot.engine.stop import RunInterrupted, RunTerminated
+    from sinagot.errors import ScriptError
+
+    with ProgressDisplay() as display:
+        try:
+            return scope.steps.run(step, printing=False, progress=display.update, **options), None
+        except (RunInterrupted, RunTerminated) as stop:
+            return stop.report, None
+        except ScriptError as error:
+            if error.report is None:
+                raise
+            return error.report, error
+        except BaseException as error:
+            if not options["debug"] or not _is_of_script(error, scope):
+                raise
+            display.close()
+            _show_script_error(error, scope)
+            raise click.exceptions.Exit(Exit.FAILED) from None

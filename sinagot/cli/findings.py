@@ -1,0 +1,91 @@
+"""What commands say of a look at the disk: where records were looked for, and what could not be read.
+
+Knows scopes and words; must not look itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from sinagot.cli.texts import clean, note, plain_list, warn
+
+if TYPE_CHECKING:
+    from sinagot.workspace.records import RecordCollection
+    from sinagot.workspace.workspace import Workspace
+
+__all__ = ["tell_nothing_found", "tell_problems", "tell_without_data", "where_records_are"]
+
+#: Folders that are named one by one.
+_MOST_NAMED = 5
+
+
+def where_records_are(scope: RecordCollection) -> str:
+    """Say which files make a record.
+
+    Parameters
+    ----------
+    scope : RecordCollection
+        The records.
+
+    Returns
+    -------
+    str
+        Paths below the data folder with their fields, and what an id is.
+    """
+    workspace = scope.workspace
+    configuration = workspace.configuration
+    sources = [
+        " and ".join(pattern.source for pattern in patterns)
+        for patterns in workspace.blueprint.id_sources(scope.task, scope.modality)
+    ]
+    rule = f"; a whole id matches {configuration.id_pattern}" if configuration.id_pattern else ""
+    return f"{plain_list(list(dict.fromkeys(sources)), most=4)}{rule}"
+
+
+def tell_nothing_found(scope: RecordCollection) -> None:
+    """Say that there are no records, and where they were looked for.
+
+    Parameters
+    ----------
+    scope : RecordCollection
+        The records.
+    """
+    where = where_records_are(scope)
+    note(f"No record found in {scope.workspace.data_path}")
+    note(f"  looked for {where}" if where else "  no step says where raw data are: give path below [records]")
+
+
+def tell_without_data(scope: RecordCollection, records: Sequence[str]) -> None:
+    """Say which records that were asked for have no data, and what may have been meant.
+
+    Parameters
+    ----------
+    scope : RecordCollection
+        The records that were asked for.
+    records : sequence of str
+        Their ids.
+    """
+    from sinagot.config.hints import did_you_mean
+
+    everything = scope.workspace.records
+    if scope.task is not None or scope.modality is not None:
+        everything = everything.get_subscope(scope.task, scope.modality)
+    ids = everything.ids()
+    for record_id in [one for one in records if one not in ids][:_MOST_NAMED]:
+        hint = did_you_mean(record_id, ids)
+        note(f"No data of record {record_id}{'; ' + hint if hint else ''}")
+
+
+def tell_problems(workspace: Workspace) -> None:
+    """Say what could not be read when the workspace last looked at the disk.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        After a listing or a status.
+    """
+    for problem in workspace.problems[:_MOST_NAMED]:
+        warn(clean(problem))
+    if len(workspace.problems) > _MOST_NAMED:
+        warn(f"... and {len(workspace.problems) - _MOST_NAMED} more that can't be read")

@@ -1,0 +1,214 @@
+"""What is said when a run is over: counts, failures by cause, and the commands to go on with.
+
+Knows reports and how to word them; must not decide what failed. `sinagot.cli.commands.run` prints it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from sinagot.cli.exits import Exit
+from sinagot.cli.options import workspace_words
+from sinagot.cli.progress import duration_text
+from sinagot.cli.texts import clean, columns, command_line, counted, painted, plain_list, short_path
+
+if TYPE_CHECKING:
+    from sinagot.engine.report import FailureGroup, RunReport
+    from sinagot.workspace.workspace import Workspace
+
+__all__ = ["dry_lines", "exit_code", "report_json", "summary_lines"]
+
+#: Causes that are written out; all are in the JSON.
+_MOST_GROUPS = 10
+_LONGEST_MESSAGE = 300
+#: Records that a command to copy names one by one.
+_MOST_NAMED = 3
+
+
+def exit_code(report: RunReport, *, is_broken: bool = False) -> int:
+    """Give the exit code that a report stands for.
+
+    Parameters
+    ----------
+    report : RunReport
+        Of the run.
+    is_broken : bool
+        Some scripts could not be loaded.
+
+    Returns
+    -------
+    int
+        A code of `Exit`, or 128 plus the number of the signal that ended the run.
+    """
+    if report.stopped_by is not None:
+        return 128 + report.stopped_by
+    if is_broken:
+        return Exit.INVALID
+    if report.total == 0 or report.counts["missing_input"] == report.total:
+        return Exit.NOTHING
+    return Exit.OK if report.ok or report.dry else Exit.FAILED
+
+
+def report_json(report: RunReport, code: int) -> dict[str, Any]:
+    """Give a report as plain values; the keys are documented in `sinagot.cli.commands.run`.
+
+    Parameters
+    ----------
+    report : RunReport
+        Of the run.
+    code : int
+        The exit code.
+
+    Returns
+    -------
+    dict
+        What `json` can write.
+    """
+    return {
+        "run_id": report.run_id,
+        "exit_code": code,
+        "ok": code == Exit.OK,
+        "dry_run": report.dry,
+        "stopped_by": report.stopped_by,
+        "records": report.n_records,
+        "jobs": report.total,
+        "counts": report.counts,
+        "duration_s": round(report.duration, 6),
+        "plan": [dict(zip(("record_id", "step", "reason"), row, strict=True)) for row in report.plan],
+        "failures": [
+            {
+                "step": group.step,
+                "exc_type": group.exc_type,
+                "message": group.message,
+                "where": group.where or None,
+                "traceback": group.traceback or None,
+                "count": group.count,
+                "records": list(group.records),
+            }
+            for group in report.failures
+        ],
+        "missing_input": [
+            {"record_id": row["record_id"], "step": _place(row)} for row in _missing_rows(report)
+        ],
+        "warnings": list(report.warnings),
+    }
+
+
+def _missing_rows(report: RunReport) -> Iterator[dict[str, Any]]:
+    if report.counts["missing_input"]:
+        for row in report.iter_jobs():
+            if row["outcome"] == "missing_input":
+                yield row
+
+
+def _place(row: dict[str, Any]) -> str:
+    return "-".join(part for part in (row["task"], row["modality"], row["step_label"]) if part)
+
+
+def summary_lines(report: RunReport, workspace: Workspace) -> Iterator[str]:
+    """Give the summary of a run.
+
+    Parameters
+    ----------
+    report : RunReport
+        Of the run.
+    workspace : Workspace
+        Where it ran.
+
+    Yields
+    ------
+    str
+        One line.
+    """
+    counts = report.counts
+    jobs = f"{counted(report.total, 'job')} of {counted(report.n_records, 'record')}"
+    if counts["up_to_date"] == report.total:
+        yield f"Nothing to do: {jobs} {'is' if report.total == 1 else 'are'} up to date."
+        return
+    yield f"Run {report.run_id}: {jobs} in {duration_text(report.duration)}"
+    told = {"missing_input": "missing input", "blocked": "blocked (a step before it failed or is not finished)"}
+    rows = [
+        [f"{count:,}", told.get(outcome, outcome.replace("_", " "))]
+        for outcome, count in counts.items()
+        if count
+    ]
+    for line, row in zip(columns(rows, right=[0], gap=" "), rows, strict=True):
+        yield "  " + painted(row[1].partition(" (")[0], line)
+    yield from _missing_lines(report)
+    yield from _failure_lines(report, workspace)
+    if report.stopped_by is not None:
+        yield ""
+        yield "Stopped. The same command goes on from here: what is done is not done again."
+
+
+def _missing_lines(report: RunReport) -> Iterator[str]:
+    rows = list(_missing_rows(report))
+    if not rows:
+        return
+    records = list(dict.fromkeys(row["record_id"] for row in rows))
+    yield ""
+    yield f"Missing input: {counted(len(records), 'record')}: {clean(plain_list(records))}"
+    yield f"  which: {_command('logs', records[0], rows[0])}"
+
+
+def _failure_lines(report: RunReport, workspace: Workspace) -> Iterator[str]:
+    # What waits for a failed step, or was stopped, has no cause of its own.
+    dull = ("Blocked", "KeyboardInterrupt") if report.stopped_by is not None else ("Blocked",)
+    groups = [group for group in report.failures if group.exc_type not in dull]
+    if not groups:
+        return
+    steps = {
+        node.place: {"task": node.task, "modality": node.modality, "step_label": node.label}
+        for node in workspace.blueprint.graph().nodes
+    }
+    yield ""
+    yield "Failures by cause:"
+    for group in groups[:_MOST_GROUPS]:
+        yield from _group_lines(group, steps[group.step])
+    if len(groups) > _MOST_GROUPS:
+        yield f"  ... and {counted(len(groups) - _MOST_GROUPS, 'more cause')}; all of them: sinagot run --json"
+
+
+def _group_lines(group: FailureGroup, step: dict[str, Any]) -> Iterator[str]:
+    cause = clean(group.cause)
+    if len(cause) > _LONGEST_MESSAGE:
+        cause = f"{cause[:_LONGEST_MESSAGE]} ..."
+    yield f"  {painted('failed', f'{group.step}: {cause}')}"
+    yield f"    {counted(group.count, 'record')}: {clean(plain_list(group.records))}"
+    if group.where:
+        yield f"    at {clean(short_path(group.where))}"
+    yield f"    log:   {_command('logs', group.records[0], step)}"
+    named = group.records if group.count <= _MOST_NAMED else ()
+    again = [word for record in named for word in ("--record", record)]
+    yield f"    again: {_command('run', None, step, *again)}"
+
+
+def _command(name: str, record: str | None, step: dict[str, Any], *more: str) -> str:
+    words = [name, *([record] if record is not None else [])]
+    for option, key in (("--task", "task"), ("--modality", "modality"), ("--step", "step_label")):
+        if step[key] is not None:
+            words += [option, step[key]]
+    return command_line(*workspace_words(), *words, *more)
+
+
+def dry_lines(report: RunReport) -> Iterator[str]:
+    """Give what a dry run found.
+
+    Parameters
+    ----------
+    report : RunReport
+        Of the dry run.
+
+    Yields
+    ------
+    str
+        One line.
+    """
+    counts = report.counts
+    if report.plan:
+        yield from columns([["record", "step", "why"], *([clean(cell) for cell in row] for row in report.plan)])
+        yield ""
+    facts = [f"{counted(len(report.plan), 'job')} would run"]
+    facts += [f"{count:,} {outcome.replace('_', ' ')}" for outcome, count in counts.items() if count]
+    yield f"Dry run: {', '.join(facts)}; nothing was done."

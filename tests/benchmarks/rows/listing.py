@@ -1,0 +1,45 @@
+"""Row 2: the ids of a workspace, against the names of one folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from bench import Bench
+from figures import Figure, Goal, ratio, seconds
+from machine import Place
+from measuring import probe
+from worlds import make_flat, make_folders
+
+TITLE = "Listing records"
+HOW = """`records.ids()` (matched and sorted) in one process in turns with a bare loop over `os.scandir` that keeps the
+names; CPU. *In order*: the files were made in the order of their names, *shuffled*: in random order. *A folder each*: `raw/{id}/data.csv`, where
+the peer lists only the parent. A million files with `--million`."""
+
+
+def measure(bench: Bench) -> list[Figure]:
+    figures = []
+    for place in bench.places:
+        flat = bench.sizes.flat
+        goal = Goal(2.5, 2.0)
+        for shuffled in (False, True):
+            what = f"`ids()`, {flat:,} files, {'shuffled' if shuffled else 'in order'}"
+            make = partial(make_flat, files=flat, shuffled=shuffled)
+            figures.append(_measure(bench, place, what, make, goal))
+        folders = bench.sizes.folders
+        what = f"`ids()`, {folders:,} records, a folder each"
+        figures.append(_measure(bench, place, what, partial(make_folders, records=folders), Goal(10, 10)))
+        if bench.million:
+            make = partial(make_flat, files=1_000_000, shuffled=True)
+            goal = Goal(None, 2.3)
+            figures.append(_measure(bench, place, "`ids()`, 1,000,000 files, shuffled", make, goal))
+    return figures
+
+
+def _measure(bench: Bench, place: Place, what: str, make: Callable[[Path], Path], goal: Goal) -> Figure:
+    bench.say(f"{what} ({place.name})")
+    with bench.folder(place, make) as folder:
+        facts = probe("ours_ids", folder, bench.sizes.rounds).facts
+    ours, peer = facts["ours"], facts["peer"]
+    return Figure(what, place.name, seconds(ours), f"scandir {seconds(peer)}", ratio(ours, peer), goal=goal)

@@ -1,0 +1,166 @@
+"""Rows 5 and 6: many tiny steps, and CPU-bound steps, on two workers: processes and Dask."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+from bench import Bench
+from figures import Figure, Goal, Spread, number, ratio
+from machine import Place
+from measuring import PROBES, Usage, alternate, fact, probe
+from probes import bodies
+from worlds import make_world, reset
+
+TITLE = "Two workers"
+HOW = """*Tiny steps*: the two steps of the row above on two workers. The Dask cluster (two workers, a thread each, in processes
+of its own) is up and its client handed in; the workers of `processes` start within the measured time. CPU is that of all processes, cluster and
+scheduler included. The peers do the bare work without any promise: Dask with one task per step (fewer records, scaled), and `concurrent.futures`
+with two processes and batches of 100 steps. Memory is the largest resident size of the driver.
+
+*CPU-bound*: steps of 20 ms that only burn time, by the clock, against two bare forks that share the same calls. In memory only: the files are tiny."""
+
+
+class Cluster(NamedTuple):
+    """A running Dask cluster: how to reach it, and whose CPU time counts."""
+
+    address: str
+    pid: int
+
+
+@contextmanager
+def cluster() -> Iterator[Cluster]:
+    """Run a cluster in processes of its own."""
+    program = [sys.executable, PROBES / "cluster.py"]
+    environment = {"PYTHONPATH": str(PROBES)}
+    with subprocess.Popen(
+        program,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env={**_environment(), **environment},
+    ) as child:
+        assert child.stdout is not None
+        yield Cluster(child.stdout.readline().strip(), child.pid)
+        assert child.stdin is not None
+        child.stdin.close()
+
+
+def _environment() -> dict[str, str]:
+    import os
+
+    return dict(os.environ)
+
+
+def measure(bench: Bench) -> list[Figure]:
+    figures = []
+    with cluster() as dask:
+        for place in bench.places:
+            figures += _tiny(bench, place, dask)
+        figures += _memory(bench, bench.places[0], dask)
+        figures += _burning(bench, bench.places[0], dask)
+    return figures
+
+
+def _tiny(bench: Bench, place: Place, dask: Cluster) -> list[Figure]:
+    records, few = bench.sizes.records, bench.sizes.slow_records
+    bench.say(f"{records} records on two workers ({place.name})")
+    with bench.folder(place, partial(make_world, records=records)) as folder:
+        cases = {
+            "processes": partial(_fresh, folder, "ours_run", "processes"),
+            "Dask": partial(_fresh, folder, "ours_run", "dask", *dask),
+            "one task per step": partial(_fresh, folder, "dask_tasks", *dask, few),
+            "batches": partial(_fresh, folder, "pool_batches"),
+        }
+        taken = alternate(cases, bench.sizes.heavy_rounds)
+    steps = {name: 2 * (few if name == "one task per step" else records) for name in cases}
+    speed = {name: [steps[name] / value for value in fact(some, "wall")] for name, some in taken.items()}
+    cost = {name: [1000 * value / steps[name] for value in fact(some, "all_cpu")] for name, some in taken.items()}
+    figures = []
+    for name, limit in (("processes", None), ("Dask", 2000)):
+        what = f"{name}, {records:,} x 2 tiny steps"
+        shown = Spread.of(speed[name])
+        goal = Goal(limit, None, at_least=True)
+        figures += [
+            Figure(what, place.name, f"{number(shown.middle)} steps/s", "", shown, "/s", goal),
+            Figure("CPU a step, all processes", place.name, "", "", Spread.of(cost[name]), " ms", Goal(None, 0.3)),
+        ]
+        for peer, title in (("one task per step", "Dask, one task per step"), ("batches", "futures, batches")):
+            text = f"{title}: {number(Spread.of(speed[peer]).middle)} steps/s"
+            figures.append(Figure("steps/s against", place.name, "", text, ratio(speed[name], speed[peer])))
+    return figures
+
+
+def _fresh(folder: Path, name: str, *arguments: object) -> Usage:
+    reset(folder)
+    return probe(name, folder, *arguments)
+
+
+def _memory(bench: Bench, place: Place, dask: Cluster) -> list[Figure]:
+    """Compare the driver's memory with a tenth of the records."""
+    many = bench.sizes.records
+    few = max(1, many // 10)
+    peaks: dict[tuple[str, int], float] = {}
+    for records in (few, many):
+        with bench.folder(place, partial(make_world, records=records)) as folder:
+            for name, arguments in (("processes", ("processes",)), ("Dask", ("dask", *dask))):
+                bench.say(f"memory of {name}, {records} records")
+                peaks[name, records] = _fresh(folder, "ours_run", *arguments).facts["peak"]
+    figures = []
+    for name in ("processes", "Dask"):
+        small, large = peaks[name, few], peaks[name, many]
+        grown = (large - small) * 2**20 / (many - few)
+        what = f"memory of the driver, {name}"
+        texts = f"{large:.1f} MB at {many:,} records", f"{small:.1f} MB at {few:,}: {grown:,.0f} B a record"
+        allowed = small * 1.1 + 150 * (many - few) / 2**20
+        value = Spread.of([large / small])
+        figures.append(Figure(what, place.name, *texts, value, goal=Goal(round(allowed / small, 2))))
+    return figures
+
+
+def _burning(bench: Bench, place: Place, dask: Cluster) -> list[Figure]:
+    steps = bench.sizes.burning
+    bench.say(f"{steps} steps of 20 ms on two workers")
+    loops = _calibrate(place.folder)
+    with bench.folder(place, partial(make_world, records=steps, raw=str(loops), burning=True)) as folder:
+        cases = {
+            "processes": partial(_fresh, folder, "ours_run", "processes"),
+            "Dask": partial(_fresh, folder, "ours_run", "dask", *dask),
+            "two forks": partial(_fresh, folder, "forks"),
+        }
+        taken = alternate(cases, bench.sizes.heavy_rounds)
+    least = fact(taken["two forks"], "wall")
+    return [
+        Figure(
+            f"{name}, {steps:,} steps of 20 ms CPU",
+            place.name,
+            f"{_middle(fact(taken[name], 'wall')):.2f} s",
+            f"two forks {_middle(least):.2f} s",
+            ratio(fact(taken[name], "wall"), least),
+            goal=Goal(1.08, 1.05),
+        )
+        for name in ("processes", "Dask")
+    ]
+
+
+def _middle(values: Sequence[float]) -> float:
+    return Spread.of(values).middle
+
+
+def _calibrate(folder: Path) -> int:
+    """Find how many turns take 20 ms of CPU on this machine."""
+    source, target = folder / "loops", folder / "burnt"
+    source.write_text("1000000")
+    speeds = []
+    for _ in range(5):
+        start = time.process_time()
+        bodies.burn(source, target)
+        speeds.append(1_000_000 / (time.process_time() - start))
+    return int(0.02 * _middle(speeds))
