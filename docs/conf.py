@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
+
+from sphinx.application import Sphinx
 
 import sinagot
 
@@ -27,6 +30,9 @@ exclude_patterns = ["_build", "reference/generated"]
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
 
+# `--option` and "quotes" stay as they are: they are copied from here to a shell.
+smartquotes = False
+
 # A single backtick in a docstring names a Python object; one without a page of its own is shown as code.
 default_role = "py:obj"
 autodoc_member_order = "bysource"
@@ -41,3 +47,28 @@ html_theme = "furo"
 html_title = f"sinagot {version}"
 html_static_path = ["_static"]
 html_css_files = ["pages.css"]
+
+
+def draw_error_tree(app: Sphinx, what: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
+    """Show the tree in the docstring of `sinagot.errors` as it is drawn there."""
+    if name == "sinagot.errors":
+        start = lines.index("SinagotError")
+        lines[start:] = [".. code-block:: text", "", *(f"    {line}" for line in lines[start:])]
+
+
+def keep_columns(app: Sphinx, context: Any, lines: list[str]) -> None:
+    """Show the examples below a command's help as they stand in the terminal: literally, columns and all."""
+    shown: list[str] = []
+    is_block = False
+    for line in lines:
+        if line.startswith("| ") and not is_block:
+            shown += [".. code-block:: text", ""]
+        is_block = line.startswith("| ")
+        shown.append(f"    {line[2:]}" if is_block else line)
+    lines[:] = shown
+
+
+def setup(app: Sphinx) -> None:
+    """Register with Sphinx."""
+    app.connect("sphinx-click-process-epilog", keep_columns)
+    app.connect("autodoc-process-docstring", draw_error_tree)

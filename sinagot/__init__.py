@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from sinagot.errors import ConfigurationError as ConfigurationError
     from sinagot.errors import SinagotError as SinagotError
     from sinagot.errors import StepFailedError as StepFailedError
+    from sinagot.errors import StoredDataError as StoredDataError
     from sinagot.scripts.template import ScriptTemplate as ScriptTemplate
     from sinagot.workspace.workspace import Workspace as Workspace
 
@@ -25,6 +26,7 @@ _HOMES = {
     "ScriptTemplate": "sinagot.scripts.template",
     "SinagotError": "sinagot.errors",
     "StepFailedError": "sinagot.errors",
+    "StoredDataError": "sinagot.errors",
     "StepStatus": "sinagot.engine.status",
     "Workspace": "sinagot.workspace.workspace",
 }

@@ -17,6 +17,8 @@ SinagotError
 ├── StepFailedError (RuntimeError)       jobs of a run failed (raise_for_failures)
 ├── WorkspaceBusyError (RuntimeError)    another run works here and --exclusive was asked
 ├── StorageError (OSError)               state, log or output folder can't be written
+├── StoredDataError (ValueError)         a stored file does not hold what it should
+├── UnstorableDataError (TypeError, ValueError)  a value can't be stored as asked
 ├── WorkerLostError (RuntimeError)       a worker process died under a job
 └── JobError (RuntimeError)              one attempt of one job went wrong
     ├── MissingOutputError               declared outputs were not written
@@ -52,7 +54,9 @@ __all__ = [
     "SinagotError",
     "StepFailedError",
     "StorageError",
+    "StoredDataError",
     "SupersededError",
+    "UnstorableDataError",
     "WorkerLostError",
     "WorkspaceBusyError",
 ]
@@ -213,6 +217,18 @@ class StorageError(SinagotError, OSError):
     """A folder that a run needs can't be written."""
 
     FACTS = ("path",)
+
+
+class StoredDataError(SinagotError, ValueError):
+    """A file of a record does not hold what it should; `record_id`, `file` and `value` say which and what."""
+
+    FACTS = ("record_id", "file", "value")
+
+
+class UnstorableDataError(SinagotError, TypeError, ValueError):
+    """A value that can't be stored was to be stored; `record_id`, `key` and `value` say which."""
+
+    FACTS = ("record_id", "key", "value")
 
 
 class WorkerLostError(SinagotError, RuntimeError):

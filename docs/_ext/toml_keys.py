@@ -59,7 +59,7 @@ def default_words(field: FieldInfo) -> str:
         return "required"
     default = field.default
     if default is None:
-        return "not set by default"
+        return "optional"
     if isinstance(default, bool):
         return f"default `{str(default).lower()}`"
     if isinstance(default, str):
@@ -67,13 +67,17 @@ def default_words(field: FieldInfo) -> str:
     return f"default `{default}`"
 
 
+def keys_of(model: type[BaseModel]) -> dict[str, FieldInfo]:
+    """Give the keys of a table that are no tables of their own."""
+    fields = model.model_fields.items()
+    return {name: field for name, field in fields if not any(models_in(field.annotation))}
+
+
 def section(model: type[BaseModel]) -> str:
     """Write one table: its heading, what it is, and its keys."""
     head, _, about = (model.__doc__ or "").strip().partition(": ")
     lines = [f"## {head}", "", f"{about[:1].upper()}{about[1:]}", ""]
-    for name, field in model.model_fields.items():
-        if any(models_in(field.annotation)):
-            continue  # a table of its own
+    for name, field in keys_of(model).items():
         meaning = " ".join((field.description or "").split())
         lines += [f"`{name}` ({type_words(field)}; {default_words(field)})", f": {meaning}", ""]
     return "\n".join(lines)
@@ -81,8 +85,7 @@ def section(model: type[BaseModel]) -> str:
 
 def page() -> str:
     """Write all tables."""
-    parts = [section(model) for model in tables() if any(not any(models_in(field.annotation)) for field in model.model_fields.values())]
-    return "\n".join(parts)
+    return "\n".join(section(model) for model in tables() if keys_of(model))
 
 
 def write_page(app: Sphinx) -> None:

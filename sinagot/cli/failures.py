@@ -1,6 +1,7 @@
 """Errors in words: what the user reads, and the exit code a shell gets.
 
-Knows the tree of errors; must not know commands. A mistake of the user never shows a traceback, an error of ours always does.
+Knows the tree of errors; must not know commands. A mistake of the user never shows a traceback, an error of ours
+always does.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import re
 import sys
 
 from sinagot.cli.exits import Exit
-from sinagot.cli.texts import clean
+from sinagot.cli.texts import clean, note, shortened
 from sinagot.errors import (
     AmbiguousRecordError,
     ConfigurationError,
@@ -20,11 +21,10 @@ from sinagot.errors import (
     ScopeError,
     ScriptError,
     SinagotError,
-    StorageError,
     WorkspaceBusyError,
 )
 
-__all__ = ["explain", "plain"]
+__all__ = ["explain", "explain_script", "plain"]
 
 _CODES: tuple[tuple[type[Exception], int], ...] = (
     (ScopeError, Exit.NOTHING),
@@ -36,7 +36,8 @@ _CODES: tuple[tuple[type[Exception], int], ...] = (
     (AmbiguousRecordError, Exit.INVALID),
     (MissingExtraError, Exit.INVALID),
     (JobError, Exit.FAILED),
-    (StorageError, Exit.UNEXPECTED),
+    # Raised on purpose, so its text says enough: a full disk, a damaged file.
+    (SinagotError, Exit.UNEXPECTED),
 )
 
 _OBJECT = re.compile(r"^<\w+ instance[^<>]*>:? ")
@@ -81,12 +82,12 @@ def explain(error: Exception) -> int:
 
     for kind, code in _CODES:
         if isinstance(error, kind):
-            click.echo(f"Error: {plain(error)}", err=True)
+            note(f"Error: {shortened(plain(error))}")
             return code
-    if isinstance(error, OSError) and error.strerror and not isinstance(error, SinagotError):
+    if isinstance(error, OSError) and error.strerror:
         # Of the system, not of ours: a full disk, no permission.
         place = f": {error.filename}" if error.filename else ""
-        click.echo(f"Error: {clean(error.strerror + place)}", err=True)
+        note(f"Error: {error.strerror}{place}")
         return Exit.UNEXPECTED
     import platform
     import traceback
@@ -100,3 +101,33 @@ def explain(error: Exception) -> int:
         err=True,
     )
     return Exit.UNEXPECTED
+
+
+def explain_script(error: BaseException, scripts_path: str) -> bool:
+    """Say on standard error how a script ended that was run with ``--debug``.
+
+    Parameters
+    ----------
+    error : BaseException
+        What left the run.
+    scripts_path : str
+        The scripts folder.
+
+    Returns
+    -------
+    bool
+        False when no script is to blame; nothing was said then.
+    """
+    import traceback
+
+    import click
+
+    from sinagot.engine.causes import cause_of
+
+    files = {frame.filename for frame in traceback.extract_tb(error.__traceback__)}
+    own = {file for file in files if file.startswith(scripts_path.rstrip("/") + "/")}
+    if not own and not isinstance(error, JobError):
+        return False
+    text = cause_of(error, own).traceback if own else f"Error: {error}"
+    click.echo(clean(text).rstrip("\n"), err=True)
+    return True

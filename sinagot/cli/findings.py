@@ -12,9 +12,10 @@ from sinagot.cli.texts import clean, note, plain_list, warn
 
 if TYPE_CHECKING:
     from sinagot.workspace.records import RecordCollection
+    from sinagot.workspace.scope import Scope
     from sinagot.workspace.workspace import Workspace
 
-__all__ = ["tell_nothing_found", "tell_problems", "tell_without_data", "where_records_are"]
+__all__ = ["check_step", "tell_nothing_found", "tell_problems", "tell_without_data", "where_records_are"]
 
 #: Folders that are named one by one.
 _MOST_NAMED = 5
@@ -43,6 +44,34 @@ def where_records_are(scope: RecordCollection) -> str:
     return f"{plain_list(list(dict.fromkeys(sources)), most=4)}{rule}"
 
 
+def check_step(scope: Scope, step: str | None) -> None:
+    """Refuse the name of a step that a scope does not have.
+
+    Parameters
+    ----------
+    scope : Scope
+        Records or a record.
+    step : str or None
+        Value of ``--step``.
+
+    Raises
+    ------
+    NotFoundError
+        No modality of the scope has it.
+    """
+    from sinagot.config.hints import did_you_mean
+    from sinagot.errors import NotFoundError
+
+    names = list(dict.fromkeys(one.label for one in scope.steps))
+    if step is not None and step not in names:
+        hint = did_you_mean(step, names)
+        raise NotFoundError(
+            f"no step {step!r}; steps are {', '.join(names) or 'none'}{'; ' + hint if hint else ''}",
+            name=step,
+            allowed=names,
+        )
+
+
 def tell_nothing_found(scope: RecordCollection) -> None:
     """Say that there are no records, and where they were looked for.
 
@@ -56,21 +85,18 @@ def tell_nothing_found(scope: RecordCollection) -> None:
     note(f"  looked for {where}" if where else "  no step says where raw data are: give path below [records]")
 
 
-def tell_without_data(scope: RecordCollection, records: Sequence[str]) -> None:
+def tell_without_data(everything: RecordCollection, records: Sequence[str]) -> None:
     """Say which records that were asked for have no data, and what may have been meant.
 
     Parameters
     ----------
-    scope : RecordCollection
-        The records that were asked for.
+    everything : RecordCollection
+        All records of the scope.
     records : sequence of str
-        Their ids.
+        Ids that were asked for.
     """
     from sinagot.config.hints import did_you_mean
 
-    everything = scope.workspace.records
-    if scope.task is not None or scope.modality is not None:
-        everything = everything.get_subscope(scope.task, scope.modality)
     ids = everything.ids()
     for record_id in [one for one in records if one not in ids][:_MOST_NAMED]:
         hint = did_you_mean(record_id, ids)

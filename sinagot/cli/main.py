@@ -1,6 +1,6 @@
 """The command `sinagot`: its sub-commands by name, and what becomes of the ways they end.
 
-Knows the names of the commands and where each lives; must not import them, or anything heavy, before they are asked for.
+Knows the names of the commands and where each lives; must not import them, or anything heavy, before one is asked for.
 The console script and ``python -m sinagot`` start here; `sinagot.cli.commands` does the work.
 """
 
@@ -26,7 +26,7 @@ COMMANDS = {
     "records": "List the ids of the records, one a line.",
     "status": "Show the status of every step of every record, and totals.",
     "run": "Run the steps that are not done.",
-    "logs": "Show the log of a record.",
+    "logs": "Show the log of a record, oldest line first.",
 }
 
 
@@ -59,6 +59,12 @@ class _LazyGroup(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        try:
+            return super().make_context(*args, **extra)
+        except BrokenPipeError:  # while it printed the help
+            raise click.exceptions.Exit(_nobody_reads()) from None
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
@@ -67,7 +73,8 @@ class _LazyGroup(click.Group):
 
     def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
         """Run a command line; every way out has its exit code and, where it is an error, words for it."""
-        code = _ended(lambda: super(_LazyGroup, self).main(*args, standalone_mode=False, **extra))
+        main: Callable[..., Any] = super().main
+        code = _ended(lambda: main(*args, standalone_mode=False, **extra))
         if standalone_mode:
             sys.exit(code)
         return code
@@ -85,7 +92,7 @@ def _ended(call: Callable[[], Any]) -> int:
     except click.ClickException as error:
         error.show()
         return error.exit_code
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001  the last place that can put an error into words
         from sinagot.cli.failures import explain
 
         return explain(error)
@@ -94,13 +101,9 @@ def _ended(call: Callable[[], Any]) -> int:
 
 def _nobody_reads() -> int:
     """End quietly when the reader of our output has gone, as in ``sinagot status | head``."""
-    import os
+    from sinagot.cli.texts import silence
 
-    try:
-        # What is still in the buffer goes nowhere, instead of to a complaint at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except (OSError, ValueError):
-        pass  # a replaced standard output has no file descriptor
+    silence()
     return Exit.PIPE
 
 

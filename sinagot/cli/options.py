@@ -23,8 +23,8 @@ __all__ = [
     "open_workspace",
     "record_option",
     "scope_options",
-    "workspace_words",
     "workspace_options",
+    "workspace_words",
 ]
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -185,7 +185,7 @@ def open_workspace(*, show_warnings: bool = True) -> Workspace:
     """
     import warnings
 
-    from sinagot.cli.texts import warn
+    from sinagot.cli.texts import shortened, warn
     from sinagot.workspace.workspace import Workspace
 
     meta = click.get_current_context().meta
@@ -200,7 +200,7 @@ def open_workspace(*, show_warnings: bool = True) -> Workspace:
         workspace = Workspace([os.path.expanduser(file) for file in files], *folders)
     if show_warnings:
         for text in workspace.configuration.warnings:
-            warn(text)
+            warn(shortened(text))
     return workspace
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from sinagot.cli.texts import clean, note
 
@@ -45,7 +45,7 @@ def duration_text(seconds: float) -> str:
     Examples
     --------
     >>> duration_text(0.0312), duration_text(12.3), duration_text(75), duration_text(7300)
-    ('0.03 s', '12 s', '1 min 15 s', '2 h 2 min')
+    ('0.031 s', '12 s', '1 min 15 s', '2 h 1 min')
     """
     if seconds < 10:
         return f"{seconds:.2g} s" if seconds >= 0.005 else "0.00 s"
@@ -92,23 +92,26 @@ class Snapshot:
         return ""
 
     def parts(self) -> list[str]:
-        """Give the words, the most important first.
+        """Give the words: how far, how many jobs of each outcome, the time left, the rate.
 
         Returns
         -------
         list of str
-            How far, how many jobs of each outcome, the time left, the rate.
+            To be joined.
         """
-        told = [f"{self.fraction:4.0%} {self.settled:,}/{self.total:,}"]
+        return [text for _, text in self._weighed()]
+
+    def _weighed(self) -> list[tuple[int, str]]:
+        """Give the words with their weight: on a narrow terminal the lightest go first."""
+        told = [(9, f"{self.fraction:4.0%} {self.settled:,}/{self.total:,}")]
         told += [
-            f"{count:,} {_WORDS.get(outcome, outcome)}"
+            (7 if outcome == "failed" else 4, f"{count:,} {_WORDS.get(outcome, outcome)}")
             for outcome, count in self.counts.items()
             if count and outcome not in _QUIET
         ]
         if self.rate:
-            left = (self.total - self.settled) / self.rate
-            told.append(f"{duration_text(left)} left")
-            told.append(self.rate_text)
+            told.append((6, f"{duration_text((self.total - self.settled) / self.rate)} left"))
+            told.append((2, self.rate_text))
         return told
 
     def line(self, width: int) -> str:
@@ -129,12 +132,13 @@ class Snapshot:
         >>> from sinagot.engine.run import Progress
         >>> snapshot = Snapshot(Progress({"done": 30, "failed": 2}, 64, None), 0, 8.0)
         >>> snapshot.line(80), snapshot.line(36)
-        (' 50% 32/64 · 30 done · 2 failed · 8 s left · 4.0/s', ' 50% 32/64 · 30 done · 2 failed')
+        (' 50% 32/64 · 30 done · 2 failed · 8 s left · 4.0/s', ' 50% 32/64 · 2 failed · 8 s left')
         """
-        told = self.parts()
-        while len(told) > 1 and len(" · ".join(told)) > width:
-            told.pop()
-        return " · ".join(told)
+        told = self._weighed()
+        while len(told) > 1 and len(" · ".join(text for _, text in told)) > width:
+            lightest = min(weight for weight, _ in told)
+            told.pop(max(number for number, (weight, _) in enumerate(told) if weight == lightest))
+        return " · ".join(text for _, text in told)
 
 
 class ProgressDisplay:
@@ -201,7 +205,7 @@ class ProgressDisplay:
             self._live.stop()
             self._live = None
 
-    def __enter__(self) -> ProgressDisplay:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *facts: object) -> None:
@@ -243,9 +247,12 @@ class ProgressDisplay:
 
         width = self._live.console.width if self._live is not None else 80
         snapshot = self.snapshot()
-        style = "red" if snapshot.counts.get("failed") else "green"
+        style = "yellow" if snapshot.counts.get("failed") else "green"
         bar = ProgressBar(
-            total=max(snapshot.total, 1), completed=snapshot.settled, complete_style=style, finished_style=style
+            total=max(snapshot.total, 1),
+            completed=snapshot.settled,
+            complete_style=style,
+            finished_style=style,
         )
         grid = Table.grid(padding=(0, 1), expand=True)
         grid.add_column(ratio=1, no_wrap=True)

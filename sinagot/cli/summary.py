@@ -8,10 +8,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+import click
+
 from sinagot.cli.exits import Exit
 from sinagot.cli.options import workspace_words
 from sinagot.cli.progress import duration_text
-from sinagot.cli.texts import clean, columns, command_line, counted, painted, plain_list, short_path
+from sinagot.cli.texts import (
+    clean,
+    columns,
+    command_line,
+    counted,
+    painted,
+    plain_list,
+    short_path,
+    shortened,
+)
 
 if TYPE_CHECKING:
     from sinagot.engine.report import FailureGroup, RunReport
@@ -21,7 +32,7 @@ __all__ = ["dry_lines", "exit_code", "report_json", "summary_lines"]
 
 #: Causes that are written out; all are in the JSON.
 _MOST_GROUPS = 10
-_LONGEST_MESSAGE = 300
+_LONGEST_MESSAGE = 160
 #: Records that a command to copy names one by one.
 _MOST_NAMED = 3
 
@@ -106,7 +117,7 @@ def _place(row: dict[str, Any]) -> str:
     return "-".join(part for part in (row["task"], row["modality"], row["step_label"]) if part)
 
 
-def summary_lines(report: RunReport, workspace: Workspace) -> Iterator[str]:
+def summary_lines(report: RunReport, workspace: Workspace, step: str | None) -> Iterator[str]:
     """Give the summary of a run.
 
     Parameters
@@ -115,6 +126,8 @@ def summary_lines(report: RunReport, workspace: Workspace) -> Iterator[str]:
         Of the run.
     workspace : Workspace
         Where it ran.
+    step : str or None
+        Value of ``--step``.
 
     Yields
     ------
@@ -127,7 +140,10 @@ def summary_lines(report: RunReport, workspace: Workspace) -> Iterator[str]:
         yield f"Nothing to do: {jobs} {'is' if report.total == 1 else 'are'} up to date."
         return
     yield f"Run {report.run_id}: {jobs} in {duration_text(report.duration)}"
-    told = {"missing_input": "missing input", "blocked": "blocked (a step before it failed or is not finished)"}
+    told = {
+        "missing_input": "missing input",
+        "blocked": "blocked (a step before it failed or is not finished)",
+    }
     rows = [
         [f"{count:,}", told.get(outcome, outcome.replace("_", " "))]
         for outcome, count in counts.items()
@@ -136,10 +152,12 @@ def summary_lines(report: RunReport, workspace: Workspace) -> Iterator[str]:
     for line, row in zip(columns(rows, right=[0], gap=" "), rows, strict=True):
         yield "  " + painted(row[1].partition(" (")[0], line)
     yield from _missing_lines(report)
-    yield from _failure_lines(report, workspace)
+    yield from _failure_lines(report, workspace, step)
     if report.stopped_by is not None:
         yield ""
-        yield "Stopped. The same command goes on from here: what is done is not done again."
+        forced = click.get_current_context().params.get("force")
+        again = "Jobs that were not begun keep their former results."
+        yield f"Stopped. {again if forced else 'The same command goes on from here: nothing is done twice.'}"
 
 
 def _missing_lines(report: RunReport) -> Iterator[str]:
@@ -152,7 +170,7 @@ def _missing_lines(report: RunReport) -> Iterator[str]:
     yield f"  which: {_command('logs', records[0], rows[0])}"
 
 
-def _failure_lines(report: RunReport, workspace: Workspace) -> Iterator[str]:
+def _failure_lines(report: RunReport, workspace: Workspace, asked: str | None) -> Iterator[str]:
     # What waits for a failed step, or was stopped, has no cause of its own.
     dull = ("Blocked", "KeyboardInterrupt") if report.stopped_by is not None else ("Blocked",)
     groups = [group for group in report.failures if group.exc_type not in dull]
@@ -165,12 +183,12 @@ def _failure_lines(report: RunReport, workspace: Workspace) -> Iterator[str]:
     yield ""
     yield "Failures by cause:"
     for group in groups[:_MOST_GROUPS]:
-        yield from _group_lines(group, steps[group.step])
+        yield from _group_lines(group, steps[group.step], asked)
     if len(groups) > _MOST_GROUPS:
         yield f"  ... and {counted(len(groups) - _MOST_GROUPS, 'more cause')}; all of them: sinagot run --json"
 
 
-def _group_lines(group: FailureGroup, step: dict[str, Any]) -> Iterator[str]:
+def _group_lines(group: FailureGroup, step: dict[str, Any], asked: str | None) -> Iterator[str]:
     cause = clean(group.cause)
     if len(cause) > _LONGEST_MESSAGE:
         cause = f"{cause[:_LONGEST_MESSAGE]} ..."
@@ -181,7 +199,8 @@ def _group_lines(group: FailureGroup, step: dict[str, Any]) -> Iterator[str]:
     yield f"    log:   {_command('logs', group.records[0], step)}"
     named = group.records if group.count <= _MOST_NAMED else ()
     again = [word for record in named for word in ("--record", record)]
-    yield f"    again: {_command('run', None, step, *again)}"
+    # The steps behind the failed one wait for it: they run with it, unless one step was asked for.
+    yield f"    again: {_command('run', None, step | {'step_label': asked}, *again)}"
 
 
 def _command(name: str, record: str | None, step: dict[str, Any], *more: str) -> str:
@@ -207,7 +226,9 @@ def dry_lines(report: RunReport) -> Iterator[str]:
     """
     counts = report.counts
     if report.plan:
-        yield from columns([["record", "step", "why"], *([clean(cell) for cell in row] for row in report.plan)])
+        yield from columns(
+            [["record", "step", "why"], *([clean(shortened(cell)) for cell in row] for row in report.plan)]
+        )
         yield ""
     facts = [f"{counted(len(report.plan), 'job')} would run"]
     facts += [f"{count:,} {outcome.replace('_', ' ')}" for outcome, count in counts.items() if count]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import sys
 from collections.abc import Iterable, Sequence
@@ -25,6 +26,8 @@ __all__ = [
     "print_json",
     "say",
     "short_path",
+    "shortened",
+    "silence",
     "terminal_width",
     "warn",
 ]
@@ -63,25 +66,29 @@ def clean(text: str) -> str:
         return text
     return "".join(
         character
-        if character in "\n\t" or (character.isprintable() or character.isspace()) and character not in _MOVING
+        if character in "\n\t"
+        or ((character.isprintable() or character.isspace()) and character not in _MOVING)
         else repr(character)[1:-1]
         for character in text
     )
 
 
+_CODES = re.compile(r"\x1b\[[0-9;]*m")
 #: White space that moves the cursor elsewhere.
 _MOVING = "\r\v\f\x1c\x1d\x1e\x1f\x85\u2028\u2029"
 
 
-def say(text: str = "") -> None:
+def say(text: str = "", *, wrap: bool = False) -> None:
     """Print a line on standard output.
 
     Parameters
     ----------
     text : str
         The line, made by us; texts of others in it went through `clean`.
+    wrap : bool
+        It is prose: on a narrow terminal it is broken between words.
     """
-    click.echo(text, color=_may_colour(sys.stdout))
+    click.echo(_wrapped(text, sys.stdout) if wrap else text, color=_may_colour(sys.stdout))
 
 
 def note(text: str) -> None:
@@ -92,7 +99,7 @@ def note(text: str) -> None:
     text : str
         The line.
     """
-    click.echo(clean(text), err=True)
+    click.echo(_wrapped(clean(text), sys.stderr), err=True)
 
 
 def warn(text: str) -> None:
@@ -103,7 +110,31 @@ def warn(text: str) -> None:
     text : str
         What the user should know.
     """
-    click.echo(f"Warning: {clean(text)}", err=True)
+    note(f"Warning: {text}")
+
+
+def _wrapped(text: str, stream: Any) -> str:
+    """Break lines between words where a terminal would break them anywhere; what belongs together is indented."""
+    if not stream.isatty():
+        return text
+    import shutil
+    import textwrap
+
+    width = shutil.get_terminal_size().columns
+    lines = []
+    for line in text.split("\n"):
+        plain = click.unstyle(line)
+        if len(plain) <= width:
+            lines.append(line)
+            continue
+        indent = " " * (len(plain) - len(plain.lstrip()) + 2)
+        broken = textwrap.fill(
+            plain, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+        )
+        # The colour of a line is one: it is put round the whole.
+        codes = _CODES.findall(line)
+        lines.append(f"{codes[0]}{broken}{codes[-1]}" if codes else broken)
+    return "\n".join(lines)
 
 
 def print_json(value: Any, *, indent: int | None = 2) -> None:
@@ -117,6 +148,14 @@ def print_json(value: Any, *, indent: int | None = 2) -> None:
         None for one line.
     """
     click.echo(json.dumps(value, indent=indent, default=str))
+
+
+def silence() -> None:
+    """Let standard output go nowhere: nobody reads it any more, and what is still to be written is no error."""
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (OSError, ValueError):
+        pass  # a replaced standard output has no file descriptor
 
 
 def painted(word: str, text: str | None = None) -> str:
@@ -251,18 +290,41 @@ def short_path(path: str) -> str:
     Parameters
     ----------
     path : str
-        An absolute path.
+        An absolute path, alone or at the beginning of a text.
 
     Returns
     -------
     str
         The shorter form.
     """
+    here = _here()
+    return path[len(here) :] if here and path.startswith(here) and path != here else path
+
+
+def shortened(text: str) -> str:
+    """Write the paths in a text from the current folder on when they are below it.
+
+    Parameters
+    ----------
+    text : str
+        A message with absolute paths.
+
+    Returns
+    -------
+    str
+        The message, shorter.
+    """
+    here = _here()
+    return re.sub(rf"(?<![\w./-]){re.escape(here)}(?=[^\s,;:'\"])", "", text) if here else text
+
+
+def _here() -> str:
+    """Give the current folder with a slash; empty when it is the root or gone."""
     try:
         here = os.getcwd()
     except OSError:
-        return path
-    return os.path.relpath(path, here) if path.startswith(here.rstrip("/") + "/") else path
+        return ""
+    return "" if here == "/" else f"{here}/"
 
 
 def terminal_width() -> int | None:

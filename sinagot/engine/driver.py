@@ -14,7 +14,7 @@ from typing import NamedTuple
 from sinagot.engine import settle
 from sinagot.engine.batches import BatchSize
 from sinagot.engine.executors.contract import Arrival, Executor, Lost
-from sinagot.engine.job import Cause, Job, JobResult, Outcome
+from sinagot.engine.job import Job, JobResult, Outcome
 from sinagot.engine.stop import StopRequest
 
 __all__ = ["Driver", "Work"]
@@ -23,7 +23,7 @@ __all__ = ["Driver", "Work"]
 TICK = 0.2
 #: Seconds between two looks at a job that another run holds.
 HELD_PAUSE = 0.5
-#: How often the rest of a lost batch is sent before its jobs are given up.
+#: How often a batch is lost without a trace before its jobs are given up.
 MOST_SENDS = 4
 
 
@@ -38,6 +38,11 @@ class Work(NamedTuple):
     def rest(self, start: int) -> Work:
         """Give what is left of the chain from a position on."""
         return self._replace(nodes=self.nodes[start:], jobs=self.jobs[start:])
+
+    def pick(self, positions: Sequence[int]) -> Work:
+        """Give some jobs of the chain, in its order."""
+        nodes = tuple(self.nodes[position] for position in positions)
+        return self._replace(nodes=nodes, jobs=tuple(self.jobs[position] for position in positions))
 
 
 class Driver:
@@ -179,17 +184,33 @@ class Driver:
 
     def _settle(self, batch: list[Work], lost: Lost) -> None:
         """Find out from the files what a lost batch did; the job that died is blamed, the rest is sent again."""
-        jobs = [job for work in batch for job in work.jobs]
-        events = settle.read_events(jobs)
-        for work in batch:
-            results: list[JobResult] = []
-            for job in work.jobs:
-                result = settle.outcome(job, events.get(job.key), lost, is_stopped=self._stop.requested)
-                if result is None:
-                    break
-                results.append(result)
-            rest = work.rest(len(results))
-            if rest.jobs and rest.sends >= MOST_SENDS:
-                cause = Cause("WorkerLostError", f"{lost.text}; given up after {rest.sends} tries", "")
-                results += [JobResult(job.key, Outcome.FAILED, cause=cause) for job in rest.jobs]
-            self._take(work._replace(sends=work.sends + 1), results)
+        events = settle.read_events([job for work in batch for job in work.jobs])
+        # Every job is looked at: one that was blocked or had no input leaves no event, and a later one may have died.
+        found = [
+            [
+                settle.outcome(job, events.get(job.key), lost, is_stopped=self._stop.requested)
+                for job in work.jobs
+            ]
+            for work in batch
+        ]
+        # A batch that got on, or in which one is to blame, is no sign that the others can't be run.
+        got_on = any(_is_over(result) for results in found for result in results)
+        for work, results in zip(batch, found, strict=True):
+            over = [position for position, result in enumerate(results) if _is_over(result)]
+            self._book(
+                work.pick(over), [result for result in results if result is not None and _is_over(result)]
+            )
+            rest = work.pick([position for position in range(len(results)) if position not in over])
+            if not rest.jobs:
+                continue
+            rest = rest._replace(sends=1 if got_on else work.sends + 1)
+            if rest.sends > MOST_SENDS:
+                self._book(rest, [settle.give_up(job, lost, work.sends) for job in rest.jobs])
+            elif any(result is not None and result.outcome == Outcome.HELD for result in results):
+                self._held.append((time.monotonic() + HELD_PAUSE, rest))
+            else:
+                self._again.append(rest)
+
+
+def _is_over(result: JobResult | None) -> bool:
+    return result is not None and result.outcome != Outcome.HELD

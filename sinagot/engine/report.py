@@ -73,11 +73,30 @@ class RunReport:
         self._ledger = ledger
         self._folder = run_folder
         self._frame: Callable[[RunReport], DataFrame] | None = None
-        self.thread: Thread | None = None
+        self._check: Callable[[RunReport], None] | None = None
+        self._thread: Thread | None = None
+        self._error: Exception | None = None
 
     def bind_frame(self, make: Callable[[RunReport], DataFrame]) -> None:
         """Say who makes the table `jobs`."""
         self._frame = make
+
+    def bind_check(self, check: Callable[[RunReport], None]) -> None:
+        """Say who tells, at the end, what a plain return would hide."""
+        self._check = check
+
+    def follow(self, execute: Callable[[], object]) -> None:
+        """Let a thread execute the run that fills this report."""
+        from threading import Thread
+
+        self._thread = Thread(target=self._execute, args=(execute,), name="sinagot-run")
+        self._thread.start()
+
+    def _execute(self, execute: Callable[[], object]) -> None:
+        try:
+            execute()
+        except Exception as error:  # noqa: BLE001 - raised again by `wait`
+            self._error = error
 
     def wait(self, timeout: float | None = None) -> RunReport:
         """Wait for a run that was started with ``wait=False``.
@@ -91,11 +110,19 @@ class RunReport:
         ------
         TimeoutError
             The run is not over yet.
+
+        Notes
+        -----
+        Raises what a run that is waited for raises: ScriptError, RunInterrupted, and so on.
         """
-        if self.thread is not None:
-            self.thread.join(timeout)
-            if self.thread.is_alive():
+        if self._thread is not None:
+            self._thread.join(timeout)
+            if self._thread.is_alive():
                 raise TimeoutError(f"run {self.run_id} is not over after {timeout} s")
+        if self._error is not None:
+            raise self._error
+        if self._check is not None:
+            self._check(self)
         return self
 
     @property

@@ -7,7 +7,6 @@ job has to run: a second run over finished work costs its listings.
 from __future__ import annotations
 
 import os
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -98,8 +97,7 @@ def run(request: RunRequest, *, background: bool = False) -> RunReport:
     """
     this = _Run(request)
     if background:
-        this.report.thread = threading.Thread(target=this.execute, name="sinagot-run")
-        this.report.thread.start()
+        this.report.follow(this.execute)
         return this.report
     return this.execute()
 

@@ -16,7 +16,7 @@ from sinagot.engine.history import iter_events
 from sinagot.engine.job import Cause, Job, JobResult, Outcome
 from sinagot.scripts.codes import StepStatus
 
-__all__ = ["outcome", "read_events"]
+__all__ = ["give_up", "outcome", "read_events"]
 
 Event = dict[str, Any]
 
@@ -68,6 +68,13 @@ def outcome(job: Job, event: Event | None, lost: Lost, *, is_stopped: bool) -> J
         return JobResult(job.key, Outcome.INTERRUPTED if is_stopped else Outcome.FAILED, cause=cause)
     finally:
         bench.desk.release(claim)
+
+
+def give_up(job: Job, lost: Lost, sends: int) -> JobResult:
+    """Put on record that a job's batches were lost again and again before it was begun."""
+    cause = Cause("WorkerLostError", f"{lost.text}; given up after {sends} tries", "")
+    record_loss(job, bench_for(job.options), StepStatus.ERROR, cause)
+    return JobResult(job.key, Outcome.FAILED, cause=cause)
 
 
 def _from_event(job: Job, event: Event) -> JobResult:

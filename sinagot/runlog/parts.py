@@ -88,13 +88,15 @@ def _open_all(base: str) -> tuple[list[io.FileIO], int, list[tuple[int, int]]]:
     seen: list[tuple[int, int]] = []
     unreadable = missing = number = 0
     while missing < 2:  # a rotation that is going on, or was killed, leaves one number free
+        path = f"{base}.{number}" if number else base
         try:
-            stream = open_part(f"{base}.{number}" if number else base)
+            stream = open_part(path)
+            is_there = stream is not None
         except OSError:
-            unreadable += 1
             stream = None
-        else:
-            missing = 0 if stream is not None or number == 0 else missing + 1
+            is_there = number == 0 or os.path.lexists(path)  # in a folder that can't be entered, nothing is
+            unreadable += is_there
+        missing = 0 if is_there or number == 0 else missing + 1
         number += 1
         if stream is None:
             continue

@@ -38,6 +38,8 @@ class RecordCollection(Scope):
     (3, True)
     """
 
+    #: True for a modality whose records are told by files of its own, as with the pandas plugin.
+    has_own_files = False
     #: Ids that the collection was narrowed to; None for all that have data.
     _selected: tuple[str, ...] | None = None
 
@@ -105,9 +107,20 @@ class RecordCollection(Scope):
             for patterns in blueprint.id_sources(self.task, self.modality)
         ]
         self._workspace.note_problems(listing.problems)
+        found += [collection._scan() for collection in self._with_own_files()]
         if len(found) == 1:
             return found[0]
         return sorted(set().union(*found))
+
+    def _with_own_files(self) -> Iterator[RecordCollection]:
+        """Give the narrower collections whose records are told by files that no step reads."""
+        workspace = self._workspace
+        if workspace.configuration.records_path is None and self.modality is None:
+            for task, modality in workspace.blueprint.units(self.task):
+                if modality is not None:
+                    collection: RecordCollection = workspace.make_collection(task, modality)
+                    if collection.has_own_files:
+                        yield collection
 
     def record_ids(self) -> list[str]:
         """List the ids of the records, sorted."""
@@ -129,7 +142,7 @@ class RecordCollection(Scope):
         return any(
             all(_exists(listing, pattern, values, blueprint.ids) for pattern in patterns)
             for patterns in blueprint.id_sources(self.task, self.modality)
-        )
+        ) or any(collection.has(record_id) for collection in self._with_own_files())
 
     def count(self) -> int:
         """Count the records."""

@@ -9,6 +9,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from sinagot.engine.executors.contract import Executor
@@ -81,9 +82,8 @@ def start_run(
     )
     report = run(request, background=not wait)
     report.bind_frame(jobs_frame)
-    if wait:
-        _finish(report, broken)
-    return report
+    report.bind_check(partial(_finish, broken=broken))
+    return report.wait() if wait else report
 
 
 def _record_ids(scope: Selection, nodes: list[StepNode], selected: frozenset[int]) -> list[str]:

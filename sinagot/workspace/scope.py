@@ -122,7 +122,9 @@ class Scope:
         if wanted_task is not None and wanted_modality is not None:
             allowed = config.tasks[wanted_task].modalities
             fixed = self._workspace.fixed_task(wanted_modality)
-            if wanted_modality not in allowed and fixed != wanted_task:
+            if fixed not in (None, wanted_task):
+                return f"modality {wanted_modality!r} is one of task {fixed!r} (its class says so)"
+            if wanted_modality not in allowed and fixed is None:
                 return (
                     f"task {wanted_task!r} has no modality {wanted_modality!r}; it has {', '.join(allowed)}"
                 )
@@ -132,6 +134,9 @@ class Scope:
         raise NotImplementedError
 
     def __getattr__(self, name: str) -> Any:
+        if hasattr(type(self), name):
+            # A property raised an AttributeError: let that one be seen, not a message about the property's name.
+            return object.__getattribute__(self, name)
         if not name.startswith("_"):
             config = self._workspace.configuration
             if name in config.tasks and self.task is None:

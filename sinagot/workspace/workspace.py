@@ -171,6 +171,8 @@ class Workspace:
         return True
 
     def __getattr__(self, name: str) -> Any:
+        if hasattr(type(self), name):
+            return object.__getattribute__(self, name)  # a property raised an AttributeError: let that one be seen
         if name.startswith("_"):
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
         config = self._configuration

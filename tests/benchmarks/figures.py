@@ -86,6 +86,8 @@ class Section(NamedTuple):
     title: str
     how: str
     figures: list[Figure]
+    #: Why there are no figures.
+    problem: str = ""
 
 
 def number(value: float) -> str:

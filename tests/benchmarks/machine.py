@@ -16,8 +16,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import NamedTuple
 
-MEMORY = Path("/dev/shm")  # noqa: S108
-DISK = Path("/var/tmp")  # noqa: S108 - /tmp is memory on many machines
+MEMORY = Path("/dev/shm")
+DISK = Path("/var/tmp")
 LIBRARIES = ("dask", "distributed", "pandas", "pyarrow", "concurrent-log-handler", "json-log-formatter")
 
 

@@ -17,9 +17,15 @@ from typing import Any, NamedTuple
 
 HERE = Path(__file__).parent
 PROBES = HERE / "probes"
+#: As users have it: byte code is kept, output is buffered.
+ENVIRONMENT = {
+    name: value
+    for name, value in os.environ.items()
+    if name not in ("PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED", "PYTHONPATH")
+}
 
 
-class Failed(Exception):
+class MeasuringError(Exception):
     """A measured program ended badly."""
 
 
@@ -34,11 +40,10 @@ class Usage(NamedTuple):
 
 def process(argv: Sequence[str | os.PathLike[str]], cwd: str | Path | None = None) -> Usage:
     """Run a program to its end; seconds of wall clock and of CPU (user and system)."""
-    environment = {**os.environ, "PYTHONPATH": str(PROBES)}
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
         start = time.perf_counter()
         child = subprocess.Popen(
-            argv, cwd=cwd, stdin=subprocess.DEVNULL, stdout=output, stderr=errors, env=environment
+            argv, cwd=cwd, stdin=subprocess.DEVNULL, stdout=output, stderr=errors, env=ENVIRONMENT
         )
         _, status, usage = os.wait4(child.pid, 0)
         wall = time.perf_counter() - start
@@ -46,7 +51,7 @@ def process(argv: Sequence[str | os.PathLike[str]], cwd: str | Path | None = Non
         if child.returncode:
             errors.seek(0)
             tail = errors.read().decode(errors="replace").strip().splitlines()[-6:]
-            raise Failed(f"{Path(argv[0]).name} ended with {child.returncode}: {' / '.join(tail)}")
+            raise MeasuringError(f"{Path(argv[0]).name} ended with {child.returncode}: {' / '.join(tail)}")
         output.seek(max(0, output.seek(0, os.SEEK_END) - 1_000_000))
         return Usage(wall, usage.ru_utime + usage.ru_stime, _facts(output.read()))
 
@@ -65,8 +70,12 @@ def probe(name: str, *arguments: object) -> Usage:
     return process([sys.executable, PROBES / f"{name}.py", *map(str, arguments)])
 
 
-def alternate(cases: Mapping[str, Callable[[], Usage]], rounds: int) -> dict[str, list[Usage]]:
-    """Run all cases in each round, every other round backwards."""
+def alternate(
+    cases: Mapping[str, Callable[[], Usage]], rounds: int, *, warm: bool = False
+) -> dict[str, list[Usage]]:
+    """Run all cases in each round, every other round backwards; `warm`: once before, uncounted."""
+    for case in cases.values() if warm else ():
+        case()
     taken: dict[str, list[Usage]] = {name: [] for name in cases}
     for turn in range(rounds):
         for name in sorted(cases, reverse=True) if turn % 2 else sorted(cases):

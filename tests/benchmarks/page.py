@@ -9,30 +9,35 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
-from figures import Figure, Section
+from figures import Section
 
 HEADS = ["what", "on", "sinagot", "against", "figure", "rounds", "asked (aim)", ""]
 
 _TOP = """# Benchmarks
 
-What sinagot costs, as ratios against its limit or its peers, all measured in one run on one machine. Seconds of your
-machine differ; the ratios should not by much. `make bench` measures anew and writes this page; nothing in the tests depends on it.
+What sinagot costs, as ratios against its limit or its peers, all measured in one run on one machine.
+Seconds of your machine differ; the ratios should not by much. `make bench` measures anew and writes this
+page; nothing in the tests depends on it.
 
-Each figure is the middle of several rounds in which all cases take turns; beside it stand the lowest and the
-highest round. *Asked* is what we hold ourselves to now, in brackets where we are going.
+Each figure is the middle of several rounds in which all cases take turns; beside it stand the lowest and
+the highest round. *Asked* is what we hold ourselves to now, in brackets where we are going.
 """
 
 _REMARKS = """## Remarks
 
-- make and ninja are ahead below a few thousand records: their whole no-op is shorter than the start of a Python
-  interpreter, and no amount of care on our side changes that. Beyond, existence by listings costs less than a stat for each file.
-- ninja and make do more in a no-op (they compare time stamps) and promise less in a build (no log, no claim, outputs that are not atomic).
-- The peers of the rows with two workers promise nothing at all: a killed worker leaves half a file. They show the
-  limit, not an alternative.
-- The cold rows are the worst case: steps of some 40 microseconds. The overhead is per step, so that a step of a second does not feel it.
-- Figures on a disk depend on its journal and on what else it does; no `fsync` is called per step (durability `lazy`).
-- A machine that is busy with other work gives larger spreads, and the rows with two workers suffer first: trust a figure whose lowest and highest
-  round lie close together.
+- make and ninja are ahead below a few thousand records: their whole no-op is shorter than the start of a
+  Python interpreter, and no amount of care on our side changes that. Beyond, existence by listings costs
+  less than a stat for each file.
+- ninja and make do more in a no-op (they compare time stamps) and promise less in a build (no log, no
+  claim, outputs that are not atomic).
+- The peers of the rows with two workers promise nothing at all: a killed worker leaves half a file. They
+  show the limit, not an alternative.
+- The cold rows are the worst case: steps of some 40 microseconds. The overhead is per step, so that a step
+  of a second does not feel it.
+- Figures on a disk depend on its journal and on what else it does; no `fsync` is called per step
+  (durability `lazy`).
+- A machine that is busy with other work gives larger spreads, and the rows with two workers suffer first:
+  trust a figure whose lowest and highest round lie close together.
 """
 
 
@@ -42,7 +47,11 @@ def markdown(sections: Sequence[Section], facts: Iterable[tuple[str, str]], note
     parts = [_TOP, f"Measured {day}, in {minutes:.1f} minutes{note}.\n", _table(["machine", ""], facts)]
     parts.append("## Figures\n")
     for section in sections:
-        parts += [f"### {section.title}\n", _table(HEADS, (figure.cells() for figure in section.figures))]
+        parts.append(f"### {section.title}\n")
+        if section.problem:
+            parts.append(f"Not measured: {textwrap.shorten(section.problem, 160)}\n")
+        else:
+            parts.append(_table(HEADS, (figure.cells() for figure in section.figures)))
     parts.append("## How each row is measured\n")
     parts += [f"**{section.title}.** {section.how}\n" for section in sections]
     return "\n".join([*parts, _REMARKS])
@@ -58,15 +67,14 @@ def terminal(sections: Sequence[Section]) -> str:
     """Give the table as text in columns."""
     rows = [figure.cells() for section in sections for figure in section.figures]
     widths = [max(len(cell) for cell in column) for column in zip(HEADS, *rows, strict=True)]
-    lines = []
+    lines = [
+        "  ".join(["", *(head.ljust(width) for head, width in zip(HEADS, widths, strict=True))]).rstrip()
+    ]
     for section in sections:
         lines += ["", section.title]
-        for row in (figure.cells() for figure in section.figures):
-            cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        for figure in section.figures:
+            cells = (cell.ljust(width) for cell, width in zip(figure.cells(), widths, strict=True))
             lines.append("  " + "  ".join(cells).rstrip())
+        if section.problem:
+            lines.append(f"  not measured: {section.problem}")
     return "\n".join(lines)
-
-
-def failure(title: str, error: Exception) -> Figure:
-    """Give a line that says why a row has no figures."""
-    return Figure(f"{title}: not measured", "", textwrap.shorten(str(error), 160), "")

@@ -1,6 +1,7 @@
 """`make bench`: measures every row, prints the table and writes docs/benchmarks.md.
 
-Nothing is asserted: a machine is slow or busy, and that is no fault of the code. The exit code is 1 only where a row could not be measured.
+Nothing is asserted: a machine is slow or busy, and that is no fault of the code. The exit code is 1 only where a row
+could not be measured.
 """
 
 from __future__ import annotations
@@ -10,14 +11,11 @@ import sys
 import time
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE))
-
 import machine
 import page
 from bench import FULL, QUICK, SMOKE, Bench
 from figures import Section
-from measuring import Failed
+from measuring import MeasuringError
 from rows import cold, listing, noop, parallel, reading, starting
 
 ROWS = {
@@ -28,7 +26,7 @@ ROWS = {
     "parallel": parallel,
     "tables": reading,
 }
-PAGE = HERE.parents[1] / "docs" / "benchmarks.md"
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "benchmarks.md"
 
 
 def parse() -> argparse.Namespace:
@@ -36,11 +34,15 @@ def parse() -> argparse.Namespace:
     size = parser.add_mutually_exclusive_group()
     size.add_argument("--quick", action="store_true", help="small sizes, memory only: under a minute")
     size.add_argument("--smoke", action="store_true", help="a few records, to see that it works")
-    parser.add_argument("--only", nargs="+", choices=ROWS, default=list(ROWS), metavar="ROW", help=", ".join(ROWS))
+    parser.add_argument(
+        "--only", nargs="+", choices=ROWS, default=list(ROWS), metavar="ROW", help=", ".join(ROWS)
+    )
     parser.add_argument("--million", action="store_true", help="list a million files too (minutes)")
     parser.add_argument("--no-disk", action="store_true", help="measure in memory only")
     parser.add_argument("--disk", type=Path, metavar="FOLDER", help="scratch folder on a disk (/var/tmp)")
-    parser.add_argument("--page", type=Path, help="write the page here (docs/benchmarks.md when all rows are measured)")
+    parser.add_argument(
+        "--page", type=Path, help="write the page here (docs/benchmarks.md when all rows are measured)"
+    )
     return parser.parse_args()
 
 
@@ -50,20 +52,18 @@ def main() -> int:
     is_small = options.quick or options.smoke
     facts = machine.facts()
     start = time.monotonic()
-    sections = []
-    failed = 0
+    sections: list[Section] = []
     with machine.places(options.disk, disk_too=not (is_small or options.no_disk)) as places:
         bench = Bench(sizes, places, million=options.million)
         for name in [name for name in ROWS if name in options.only]:
             row = ROWS[name]
             print(row.TITLE, file=sys.stderr, flush=True)
             try:
-                figures = row.measure(bench)
-            except Failed as error:
-                failed += 1
-                figures = [page.failure(row.TITLE, error)]
-            sections.append(Section(row.TITLE, row.HOW, figures))
+                sections.append(Section(row.TITLE, row.HOW, row.measure(bench)))
+            except MeasuringError as error:
+                sections.append(Section(row.TITLE, row.HOW, [], str(error)))
     minutes = (time.monotonic() - start) / 60
+    failed = sum(bool(section.problem) for section in sections)
     print(page.terminal(sections))
     target = options.page or (PAGE if len(sections) == len(ROWS) and not options.smoke else None)
     if target is not None:

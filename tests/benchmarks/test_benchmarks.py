@@ -15,4 +15,4 @@ def test_every_row_can_be_measured(tmp_path):
         [sys.executable, program, "--smoke", "--page", page], capture_output=True, text=True, check=False
     )
     assert ended.returncode == 0, ended.stdout + ended.stderr
-    assert "not measured" not in page.read_text()
+    assert "Not measured" not in page.read_text()

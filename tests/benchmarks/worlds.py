@@ -42,7 +42,9 @@ def record_ids(count: int) -> list[str]:
     return [f"REC-{number:07d}" for number in range(count)]
 
 
-def make_world(folder: Path, records: int, *, raw: str = "country,size\nFR,12\n", burning: bool = False) -> Path:
+def make_world(
+    folder: Path, records: int, *, raw: str = "country,size\nFR,12\n", burning: bool = False
+) -> Path:
     """Make a workspace of two tiny steps (or of one that only burns CPU time) that has not run yet."""
     steps = {"first": ("raw", "first"), "second": ("first", "second")}
     body = bodies.work
@@ -77,7 +79,7 @@ def make_flat(folder: Path, files: int, *, shuffled: bool) -> Path:
     make_world(folder, 0)
     names = record_ids(files)
     if shuffled:
-        random.Random(0).shuffle(names)  # noqa: S311
+        random.Random(0).shuffle(names)
     for name in names:
         (folder / "dataset" / "raw" / f"{name}.csv").touch()
     return folder
@@ -106,7 +108,10 @@ def write_build_files(folder: Path, records: int) -> None:
     rules += [f"build {target}: {target.split('/')[1]} {source}\n" for target, source in edges]
     (folder / "build.ninja").write_text("".join(rules))
     goals = " ".join(target for target, _ in edges)
-    rules = [f".SUFFIXES:\nall: {goals}\n", *(f"{target}: {source}\n\tcp $< $@\n" for target, source in edges)]
+    rules = [
+        f".SUFFIXES:\nall: {goals}\n",
+        *(f"{target}: {source}\n\tcp $< $@\n" for target, source in edges),
+    ]
     (folder / "Makefile").write_text("".join(rules))
 
 

@@ -51,7 +51,7 @@ def test_collection_of_a_scope_with_a_modality_is_flat(lab) -> None:
 
 
 def test_task_scripts_come_after_the_shared_ones_each_once(lab) -> None:
-    """Of several tasks, the tasks' scripts follow in the order of the tasks; one that is listed twice runs once."""
+    """Of several tasks, the tasks' scripts follow in the order of the tasks; one that two tasks have is listed once."""
     lab.config(
         """
         [tasks.T2]
@@ -60,7 +60,7 @@ def test_task_scripts_come_after_the_shared_ones_each_once(lab) -> None:
         modalities = ["M"]
         [modalities.M]
         scripts = ["s1", "s2"]
-        task_scripts = {T1 = ["x", "s1", "one"], T2 = ["x", "two"]}
+        task_scripts = {T1 = ["x", "one"], T2 = ["x", "two"]}
         """
     )
     steps = lab.open().M.steps

@@ -1,7 +1,7 @@
 """`sinagot logs`: the log of a record as lines that people can read.
 
-Knows how to show a line; what stands in it is written by `sinagot.runlog`. ``--json`` prints one object a line, each as it
-stands in the file (fields: see the page on log lines), so that ``--follow --json`` can be piped.
+Knows how to show a line; what stands in it is written by `sinagot.runlog`. ``--json`` prints one object a line, each as
+it stands in the file (fields: see the page on log lines), so that ``--follow --json`` can be piped.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sinagot.cli.exits import Exit
+from sinagot.cli.findings import check_step
 from sinagot.cli.options import json_option, open_workspace, scope_options, workspace_options
 from sinagot.cli.texts import clean, note, painted, print_json, say
 
@@ -61,15 +62,15 @@ def command(
     if task is not None or modality is not None:
         found = found.get_subscope(task, modality)
     lines = [line for line in found.logs_json() if step in (None, line.get("step_label"))]
-    if not lines and step is not None:
-        found.steps.get(step)
+    if not lines:
+        check_step(found, step)  # a step that is configured no more may have lines
     if follow and count is None:
         count = _TAIL
     shown = lines if count is None else lines[len(lines) - min(count, len(lines)) :]
     if follow:
         # One reader for old and new lines: nothing that is written meanwhile is missed or shown twice.
         for line in islice(_follow(found, step), len(lines) - len(shown), None):
-            _show(line, as_json=as_json, is_flushed=True)
+            _show(line, as_json=as_json)
     for line in shown:
         _show(line, as_json=as_json)
     if not lines:
@@ -88,13 +89,11 @@ def _follow(record: Record, step: str | None) -> Iterator[dict[str, Any]]:
             yield line
 
 
-def _show(line: dict[str, Any], *, as_json: bool, is_flushed: bool = False) -> None:
+def _show(line: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         print_json(line, indent=None)
     else:
         say(_text(line))
-    if is_flushed:
-        click.get_text_stream("stdout").flush()
 
 
 def _text(line: dict[str, Any]) -> str:

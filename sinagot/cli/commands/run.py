@@ -10,14 +10,17 @@ record_id, step); ``warnings`` (list of text). A step is written ``task-modality
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from sinagot.cli.exits import Exit
+from sinagot.cli.failures import explain_script, plain
+from sinagot.cli.findings import tell_nothing_found, tell_problems, tell_without_data
 from sinagot.cli.options import (
     choose_records,
     json_option,
@@ -26,6 +29,9 @@ from sinagot.cli.options import (
     scope_options,
     workspace_options,
 )
+from sinagot.cli.progress import ProgressDisplay
+from sinagot.cli.summary import dry_lines, exit_code, report_json, summary_lines
+from sinagot.cli.texts import note, print_json, say, shortened, silence, warn
 
 if TYPE_CHECKING:
     from sinagot.engine.report import RunReport
@@ -88,38 +94,94 @@ def command(
     A step of a record runs when its inputs are there and its outputs are not, or when its last attempt failed.
     """
     if options["debug"] and (jobs or dask or options["address"]):
-        raise click.UsageError("--debug runs here, one job after the other: leave --jobs, --dask, --address out")
+        raise click.UsageError(
+            "--debug runs here, one job after the other: leave out --jobs, --dask, --address"
+        )
     with open_workspace() as workspace:
         scope = choose_records(workspace, task, modality, records)
-        with _stdout_for_json() if as_json else _as_it_is() as print_report:
-            mode = "dask" if dask or options["address"] else None
-            report, error = _run(scope, step, mode=mode, workers=jobs, **options)
-            code = _Answer(workspace, scope, records, report, error).tell(as_json=as_json)
-            if as_json:
-                print_report(report, code)
+        mode = "dask" if dask or options["address"] else None
+        with _stdout_for_json() if as_json else nullcontext():
+            report, error = _run(workspace, scope, step, mode=mode, workers=jobs, **options)
+        if report is None:
+            return Exit.FAILED
+        code = exit_code(report, is_broken=error is not None)
+        try:
+            _tell(report, code, workspace, step, as_json=as_json)
+            if error is not None:
+                note(f"Error: {shortened(plain(error))}")
+            if code == Exit.NOTHING:
+                _tell_why(report, scope, choose_records(workspace, task, modality), records)
+        except OSError:
+            if report.stopped_by is None:
+                raise
+            silence()  # the terminal is gone, which is what SIGHUP said
     return code
 
 
+@contextmanager
+def _stdout_for_json() -> Iterator[None]:
+    """Let what scripts print go to standard error: standard output is for the JSON alone."""
+    stdout = sys.__stdout__
+    if stdout is None or sys.stdout is not stdout or stdout.fileno() != 1:  # replaced by whoever called us
+        with redirect_stdout(sys.stderr):
+            yield
+        return
+    with redirect_stdout(sys.stderr):
+        stdout.flush()
+        kept = os.dup(1)
+        os.dup2(2, 1)  # programs that scripts start, and libraries that write by themselves
+        try:
+            yield
+        finally:
+            stdout.flush()
+            os.dup2(kept, 1)
+            os.close(kept)
+
+
 def _run(
-    scope: RecordCollection, step: str | None, **options: Any
-) -> tuple[RunReport, Exception | None]:
+    workspace: Workspace, scope: RecordCollection, step: str | None, *, debug: bool, **options: Any
+) -> tuple[RunReport | None, Exception | None]:
     """Run with a progress display; give the report, and the error of broken scripts beside it."""
-    from sinagot.cli.progress import ProgressDisplay
     from sinagot.engine.stop import RunInterrupted, RunTerminated
     from sinagot.errors import ScriptError
 
-    with ProgressDisplay() as display:
+    # A bar and a debugger do not share a terminal.
+    with ProgressDisplay(is_terminal=False if debug else None) as display:
         try:
-            return scope.steps.run(step, printing=False, progress=display.update, **options), None
+            update = display.update if not options["dry_run"] else None
+            return scope.steps.run(step, debug=debug, printing=False, progress=update, **options), None
         except (RunInterrupted, RunTerminated) as stop:
             return stop.report, None
         except ScriptError as error:
             if error.report is None:
                 raise
             return error.report, error
-        except BaseException as error:
-            if not options["debug"] or not _is_of_script(error, scope):
-                raise
-            display.close()
-            _show_script_error(error, scope)
-            raise click.exceptions.Exit(Exit.FAILED) from None
+        except (Exception, SystemExit) as error:
+            if debug and explain_script(error, str(workspace.scripts_path)):
+                return None, None
+            raise
+
+
+def _tell(report: RunReport, code: int, workspace: Workspace, step: str | None, *, as_json: bool) -> None:
+    """Print the report, and its warnings on standard error."""
+    if as_json:
+        print_json(report_json(report, code))
+    elif report.total:
+        for line in dry_lines(report) if report.dry else summary_lines(report, workspace, step):
+            # A command to copy stays in one piece.
+            say(line, wrap=not line.startswith(("    log:", "    again:", "  which:")))
+    for text in report.warnings:
+        warn(text)
+    tell_problems(workspace)
+
+
+def _tell_why(
+    report: RunReport, scope: RecordCollection, everything: RecordCollection, records: tuple[str, ...]
+) -> None:
+    """Say on standard error why nothing matched."""
+    if records:
+        tell_without_data(everything, records)
+    elif not report.n_records:
+        tell_nothing_found(scope)
+    elif not report.total:
+        note("No step is configured here.")

@@ -1,9 +1,9 @@
 """`sinagot status`: records x steps, and totals.
 
-Knows how to draw a table; what a status is, is the workspace's. Keys of ``--json``: ``status``, a list of ``record_id``,
-``task``, ``modality`` (null without tasks), ``step_index`` (from 1), ``step_label``, ``step_status`` (int, on disk and in
-Python alike), ``status_name`` (text, such as ``"DONE"``); ``totals``, a list of ``task``, ``modality``, ``step_label``
-and ``counts`` (object, status name -> number of records).
+Knows how to draw a table; what a status is, is the workspace's. Keys of ``--json``: ``status``, a list of
+``record_id``, ``task``, ``modality`` (null without tasks), ``step_index`` (from 1), ``step_label``, ``step_status``
+(int, on disk and in Python alike), ``status_name`` (text, such as ``"DONE"``); ``totals``, a list of ``task``,
+``modality``, ``step_label`` and ``counts`` (object, status name -> number of records).
 """
 
 from __future__ import annotations
@@ -75,10 +75,11 @@ def command(
     as_json: bool,
 ) -> int:
     """Show the status of every step of every record, and totals."""
-    from sinagot.cli.findings import tell_nothing_found, tell_problems
+    from sinagot.cli.findings import check_step, tell_nothing_found, tell_problems
 
     workspace = open_workspace()
     scope = choose_records(workspace, task, modality, records)
+    check_step(scope, step)
     table = _Table.read(scope.steps, step)
     tell_problems(workspace)
     if as_json:
@@ -105,17 +106,13 @@ class _Table(NamedTuple):
     def read(cls, collection: Any, step: str | None) -> _Table:
         from sinagot.engine.status import StepStatus
 
-        if step is not None:
-            collection.get(step)  # raises for an unknown name where the steps are one list
         names = {int(code): code.name for code in StepStatus}
         steps: dict[tuple[Any, ...], dict[str, Any]] = {}
         cells: dict[str, list[str]] = {}
         for row in collection.iter_status(step):
             key = (row["task"], row["modality"], row["step_label"])
             if key not in steps:
-                steps[key] = {
-                    name: row[name] for name in ("task", "modality", "step_index", "step_label")
-                }
+                steps[key] = {name: row[name] for name in ("task", "modality", "step_index", "step_label")}
             cells.setdefault(row["record_id"], []).append(names[row["step_status"]])
         return cls(list(steps.values()), cells)
 
@@ -154,7 +151,9 @@ class _Table(NamedTuple):
     def lines(self, width: int | None, *, only_totals: bool) -> Iterator[str]:
         is_narrow = False
         if not only_totals:
-            wide = [max(len(place), *map(len, self._words(number))) for number, place in enumerate(self.places)]
+            wide = [
+                max(len(place), *map(len, self._words(number))) for number, place in enumerate(self.places)
+            ]
             first = max(6, *map(len, self.cells))
             is_narrow = width is not None and first + sum(wide) + 2 * len(wide) > width
             yield from self._letters(first) if is_narrow else self._grid(first, wide)
@@ -169,7 +168,7 @@ class _Table(NamedTuple):
         yield "  ".join(["record".ljust(first), *heads]).rstrip()
         for record_id, names in self.cells.items():
             words = [
-                painted(WORDS[name][0], WORDS[name][0].ljust(width))
+                painted(WORDS[name][0]) + " " * (width - len(WORDS[name][0]))
                 for name, width in zip(names, wide, strict=True)
             ]
             yield "  ".join([clean(record_id).ljust(first), *words]).rstrip()

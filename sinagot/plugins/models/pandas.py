@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from sinagot.dataset.patterns import PathPattern
 from sinagot.dataset.scan import Listing, find_ids
 from sinagot.engine.history import replace_text
-from sinagot.errors import ConfigurationError
-from sinagot.plugins.models.stored import StoredDataError, UnstorableDataError, json_text, read_object
+from sinagot.errors import ConfigurationError, StoredDataError, UnstorableDataError
+from sinagot.plugins.models.stored import json_text, read_object
 from sinagot.workspace.records import Record, RecordCollection
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PandasRecord", "PandasRecordCollection"]
 
-# Doubles that a float cannot tell apart begin here.
+#: Beyond it are integers that a float cannot tell apart.
 _EXACT = 2**53
 
 
@@ -53,19 +53,21 @@ class PandasRecord(Record):
         Missing values are null in the file. Points in time are stored as ISO 8601 text and read back as text.
         See `sinagot.plugins.models.stored.json_text`.
         """
-        values = read_object(_file(self, self.id), self.id)
+        values = read_object(_Forms(self).path(self.id), self.id)
         return None if values is None else _series(values, self.id)
 
     @data.setter
     def data(self, data: Series[Any] | Mapping[str, Any]) -> None:
         text = json_text(_as_mapping(data, self.id), self.id)
-        file = _file(self, self.id)
+        file = _Forms(self).path(self.id)
         os.makedirs(os.path.dirname(file), exist_ok=True)
         replace_text(file, text)
 
 
 class PandasRecordCollection(RecordCollection):
     """All records that have a JSON file; a unit, whatever its task is."""
+
+    has_own_files = True
 
     @property
     def is_unit(self) -> bool:
@@ -89,16 +91,17 @@ class PandasRecordCollection(RecordCollection):
         import pandas as pd
 
         rows: dict[str, Mapping[str, Any]] = {}
+        forms = _Forms(self)
         for record in self.all():
-            values = self._row(record)
+            values = self._row(record, forms)
             if values is not None:
                 rows[record.id] = values
         return pd.DataFrame(list(rows.values()), index=pd.Index(list(rows), name="record_id", dtype=str))
 
-    def _row(self, record: Record) -> Mapping[str, Any] | None:
+    def _row(self, record: Record, forms: _Forms) -> Mapping[str, Any] | None:
         try:
             if getattr(type(record), "data", PandasRecord.data) is PandasRecord.data:
-                return read_object(_file(self, record.id), record.id)
+                return read_object(forms.path(record.id), record.id)
             # A custom class has data of its own.
             data = record.data
             return None if data is None else dict(data.items())
@@ -109,21 +112,21 @@ class PandasRecordCollection(RecordCollection):
             return {}
 
     def _scan(self) -> list[str]:
-        listing = Listing(str(self._workspace.configuration.data_path))
-        rule = self._workspace.blueprint.ids
-        found = [find_ids(listing, [pattern], rule) for pattern in _patterns(self)]
+        forms = _Forms(self)
+        listing = Listing(forms.root)
+        found = [find_ids(listing, [pattern], forms.rule) for pattern in forms.patterns]
         self._workspace.note_problems(listing.problems)
         return found[0] if len(found) == 1 else sorted(set().union(*found))
 
     def has(self, record_id: object) -> bool:
         """Say whether there is a JSON file for an id; any text may be asked for."""
-        blueprint = self._workspace.blueprint
-        if not isinstance(record_id, str) or not blueprint.ids.matches(record_id):
+        forms = _Forms(self)
+        if not isinstance(record_id, str) or not forms.rule.matches(record_id):
             return False
         if self._selected is not None and record_id not in self._selected:
             return False
-        root, values = self._workspace.configuration.data_path, blueprint.values_of(record_id)
-        return any(os.path.exists(os.path.join(root, pattern.format(values))) for pattern in _patterns(self))
+        values = forms.rule.values(record_id)
+        return any(os.path.exists(os.path.join(forms.root, one.format(values))) for one in forms.patterns)
 
 
 def _as_mapping(data: Any, record_id: str) -> Mapping[Any, Any]:
@@ -150,48 +153,46 @@ def _series(values: dict[str, Any], record_id: str) -> Series[Any]:
     return pd.Series(values, name=record_id)
 
 
-def _patterns(scope: Scope) -> list[PathPattern]:
-    """Give the pattern of the JSON files, once for each task of the scope if it names the task."""
-    configuration, blueprint = scope.workspace.configuration, scope.workspace.blueprint
-    settings = configuration.modalities[str(scope.modality)]
-    key = f"modalities.{settings.name}.models.data_path"
-    file = configuration.files[0] if configuration.files else None
-    source = settings.models.get("data_path")
-    if source is None:
-        raise ConfigurationError.at(
-            "it is not there, and the plugin 'pandas' needs it",
-            file=file,
-            key=key,
-            hint="write for example data_path = ['clinical', '{id}.json'] below "
-            f"[modalities.{settings.name}.models]",
-        )
-    ids = blueprint.ids
-    pattern = PathPattern(source, known={"id", "task", "modality", *ids.entities}, where=f"{file}: {key}")
-    if not ("id" in pattern.fields or (ids.required and ids.entities <= pattern.fields)):
-        raise ConfigurationError.at(
-            f"{pattern.source!r} is the same file for every record",
-            file=file,
-            key=key,
-            found=pattern.source,
-            hint="put {id} into it",
-        )
-    pattern = pattern.bind(modality=settings.label)
-    if "task" not in pattern.fields:
-        return [pattern]
-    tasks = configuration.tasks
-    names = [name for name in tasks if settings.name in tasks[name].modalities] or list(tasks)
-    return [pattern.bind(task=tasks[name].label) for name in ([scope.task] if scope.task else names)]
+class _Forms:
+    """The JSON files of a scope's modality."""
 
+    def __init__(self, scope: Scope) -> None:
+        configuration = scope.workspace.configuration
+        self.root = str(configuration.data_path)
+        self.rule = scope.workspace.blueprint.ids
+        self._settings = configuration.modalities[str(scope.modality)]
+        self._config = configuration.files[0] if configuration.files else None
+        self._key = f"modalities.{self._settings.name}.models.data_path"
+        pattern = self._pattern().bind(modality=self._settings.label)
+        #: One, or one for each task of the scope where the path names the task.
+        self.patterns = [pattern]
+        if "task" in pattern.fields:
+            tasks = configuration.tasks
+            listing = [name for name in tasks if self._settings.name in tasks[name].modalities]
+            names = [scope.task] if scope.task is not None else listing or list(tasks)
+            self.patterns = [pattern.bind(task=tasks[name].label) for name in names]
 
-def _file(scope: Scope, record_id: str) -> str:
-    """Give the path of a record's JSON file."""
-    patterns = _patterns(scope)
-    if len(patterns) != 1:
-        # No ScopeError: an AttributeError that leaves a property looks as if the property were not there.
-        raise ConfigurationError.at(
-            f"each task has a file of its own; ask for one, as in record.<task>.{scope.modality}.data",
-            key=f"modalities.{scope.modality}.models.data_path",
-        )
-    workspace = scope.workspace
-    relative = patterns[0].format(workspace.blueprint.values_of(record_id))
-    return os.path.join(workspace.configuration.data_path, relative)
+    def _pattern(self) -> PathPattern:
+        source = self._settings.models.get("data_path")
+        if source is None:
+            hint = f"data_path = ['{self._settings.name}', '{{id}}.json']"
+            raise self._error("it is not there, and the plugin needs it", f"write for example {hint}")
+        known = {"id", "task", "modality", *self.rule.entities}
+        pattern = PathPattern(source, known=known, where=f"{self._config}: {self._key}")
+        required = self.rule.required
+        if not ("id" in pattern.fields or (required and self.rule.entities <= pattern.fields)):
+            raise self._error(f"{pattern.source!r} is the same file for every record", "put {id} into it")
+        return pattern
+
+    def path(self, record_id: str) -> str:
+        """Give the path of a record's file."""
+        if len(self.patterns) != 1:
+            # No ScopeError: an AttributeError that leaves a property looks as if there were no such property.
+            name = self._settings.name
+            raise self._error(
+                "each task has a file of its own", f"ask for one, as in record.<task>.{name}.data"
+            )
+        return os.path.join(self.root, self.patterns[0].format(self.rule.values(record_id)))
+
+    def _error(self, problem: str, hint: str) -> ConfigurationError:
+        return ConfigurationError.at(problem, file=self._config, key=self._key, hint=hint)

@@ -6,17 +6,17 @@ Knows those tables and how to read a step's output; must not know how a step run
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sinagot.config.hints import did_you_mean
 from sinagot.engine.graph import Slot, StepNode
-from sinagot.errors import ConfigurationError
-from sinagot.plugins.models.stored import StoredDataError, shown
+from sinagot.errors import ConfigurationError, StoredDataError
+from sinagot.plugins.models.stored import shown
 from sinagot.workspace.records import Record, RecordCollection
 
 if TYPE_CHECKING:
-    from pandas import DataFrame
+    from pandas import DataFrame, Index
 
     from sinagot.workspace.contracts import House
     from sinagot.workspace.scope import Scope
@@ -54,7 +54,7 @@ class ProcessedRecord(Record):
         ScriptError
             The step's script is broken.
         """
-        return _find(self, data_key).read(self.id)
+        return _find(self, data_key).read([self.id])
 
 
 class ProcessedRecordCollection(RecordCollection):
@@ -78,19 +78,16 @@ class ProcessedRecordCollection(RecordCollection):
         DataFrame
             The tables of all records, one below the other; records without a file have no row.
         """
-        import pandas as pd
-
-        result = _find(self, data_key)
+        result = _find(self, data_key)  # scripts are looked at once, not once a record
+        ids: list[str] = []
         frames = []
         for record in self.all():
             own = getattr(type(record), "get_processed_data", None)
             if own in (None, ProcessedRecord.get_processed_data):
-                frames.append(result.read(record.id))  # scripts are looked at once, not once a record
+                ids.append(record.id)
             else:
                 frames.append(record.get_processed_data(data_key))
-        # An empty table would make its columns objects.
-        full = [frame for frame in frames if len(frame)]
-        return pd.concat(full) if full else frames[0] if frames else result.empty()
+        return _joined([result.read(ids), *frames])
 
     def _scan(self) -> list[str]:
         return super()._scan() if self._has_steps else self._whole()._scan()
@@ -119,45 +116,54 @@ class _Result(NamedTuple):
     node: StepNode
     slot: Slot
 
-    def read(self, record_id: str) -> DataFrame:
-        """Give the table of one record."""
+    def read(self, record_ids: Sequence[str]) -> DataFrame:
+        """Give the table of some records; those without a file have no row."""
         import pandas as pd
 
-        path = self.slot.final(self.workspace.blueprint.values_of(record_id))
-        try:
-            frame = _GETTERS[self.settings.get("data_getter", "single_data")](self, path)
-        except (FileNotFoundError, NotADirectoryError):
-            return self.empty()
-        except ValueError as error:
-            text = f"record {record_id}: {path}: {error} (processed.{self.key})"
-            value = error.value if isinstance(error, _WrongTextError) else None
-            raise StoredDataError(text, record_id=record_id, file=path, value=value) from error
-        frame.index = pd.Index([record_id] * len(frame), name="record_id", dtype=str)
-        return frame
+        getter = self.settings.get("data_getter", "single_data")
+        found = []
+        for record_id in record_ids:
+            path = self.slot.final(self.workspace.blueprint.values_of(record_id))
+            try:
+                found.append((record_id, _GETTERS[getter](self, path)))
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            except ValueError as error:
+                text = f"record {record_id}: {path}: {str(error).strip()} (processed.{self.key})"
+                value = error.value if isinstance(error, _WrongTextError) else None
+                raise StoredDataError(text, record_id=record_id, file=path, value=value) from error
+        if not found:
+            return self._empty()
+        if getter == "single_data":
+            # One table at once: a table for each record would take ten times as long.
+            ids = [record_id for record_id, _ in found]
+            columns = {
+                "task": self.node.task,
+                "modality": self.node.modality,
+                self.node.label: [value for _, value in found],
+            }
+            return pd.DataFrame(columns, index=_index(ids))
+        for record_id, frame in found:
+            frame.index = _index([record_id] * len(frame))
+        return _joined([frame for _, frame in found])
 
-    def empty(self) -> DataFrame:
-        """Give the table of a record without a file."""
+    def _empty(self) -> DataFrame:
         import pandas as pd
 
         columns = self.settings.get("columns")
         if columns is None and self.settings.get("data_getter", "single_data") == "single_data":
             columns = ["task", "modality", self.node.label]
-        return pd.DataFrame(columns=columns, index=pd.Index([], name="record_id", dtype=str))
+        return pd.DataFrame(columns=columns, index=_index([]))
 
-    def single_data(self, path: str) -> DataFrame:
+    def single_data(self, path: str) -> Any:
         """Read the whole text as one value."""
-        import pandas as pd
-
         with open(path, encoding="utf-8") as file:
-            value: Any = file.read()
+            text = file.read()
         data_type = self.settings.get("data_type", "str")
         try:
-            value = _TYPES[data_type](value)
+            return _TYPES[data_type](text)
         except ValueError:
-            raise _WrongTextError(value, f"{shown(value)} is no {data_type}") from None
-        return pd.DataFrame(
-            [[self.node.task, self.node.modality, value]], columns=["task", "modality", self.node.label]
-        )
+            raise _WrongTextError(text, f"{shown(text)} is no {data_type}") from None
 
     def dataframe_from_csv(self, path: str) -> DataFrame:
         """Read a table."""
@@ -178,13 +184,27 @@ class _Result(NamedTuple):
         return frame if columns is None else frame.reindex(columns=columns)
 
 
+def _index(record_ids: list[str]) -> Index[str]:
+    import pandas as pd
+
+    return pd.Index(record_ids, name="record_id", dtype=str)
+
+
+def _joined(frames: list[DataFrame]) -> DataFrame:
+    import pandas as pd
+
+    # An empty table would make objects of the columns of the others.
+    full = [frame for frame in frames if len(frame)]
+    return pd.concat(full) if len(full) > 1 else (full or frames)[0]
+
+
 class _WrongTextError(ValueError):
     def __init__(self, value: str, message: str) -> None:
         super().__init__(message)
         self.value = value
 
 
-_GETTERS: dict[str, Callable[[_Result, str], DataFrame]] = {
+_GETTERS: dict[str, Callable[[_Result, str], Any]] = {
     "single_data": _Result.single_data,
     "dataframe_from_csv": _Result.dataframe_from_csv,
     "series_from_csv": _Result.series_from_csv,

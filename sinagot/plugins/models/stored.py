@@ -11,24 +11,12 @@ from collections.abc import Mapping
 from datetime import date, time
 from typing import Any
 
-from sinagot.errors import SinagotError
+from sinagot.errors import StoredDataError, UnstorableDataError
 
 __all__ = ["StoredDataError", "UnstorableDataError", "json_text", "read_object"]
 
 #: Characters of a value that a message shows.
 _SHOWN = 60
-
-
-class StoredDataError(SinagotError, ValueError):
-    """A file of a record does not hold what it should; `record_id`, `file` and `value` say which and what."""
-
-    FACTS = ("record_id", "file", "value")
-
-
-class UnstorableDataError(SinagotError, TypeError, ValueError):
-    """A value that JSON cannot hold was to be stored; `record_id`, `key` and `value` say which."""
-
-    FACTS = ("record_id", "key", "value")
 
 
 def read_object(file: str, record_id: str) -> dict[str, Any] | None:
@@ -159,7 +147,7 @@ def _unwrapped(value: Any) -> Any:
 
 def shown(value: object) -> str:
     """Give the beginning of a value's text, for messages."""
-    text = repr(value)
+    text = repr(value).replace("\n", " ")
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 

@@ -23,7 +23,9 @@ with open(owner, "x") as file:
     file.write(json.dumps({"pid": os.getpid()}))
 events = os.open(f"{state}/events.jsonl", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 formatter = JSONFormatter()
-logger = logging.Logger("by-hand")
+logger = logging.getLogger("by-hand")
+logger.setLevel("INFO")
+logger.propagate = False
 for number, name in enumerate(sorted(os.listdir(f"{data}/raw"))):
     record_id = name.removesuffix(".csv")
     handler = ConcurrentRotatingFileHandler(

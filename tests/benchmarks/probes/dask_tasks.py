@@ -24,9 +24,7 @@ start, begun = time.perf_counter(), own_cpu()
 futures = []
 for name in sorted(os.listdir(f"{data}/raw"))[:records]:
     done = client.submit(work, f"{data}/raw/{name}", f"{data}/first/{name}", pure=False)
-    futures.append(
-        client.submit(second, done, f"{data}/first/{name}", f"{data}/second/{name}", pure=False)
-    )
+    futures.append(client.submit(second, done, f"{data}/first/{name}", f"{data}/second/{name}", pure=False))
 wait(futures)
 for future in futures:
     if future.status != "finished":

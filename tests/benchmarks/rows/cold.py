@@ -12,11 +12,12 @@ from measuring import Usage, alternate, cpu, probe, wall
 from worlds import make_world, reset
 
 TITLE = "A first run here"
-HOW = """Two steps a record, each reads one small file and writes one; `log.level = "WARNING"`, so nothing is printed. The
-overhead of a step is CPU of the whole process less that of a process which makes the same calls bare, divided by the number of steps: imports,
-planning, logs, claims and atomic outputs are in it. *By hand*: a loop of the benchmark that makes the same promises for each step (claim by hard
-link, stage folder, replace, three JSON lines through concurrent-log-handler kept open, one event line) and nothing else: no plan, no fingerprints,
-no capture of prints, no measuring of memory."""
+HOW = """Two steps a record, each reads one small file and writes one; `log.level = "WARNING"`, so nothing
+is printed. The overhead of a step is CPU of the whole process less that of a process which makes the same
+calls bare, divided by the number of steps: imports, planning, logs, claims and atomic outputs are in it.
+*By hand*: a loop of the benchmark that makes the same promises for each step (claim by hard link, stage
+folder, replace, three JSON lines through concurrent-log-handler kept open, one event line) and nothing
+else: no plan, no fingerprints, no capture of prints, no measuring of memory."""
 
 
 def measure(bench: Bench) -> list[Figure]:

@@ -13,9 +13,10 @@ from measuring import probe
 from worlds import make_flat, make_folders
 
 TITLE = "Listing records"
-HOW = """`records.ids()` (matched and sorted) in one process in turns with a bare loop over `os.scandir` that keeps the
-names; CPU. *In order*: the files were made in the order of their names, *shuffled*: in random order. *A folder each*: `raw/{id}/data.csv`, where
-the peer lists only the parent. A million files with `--million`."""
+HOW = """`records.ids()` (matched and sorted) in one process in turns with a bare loop over `os.scandir`
+that keeps the names; CPU. *In order*: the files were made in the order of their names, *shuffled*: in
+random order. *A folder each*: `raw/{id}/data.csv`, where the peer lists only the parent. A million files
+with `--million`."""
 
 
 def measure(bench: Bench) -> list[Figure]:

@@ -12,9 +12,10 @@ from measuring import probe
 from worlds import make_world, write_logs
 
 TITLE = "Tables"
-HOW = """In one process, in turns, CPU, pandas imported before. `steps.status()` of finished work against a table of the same
-size made from three bare listings. `records.logs()` against `pandas.read_json(lines=True)` of the same bytes, both with the reading of all files.
-The aim for logs is 0.25 where pyarrow is installed and 0.8 where it is not."""
+HOW = """In one process, in turns, CPU, pandas imported before. `steps.status()` of finished work against a
+table of the same size made from three bare listings. `records.logs()` against
+`pandas.read_json(lines=True)` of the same bytes, both with the reading of all files. The aim for logs is
+0.25 where pyarrow is installed and 0.8 where it is not."""
 
 
 def measure(bench: Bench) -> list[Figure]:

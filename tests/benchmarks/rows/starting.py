@@ -11,8 +11,9 @@ from figures import Figure, Goal, ratio, seconds
 from measuring import alternate, cpu, process
 
 TITLE = "Start"
-HOW = """CPU (user and system) of the whole process, in units of `python -c pass` of the same round. `--help` is the console
-script. Each command is run once before, so that files are in the page cache and byte code is compiled."""
+HOW = """CPU (user and system) of the whole process, in units of `python -c pass` of the same round.
+`--help` is the console script. Each command is run once before, so that files are in the page cache and
+byte code is compiled."""
 
 
 def measure(bench: Bench) -> list[Figure]:
@@ -23,10 +24,8 @@ def measure(bench: Bench) -> list[Figure]:
         "sinagot --help": [Path(python).with_name("sinagot"), "--help"],
         "sinagot run --help": [Path(python).with_name("sinagot"), "run", "--help"],
     }
-    for command in commands.values():
-        process(command)
     cases = {name: partial(process, command) for name, command in commands.items()}
-    taken = alternate(cases, bench.sizes.starts)
+    taken = alternate(cases, bench.sizes.starts, warm=True)
     unit = cpu(taken["pass"])
     goals = {
         "import sinagot": Goal(2.5, 2.5),

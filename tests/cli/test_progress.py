@@ -1,0 +1,100 @@
+"""Progress on a terminal and elsewhere."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from sinagot.cli import progress as progress_module
+from sinagot.cli.progress import ProgressDisplay, Snapshot
+from sinagot.engine.run import Progress
+
+
+def counts(**of: int) -> dict[str, int]:
+    """Return counts as the engine gives them."""
+    words = ("done", "up_to_date", "done_elsewhere", "failed", "missing_input", "blocked", "interrupted")
+    return {word: of.get(word, 0) for word in words}
+
+
+def test_rate_counts_only_what_was_done_since_the_start() -> None:
+    """What was up to date before makes neither the rate higher nor the time left shorter."""
+    snapshot = Snapshot(Progress(counts(up_to_date=50, done=20), 100, None), before=50, elapsed=10.0)
+    assert (snapshot.rate, snapshot.fraction) == (2.0, 0.7)
+    assert snapshot.parts() == [" 70% 70/100", "20 done", "15 s left", "2.0/s"]
+
+
+@pytest.mark.parametrize(
+    ("worked", "elapsed", "text"),
+    [(0, 5.0, ""), (300, 1.0, "300/s"), (30, 60.0, "30/min"), (2, 7200.0, "1.0/h"), (1, 7200.0, "0.5/h")],
+)
+def test_rate_has_the_unit_that_fits(worked: int, elapsed: float, text: str) -> None:
+    """Slow work is told by the minute or the hour."""
+    snapshot = Snapshot(Progress(counts(done=worked), 1000, None), before=0, elapsed=elapsed)
+    assert (snapshot.rate_text if worked else "".join(snapshot.parts()[2:])) == text
+
+
+@pytest.mark.parametrize("width", range(10, 90, 7))
+def test_line_fits_the_terminal(width: int) -> None:
+    """However narrow the terminal, how far it is is told, and failures before other counts."""
+    snapshot = Snapshot(Progress(counts(done=60, failed=8, blocked=8), 200, None), before=0, elapsed=2.0)
+    line = snapshot.line(width)
+    assert line.startswith(" 38% 76/200")
+    assert len(line) <= max(width, len(" 38% 76/200"))
+    assert ("8 failed" in line) or ("60 done" not in line)
+
+
+def test_nothing_is_shown_when_nothing_is_to_do(capsys: pytest.CaptureFixture[str]) -> None:
+    """A run over finished work opens no bar."""
+    with ProgressDisplay(is_terminal=True) as display:
+        display.update(Progress(counts(up_to_date=6), 6, None))
+    assert capsys.readouterr() == ("", "")
+
+
+def test_plain_lines_are_few(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a terminal lines come after 10 s, 30 s, 70 s ...: an hour costs some ten lines."""
+    now = 0.0
+    monkeypatch.setattr(progress_module.time, "monotonic", lambda: now)
+    with ProgressDisplay(is_terminal=False) as display:
+        for second in range(3600):
+            now = float(second)
+            display.update(Progress(counts(done=second), 10_000, None))
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "10 s: 0% 10/10,000 · 10 done · 2 h 46 min left · 1.0/s"
+    assert 5 <= len(lines) <= 15
+
+
+def test_first_failure_is_told_at_once(capsys: pytest.CaptureFixture[str]) -> None:
+    """The first failure is told when it happens, so that a hopeless run can be stopped; others are not."""
+    with ProgressDisplay(is_terminal=False) as display:
+        display.update(Progress(counts(), 10, None))
+        display.update(Progress(counts(failed=1), 10, "REC-1/one: ValueError: bad\x1b[2J"))
+        display.update(Progress(counts(failed=2), 10, "REC-2/one: ValueError: worse"))
+    assert capsys.readouterr().err == "first failure: REC-1/one: ValueError: bad\\x1b[2J\n"
+
+
+def test_bar_leaves_standard_output_as_it_was(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lines that scripts print appear above the bar; when it is gone, so is what caught them."""
+    before = sys.stdout
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    with ProgressDisplay(is_terminal=True) as display:
+        display.update(Progress(counts(), 10, None))
+        print("hello")
+        display.update(Progress(counts(failed=1), 10, "REC-1/one: ValueError: bad"))
+    assert sys.stdout is before
+    shown = capsys.readouterr().err
+    assert "hello" in shown
+    assert "first failure: REC-1/one: ValueError: bad" in shown
+
+
+def test_dumb_terminal_gets_no_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a terminal can show is asked of the terminal and of TERM."""
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    monkeypatch.setenv("TERM", "dumb")
+    assert not ProgressDisplay()._is_terminal
+    monkeypatch.setenv("TERM", "xterm")
+    assert ProgressDisplay()._is_terminal
