@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from docutils import nodes
 from sphinx.application import Sphinx
 
 import sinagot
@@ -68,7 +69,15 @@ def keep_columns(app: Sphinx, context: Any, lines: list[str]) -> None:
     lines[:] = shown
 
 
+def mend_dashes(app: Sphinx, tree: nodes.document) -> None:
+    """Write a dash between a parameter and what is said of it; all else keeps its plain signs."""
+    for text in list(tree.findall(nodes.Text)):
+        if text == " -- ":
+            text.parent.replace(text, nodes.Text(" – "))  # noqa: RUF001
+
+
 def setup(app: Sphinx) -> None:
     """Register with Sphinx."""
+    app.connect("doctree-read", mend_dashes)
     app.connect("sphinx-click-process-epilog", keep_columns)
     app.connect("autodoc-process-docstring", draw_error_tree)

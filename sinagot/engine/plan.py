@@ -160,7 +160,7 @@ def plan_chain(
             if source in running:
                 continue
             other = known(source)
-            if other.outputs_present and (other.failed or other.claim is not None):
+            if other.failed or other.claim is not None:
                 bad.append(key_of(source))
         verdict, reasons = decide(
             facts,

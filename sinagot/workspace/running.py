@@ -138,12 +138,14 @@ def _prepare(workspace: House, nodes: list[StepNode], choice: ExecutorChoice, fo
 
     from sinagot import __version__
     from sinagot.config.load import save_cached
+    from sinagot.config.snapshot import save_snapshot
     from sinagot.scripts.snapshot import copy_sources
 
     configuration = workspace.configuration
     sources = [node.job_step.source for node in nodes if node.job_step is not None]
     copies = copy_sources(sources, f"{folder}/code")
     save_cached(configuration)
+    save_snapshot(configuration.raw, folder)
     workspace.blueprint.library.save_index()
     manifest = {
         "argv": sys.argv,

@@ -85,10 +85,17 @@ def test_modality_folder_comes_before_the_scripts_folder(lab) -> None:
     lab.write("scripts/json.py", "raise RuntimeError('never')")
     body = "self.path.output.write_text(near_tools.WHERE + far_tools.WHERE + json.dumps(1))"
     lab.script("EEG/a", head="import far_tools, json, near_tools", body=body)
-    lab.script("behavior/a", ("moves", "{id}-{task}.csv"), head="import far_tools, json, near_tools", body=body)
+    lab.script(
+        "behavior/a",
+        ("moves", "{id}-{task}.csv"),
+        ("behavior-a", "{id}-{task}.csv"),
+        head="import far_tools, json, near_tools",
+        body=body,
+    )
     with pytest.warns(UserWarning, match=r"json\.py is never imported"):
         lab.open().steps.run("a").raise_for_failures()
     assert lab.text("a/REC-1-RS.csv") == "EEGtop1"
+    assert lab.text("behavior-a/REC-1-HDC.csv") == "toptop1"
 
 
 def test_log_settings_belong_to_their_workspace(lab, new_lab, capsys) -> None:
