@@ -248,8 +248,6 @@ class ExecutorContract:
         """Give (record, step) -> outcome."""
         return {(row["record_id"], row["step_label"]): row["outcome"] for row in report.iter_jobs()}
 
-    # -- the laws
-
     def test_every_job_gets_exactly_one_result(self, tmp_path: Path) -> None:
         """What is submitted comes back once, in its order, and nothing of it is kept; then there is nothing to do."""
         workspace = self.open(tmp_path, records=40)
@@ -349,11 +347,9 @@ class ExecutorContract:
         split = "for name, path in self.path.output.items(): path.write_text(self.task + self.id + name)"
         both = script_text(split, ("a", *own), {"x": ("x", *own), "y": ("y", *own)})
         steps = {"a": script_text(_APPEND, path_out=("a", *own)), "b": both}
-        tasks = {"RS": ["EEG", "PPG"], "MMN": ["EEG"]}
-        workspace = self.open(tmp_path / "there", tasks=tasks, modalities={"EEG": steps, "PPG": steps})
-        here: Workspace = make_workspace(
-            tmp_path / "here", tasks=tasks, modalities={"EEG": steps, "PPG": steps}
-        )
+        what: Any = {"tasks": {"A": ["EEG", "PPG"], "B": ["EEG"]}, "modalities": {"EEG": steps, "PPG": steps}}
+        workspace = self.open(tmp_path / "there", **what)
+        here = make_workspace(tmp_path / "here", kind=Workspace, **what)
         assert self.run(workspace).counts == here.steps.run(mode="main_process", printing=False).counts
         assert _tree(workspace, "a", "x", "y") == _tree(here, "a", "x", "y")
         assert len(_tree(here, "a", "x", "y")) == 3 * 3 * 3

@@ -80,9 +80,11 @@ def tell_nothing_found(scope: RecordCollection) -> None:
     scope : RecordCollection
         The records.
     """
-    where = where_records_are(scope)
+    if next(iter(scope.steps), None) is None and scope.workspace.configuration.records_path is None:
+        note("No step is configured here, so nothing says where raw data are.")
+        return
     note(f"No record found in {scope.workspace.data_path}")
-    note(f"  looked for {where}" if where else "  no step says where raw data are: give path below [records]")
+    note(f"  looked for {where_records_are(scope)}")
 
 
 def tell_without_data(everything: RecordCollection, records: Sequence[str]) -> None:

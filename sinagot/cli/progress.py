@@ -85,11 +85,9 @@ class Snapshot:
     @property
     def rate_text(self) -> str:
         """Jobs a second, a minute or an hour."""
-        for factor, unit in ((1, "s"), (60, "min"), (3600, "h")):
-            if self.rate * factor >= 1 or unit == "h":
-                rate = self.rate * factor
-                return f"{rate:,.0f}/{unit}" if rate >= 10 else f"{rate:.1f}/{unit}"
-        return ""
+        factor, unit = (1, "s") if self.rate >= 1 else (60, "min") if self.rate * 60 >= 1 else (3600, "h")
+        rate = self.rate * factor
+        return f"{rate:,.0f}/{unit}" if rate >= 10 else f"{rate:.1f}/{unit}"
 
     def parts(self) -> list[str]:
         """Give the words: how far, how many jobs of each outcome, the time left, the rate.
@@ -109,7 +107,7 @@ class Snapshot:
             for outcome, count in self.counts.items()
             if count and outcome not in _QUIET
         ]
-        if self.rate:
+        if self.rate and self.settled < self.total:
             told.append((6, f"{duration_text((self.total - self.settled) / self.rate)} left"))
             told.append((2, self.rate_text))
         return told
@@ -184,7 +182,7 @@ class ProgressDisplay:
                 self._open_bar()
         if progress.last_failure and not self._has_told_failure:
             self._has_told_failure = True
-            self._tell(f"first failure: {progress.last_failure}")
+            self._tell(f"failure: {progress.last_failure}")
         if not self._is_terminal:
             self._tell_now_and_then()
 

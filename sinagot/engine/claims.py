@@ -12,7 +12,7 @@ import json
 import os
 import re
 import time
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from urllib.parse import quote
 
 __all__ = [
@@ -33,6 +33,7 @@ BEATS_MISSED = 3
 
 _ACTIVE: set[str] = set()  # run ids that this process is executing now
 _LONGEST_NAME = 200
+KEPT = 120  # characters of a name that would be longer
 _TORN_AFTER = 60.0  # seconds
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9_/~-][A-Za-z0-9_./~-]*")  # what quoting leaves alone, and slashes
 
@@ -53,7 +54,7 @@ def file_key(key: str) -> str:
         import hashlib
 
         digest = hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()[:32]
-        name = f"{name[:120]}~{digest}"
+        name = f"{name[:KEPT]}~{digest}"
     return name if not name.startswith(".") else "%2E" + name[1:]
 
 
@@ -156,6 +157,11 @@ def _has_ended(run_id: str, runs: str) -> bool:
         return False
 
 
+def _is_torn(beat: float) -> bool:
+    """Say whether a file that names no owner was torn long ago (a power cut); else it is being written now."""
+    return time.time() - beat >= _TORN_AFTER
+
+
 class ClaimDesk:
     """Takes and releases the claims of one process in one run.
 
@@ -206,7 +212,7 @@ class ClaimDesk:
             owner, text, beat = self._read(path)
             if text is None:
                 continue  # released in between
-            if owner is None or not self._is_dead(path, owner, beat):
+            if not (_is_torn(beat) if owner is None else self._is_dead(path, owner, beat)):
                 return Held(owner)
             taken_over = self._remove_dead(path, text) or taken_over
         return Held(None)
@@ -318,13 +324,16 @@ def held_claims(state: str) -> dict[str, tuple[Owner | None, bool]]:
         names = os.listdir(folder)
     except OSError:
         return found
-    judged: dict[Any, bool] = {}
+    judged: dict[Owner, bool] = {}
     for name in names:
-        owner, text, _ = ClaimDesk._read(f"{folder}/{name}")
+        owner, text, beat = ClaimDesk._read(f"{folder}/{name}")
         if text is None:
             continue
+        if owner is None:
+            found[name] = (None, not _is_torn(beat))
+            continue
         if owner not in judged:
-            judged[owner] = owner is not None and is_alive(owner, f"{state}/runs") is not False
+            judged[owner] = is_alive(owner, f"{state}/runs") is not False
         found[name] = (owner, judged[owner])
     return found
 
@@ -351,7 +360,6 @@ def _judged(state: str) -> list[tuple[str, Owner | None, bool]]:
         owner, text, beat = ClaimDesk._read(path)
         if text is None:
             continue
-        # A file without an owner is one that is being written now, or one that was torn long ago.
-        alive = is_alive(owner, f"{state}/runs") is not False if owner else time.time() - beat < _TORN_AFTER
+        alive = is_alive(owner, f"{state}/runs") is not False if owner else not _is_torn(beat)
         judged.append((path, owner, alive))
     return judged

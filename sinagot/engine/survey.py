@@ -13,7 +13,7 @@ from urllib.parse import unquote
 
 from sinagot.dataset.records import RecordIds
 from sinagot.dataset.scan import Listing, glob_matches
-from sinagot.engine.claims import file_key, held_claims
+from sinagot.engine.claims import KEPT, file_key, held_claims
 from sinagot.engine.graph import RecordGraph, Slot, StepNode
 from sinagot.engine.history import Marks
 from sinagot.engine.paths import Paths, script_paths
@@ -150,13 +150,16 @@ class Survey:
 
     def _find_marked(self) -> frozenset[str]:
         """Give the records that any mark or claim may be about."""
-        return frozenset(
-            unquote(name, errors="surrogateescape").partition("/")[0] for name in {*self.failed, *self.claims}
-        )
+        names = {*self.failed, *self.claims}
+        # Of an over-long key the name has the beginning only: all records that begin so may be meant.
+        self._cut = {name[:KEPT] for name in names if name[KEPT : KEPT + 1] == "~"}
+        return frozenset(unquote(name, errors="surrogateescape").partition("/")[0] for name in names)
 
     def is_marked(self, record_id: str) -> bool:
-        """Say whether a mark or claim may be about a record (over-long names can't be told from the mark)."""
-        return record_id in self._marked or (bool(self._marked) and len(record_id) > 60)
+        """Say whether a mark or claim may be about a record."""
+        if record_id in self._marked:
+            return True
+        return bool(self._cut) and file_key(f"{record_id}/")[:KEPT] in self._cut
 
     def facts(self, record: int, node: StepNode, *, is_shown: bool = False) -> Facts:
         """Give what the plan needs to know of one job; the names of missing outputs only if somebody will read them."""

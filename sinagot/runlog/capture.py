@@ -233,6 +233,12 @@ class AttemptLog:
                 self._rests.clear()
                 self._take_lines(rests)
 
+    def begin_anew(self) -> None:
+        """Start clean in a forked child: what waits to be written is its parent's, and so is who holds the lock."""
+        self._lock = RLock()
+        self._pending = []
+        self._rests = {}
+
     # -- writing -----------------------------------------------------------------------------------
 
     def _take_lines(self, texts: list[str]) -> None:

@@ -204,7 +204,10 @@ class LineHandler(ConcurrentRotatingFileHandler):
     def _do_lock(self) -> None:
         if self.stream_lock is None or self.stream_lock.closed:
             self.stream_lock, self._thread_lock = LOCKS.get(self.lockFilename)
-        super()._do_lock()
+        try:
+            super()._do_lock()
+        except RuntimeError as error:  # the base class gave up; callers expect errors of files
+            raise OSError(errno.ENOLCK, str(error), self.lockFilename) from error
 
     def _do_unlock(self) -> None:
         if not _HAS_FLOCK:  # pragma: no cover - Windows

@@ -78,6 +78,8 @@ class Listeners:
         for other in [other for other in self._by_thread if other != thread]:
             del self._by_thread[other]
         self._only = next(iter(self._by_thread.values()), None)
+        if self._only is not None:
+            self._only.begin_anew()
 
     # -- standing in ------------------------------------------------------------------------------
 

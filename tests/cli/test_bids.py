@@ -35,9 +35,7 @@ def test_entities_of_all_recordings_are_required_and_of_some_optional(tmp_path: 
 
 def test_some_people_have_sessions(tmp_path: Path) -> None:
     """A session that only some have is an optional folder and an optional part of the name."""
-    touch(
-        tmp_path, "sub-1/eeg/sub-1_task-rest_eeg.edf", "sub-2/ses-b/eeg/sub-2_ses-b_task-rest_eeg.edf"
-    )
+    touch(tmp_path, "sub-1/eeg/sub-1_task-rest_eeg.edf", "sub-2/ses-b/eeg/sub-2_ses-b_task-rest_eeg.edf")
     assert look(str(tmp_path)).path == (
         "sub-{subject}[/ses-{session}]/{modality}/sub-{subject}[_ses-{session}]_task-{task}_eeg.edf"
     )
@@ -56,7 +54,9 @@ def test_the_commonest_ending_stands_for_a_recording(tmp_path: Path) -> None:
     assert (tree.tasks, tree.found) == (("rest",), 2)
 
 
-@pytest.mark.parametrize("name", ["sub-1/anat/sub-1_T1w.nii.gz", "sub-1/eeg/sub-1_eeg.edf", "sub-1", "notes.txt"])
+@pytest.mark.parametrize(
+    "name", ["sub-1/anat/sub-1_T1w.nii.gz", "sub-1/eeg/sub-1_eeg.edf", "sub-1", "notes.txt"]
+)
 def test_without_recordings_the_commonest_form_is_given(tmp_path: Path, name: str) -> None:
     """A tree without recordings of a task gets the pattern of EEG with optional sessions and runs."""
     touch(tmp_path, name)

@@ -61,6 +61,14 @@ def test_all_commands_are_listed() -> None:
     assert sorted(COMMANDS) == sorted(path.stem for path in folder.glob("*.py") if path.stem != "__init__")
 
 
+def test_shell_completes_commands(program: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The completion that click writes for shells knows the commands."""
+    monkeypatch.setenv("_SINAGOT_COMPLETE", "bash_complete")
+    monkeypatch.setenv("COMP_WORDS", "sinagot st")
+    monkeypatch.setenv("COMP_CWORD", "1")
+    assert program(tmp_path).stdout == "plain,status\n"
+
+
 def test_version(invoke: Invoke, tmp_path: Path) -> None:
     """`--version` tells the version of the package."""
     assert invoke(tmp_path, "--version").stdout == f"sinagot {__version__}\n"
@@ -110,9 +118,7 @@ def test_error_of_the_system_is_said_plainly(
     assert result.stderr == "Error: No space left on device: some/file\n"
 
 
-def test_ctrl_c_anywhere_ends_with_130(
-    invoke: Invoke, harbor: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_ctrl_c_anywhere_ends_with_130(invoke: Invoke, harbor: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C outside a run ends without a traceback."""
 
     def interrupted(**options: object) -> None:

@@ -28,9 +28,7 @@ def test_named_workspace(
     assert invoke(lab.parent, *words[place]).stdout.split() == ["REC-1"]
 
 
-def test_option_wins_over_environment(
-    invoke: Invoke, make_lab: Lab, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_option_wins_over_environment(invoke: Invoke, make_lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     """-w wins over SINAGOT_WORKSPACE."""
     lab = make_lab(1)
     monkeypatch.setenv("SINAGOT_WORKSPACE", "nowhere")
@@ -89,9 +87,7 @@ def test_broken_configuration_ends_with_4(invoke: Invoke, make_lab: Lab) -> None
 
 def test_warnings_are_words(invoke: Invoke, make_lab: Lab) -> None:
     """A warning of the configuration is one line on standard error, not a Python warning."""
-    lab = make_lab(
-        1, toml="[records]\nid_pattern = 'REC-1'\n[steps]\nscripts = ['one']\n[run]\nworkrs = 3\n"
-    )
+    lab = make_lab(1, toml="[records]\nid_pattern = 'REC-1'\n[steps]\nscripts = ['one']\n[run]\nworkrs = 3\n")
     result = invoke(lab, "records")
     assert result.exit_code == 0
     assert result.stderr == "Warning: workspace.toml:6: run.workrs: unknown key; did you mean 'workers'?\n"

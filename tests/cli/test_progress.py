@@ -70,7 +70,7 @@ def test_first_failure_is_told_at_once(capsys: pytest.CaptureFixture[str]) -> No
         display.update(Progress(counts(), 10, None))
         display.update(Progress(counts(failed=1), 10, "REC-1/one: ValueError: bad\x1b[2J"))
         display.update(Progress(counts(failed=2), 10, "REC-2/one: ValueError: worse"))
-    assert capsys.readouterr().err == "first failure: REC-1/one: ValueError: bad\\x1b[2J\n"
+    assert capsys.readouterr().err == "failure: REC-1/one: ValueError: bad\\x1b[2J\n"
 
 
 def test_bar_leaves_standard_output_as_it_was(
@@ -88,7 +88,7 @@ def test_bar_leaves_standard_output_as_it_was(
     assert sys.stdout is before
     shown = capsys.readouterr().err
     assert "hello" in shown
-    assert "first failure: REC-1/one: ValueError: bad" in shown
+    assert "failure: REC-1/one: ValueError: bad" in shown
 
 
 def test_dumb_terminal_gets_no_bar(monkeypatch: pytest.MonkeyPatch) -> None:

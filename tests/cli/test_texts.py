@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from pathlib import Path
@@ -82,9 +83,7 @@ def test_commands_stay_in_one_piece(
     texts.say("log: sinagot logs REC-20200601 --step count")
     assert capsys.readouterr().out == "log: sinagot logs REC-20200601 --step count\n"
     texts.say(texts.painted("failed", "  count: ValueError: something went wrong here"), wrap=True)
-    assert capsys.readouterr().out == (
-        "\x1b[31m  count: ValueError: something\n    went wrong here\x1b[0m\n"
-    )
+    assert capsys.readouterr().out == ("\x1b[31m  count: ValueError: something\n    went wrong here\x1b[0m\n")
 
 
 @pytest.mark.parametrize(("name", "value"), [("NO_COLOR", "1"), ("TERM", "dumb")])
@@ -96,6 +95,12 @@ def test_colour_can_be_refused(
     monkeypatch.setenv(name, value)
     texts.say(texts.painted("done"))
     assert capsys.readouterr().out == "done\n"
+
+
+def test_silence_needs_no_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where standard output was replaced by something without a file there is nothing to silence."""
+    monkeypatch.setattr(sys, "stdout", io.StringIO())
+    texts.silence()
 
 
 def test_not_a_terminal_has_no_width() -> None:

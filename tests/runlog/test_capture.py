@@ -495,9 +495,11 @@ def test_a_forked_child_keeps_only_its_own_attempt(
             done.wait(10)
 
     thread = threading.Thread(target=other)
+    LISTENERS.forget_others()
     with capture(attempt):
         thread.start()
         assert ready.wait(10)
+        print("of the parent, which ends this line itself: ", end="")
         LISTENERS.forget_others()
         helper = threading.Thread(target=print, args=("from a thread of the child",))
         helper.start()

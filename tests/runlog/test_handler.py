@@ -171,6 +171,19 @@ def test_a_file_system_without_locks_still_takes_lines(
     assert numbers(tmp_path) == [1, 2]
 
 
+def test_a_lock_that_fails_oddly_is_an_error_that_names_it(
+    make: Callable[..., LineHandler], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever goes wrong in locking, the caller gets an OSError."""
+
+    def flock(handle: int, operation: int) -> None:
+        raise ValueError("odd")
+
+    monkeypatch.setattr("fcntl.flock", flock)
+    with pytest.raises(OSError, match=r"log-\d\d\.lock"):
+        write(make(), 1, 1)
+
+
 def test_a_script_may_close_all_descriptors(make: Callable[..., LineHandler], tmp_path: Path) -> None:
     """Descriptors that were closed behind our back, and lock files that were removed, are opened again."""
     handler = make()

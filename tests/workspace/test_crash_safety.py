@@ -324,3 +324,33 @@ def test_runs_leave_no_rubbish(lab) -> None:
     for name in ("claims", "owners", "stage"):
         folder = lab.data / ".sinagot" / name
         assert not folder.exists() or list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("record_id", "step"),
+    [("語" * 20, "a"), ("é" * 60, "a"), ("R" * 118, "a"), ("R" * 150, "a"), ("REC-1", "s" * 180)],
+    ids=["chinese", "accents", "at the cut", "long", "long step"],
+)
+def test_failure_of_a_long_name_is_not_overlooked(lab, record_id: str, step: str) -> None:
+    """A failed forced run is on record also where the name of its mark had to be cut; others with a long name stay done."""
+    other = f"{record_id[:-1]}X" if step == "a" else "REC-2"
+    lab.unit(step, ids=[record_id, other])
+    lab.config(f'[steps]\nscripts = ["{step}"]\n', records="id_pattern = '.{2,}'")
+    lab.open().steps.run().raise_for_failures()
+    lab.wish(f"{step}-{record_id}", "raise ValueError('no')")
+    lab.open().steps.run(force=True)
+    assert (codes(lab, record_id), codes(lab, other)) == ([40], [30])
+    lab.heal(f"{step}-{record_id}")
+    report = lab.open().steps.run()
+    assert (report.counts["done"], report.counts["up_to_date"]) == (1, 1)
+    assert codes(lab, record_id) == [30]
+
+
+def test_torn_claim_of_a_power_cut_is_healed(lab) -> None:
+    """A claim that names nobody (its bytes were lost) does not hold up the next run for ever."""
+    lab.unit("a", ids=["REC-1"])
+    claim = lab.write(f"dataset/.sinagot/claims/{file_key('REC-1/a')}", "")
+    os.utime(claim, (1, 1))
+    assert codes(lab) == [42]
+    assert lab.open().steps.run().counts["done"] == 1
+    assert codes(lab) == [30]

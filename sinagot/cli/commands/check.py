@@ -9,6 +9,7 @@ whose raw data are there, null where unknown).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -89,7 +90,7 @@ class _Findings:
         self._look_for_records(self.workspace)
         self._look_at_units(self.workspace)
         for text in self.workspace.problems:
-            self._note(self.warnings, f"can't be read: {text}")
+            self._note(self.warnings, text)
 
     def _look_for_records(self, workspace: Workspace) -> None:
         from sinagot.errors import SinagotError
@@ -115,11 +116,10 @@ class _Findings:
             self.units.append({"task": task, "modality": modality, "steps": steps, "raw_data": count})
 
     def _note_error(self, error: Exception) -> None:
-        cause = error.__cause__
-        file, line = getattr(error, "file", None), getattr(error, "line", None)
-        if line is None and isinstance(cause, SyntaxError):
-            line = cause.lineno
-        self._note(self.errors, plain(error), file, line)
+        text, file, line = plain(error), getattr(error, "file", None), getattr(error, "line", None)
+        # The error of a script has its line in the text only.
+        found = re.search(rf"{re.escape(str(file))}:(\d+)", text) if file and line is None else None
+        self._note(self.errors, text, file, int(found[1]) if found else line)
 
     @staticmethod
     def _note(notes: list[dict[str, Any]], text: str, file: Any = None, line: int | None = None) -> None:
@@ -156,7 +156,7 @@ class _Findings:
             if notes:
                 yield ""
             for note in notes:
-                yield f"{word.capitalize()}: {self._placed(note)}"
+                yield f"{word.capitalize()}: {shortened(clean(note['message']))}"
         if self.errors or self.warnings:
             yield ""
         if self.workspace is None:
@@ -193,15 +193,6 @@ class _Findings:
         if self.workspace is not None and self.workspace.is_unit_mode:
             rows = [row[2:] for row in rows]
         yield from columns(rows, right=[len(rows[0]) - 2])
-
-    @staticmethod
-    def _placed(note: dict[str, Any]) -> str:
-        """Put file and line in front of a message that does not begin with them."""
-        message = clean(note["message"])
-        if note["file"] is not None and note["file"] not in message:
-            line = f":{note['line']}" if note["line"] else ""
-            message = f"{clean(note['file'])}{line}: {message}"
-        return shortened(message)
 
 
 def _raw_data(workspace: Workspace) -> dict[tuple[str | None, str | None], int]:

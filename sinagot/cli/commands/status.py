@@ -22,7 +22,7 @@ from sinagot.cli.options import (
     scope_options,
     workspace_options,
 )
-from sinagot.cli.texts import clean, columns, painted, print_json, say, terminal_width
+from sinagot.cli.texts import clean, columns, note, painted, print_json, say, terminal_width
 
 __all__ = ["command"]
 
@@ -92,7 +92,7 @@ def command(
     if not scope.ids():
         tell_nothing_found(scope)
     else:
-        click.echo("No step is configured here.", err=True)
+        note("No step is configured here.")
     return Exit.NOTHING
 
 

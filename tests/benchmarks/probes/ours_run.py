@@ -28,7 +28,7 @@ wall = time.perf_counter() - start
 workspace.close()
 cpu = own_cpu() - begun + (tree_cpu(cluster) - elsewhere if cluster else 0.0)
 if not report.ok:
-    raise SystemExit(f"run failed: {report!r}")
+    raise SystemExit(f"run failed: {report!r} {report.failures!r}")
 tell(wall=wall, all_cpu=cpu, peak=peak_mb(), counts=dict(report.counts))
 if client is not None:
     client.close()
