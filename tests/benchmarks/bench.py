@@ -60,6 +60,10 @@ class Bench:
         self._done: dict[tuple[Place, int], Path] = {}
         self._number = 0
 
+    def rounds(self, place: Place, rounds: int) -> int:
+        """Give the number of rounds: all in memory, half of them on the disk that stands beside it."""
+        return rounds if place is self.places[0] else max(1, rounds // 2)
+
     @staticmethod
     def say(text: str) -> None:
         """Tell what is going on."""

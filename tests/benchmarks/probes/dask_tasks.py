@@ -1,4 +1,4 @@
-"""One Dask task per step, bare work: FOLDER ADDRESS PID-OF-CLUSTER RECORDS."""
+"""One Dask task per step, bare work: FOLDER RECORDS ADDRESS PID-OF-CLUSTER."""
 
 import os
 import sys
@@ -8,7 +8,7 @@ from bodies import work
 from distributed import Client, wait
 from timing import own_cpu, tell, tree_cpu
 
-folder, address, cluster, records = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
+folder, records, address, cluster = sys.argv[1], int(sys.argv[2]), sys.argv[3], int(sys.argv[4])
 data = f"{folder}/dataset"
 os.makedirs(f"{data}/first", exist_ok=True)
 os.makedirs(f"{data}/second", exist_ok=True)

@@ -42,7 +42,7 @@ def _measure(bench: Bench, place: Place, records: int, *, is_asked: bool) -> lis
         "API": partial(probe, "ours_noop", folder),
     }
     peers = _peers(bench, folder, records)
-    taken = alternate({**ours, **peers}, 2 * bench.sizes.rounds, warm=True)
+    taken = alternate({**ours, **peers}, bench.rounds(place, 2 * bench.sizes.rounds), warm=True)
     figures = []
     for name in ours:
         what = f"no-op, {records:,} x 2, {name}"

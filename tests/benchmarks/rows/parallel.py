@@ -20,9 +20,10 @@ from worlds import make_world, reset
 
 TITLE = "Two workers"
 HOW = """*Tiny steps*: the two steps of the row above on two workers. The Dask cluster (two workers, a
-thread each, in processes of its own) is up and its client handed in; the workers of `processes` start
-within the measured time. CPU is that of all processes, cluster and scheduler included. The peers do the
-bare work without any promise: Dask with one task per step (fewer records, scaled), and `concurrent.futures`
+thread each, in processes of its own) is up and its client handed in; our own children, of `processes` and
+of the Dask workers, start within the measured time. No cluster is up beside the other cases: an idle one
+takes a tenth of a core. CPU is that of all processes, cluster and scheduler included. The peers do the bare
+work without any promise: Dask with one task per step (fewer records, scaled), and `concurrent.futures`
 with two processes and batches of 100 steps. Memory is the largest resident size of the driver.
 
 *CPU-bound*: steps of 20 ms that only burn time, by the clock, against two bare forks that share the same
@@ -57,32 +58,31 @@ def cluster() -> Iterator[Cluster]:
 
 def measure(bench: Bench) -> list[Figure]:
     figures = []
-    with cluster() as dask:
-        for place in bench.places:
-            figures += _tiny(bench, place, dask)
-        figures += _memory(bench, bench.places[0], dask)
-        figures += _burning(bench, bench.places[0], dask)
-    return figures
+    for place in bench.places:
+        figures += _tiny(bench, place)
+    if bench.sizes.records >= 1000:
+        figures += _memory(bench, bench.places[0])
+    return figures + _burning(bench, bench.places[0])
 
 
-def _tiny(bench: Bench, place: Place, dask: Cluster) -> list[Figure]:
+def _tiny(bench: Bench, place: Place) -> list[Figure]:
     records, few = bench.sizes.records, bench.sizes.slow_records
     bench.say(f"{records} records on two workers ({place.name})")
     with bench.folder(place, partial(make_world, records=records)) as folder:
         cases = {
             "processes": partial(_fresh, folder, "ours_run", "processes"),
-            "Dask": partial(_fresh, folder, "ours_run", "dask", *dask),
-            "one task per step": partial(_fresh, folder, "dask_tasks", *dask, few),
+            "Dask": partial(_on_cluster, folder, "ours_run", "dask"),
+            "one task per step": partial(_on_cluster, folder, "dask_tasks", str(few)),
             "batches": partial(_fresh, folder, "pool_batches"),
         }
-        taken = alternate(cases, bench.sizes.heavy_rounds)
+        taken = alternate(cases, bench.rounds(place, bench.sizes.heavy_rounds))
     steps = {name: 2 * (few if name == "one task per step" else records) for name in cases}
     speed = {name: [steps[name] / value for value in fact(some, "wall")] for name, some in taken.items()}
     cost = {
         name: [1000 * value / steps[name] for value in fact(some, "all_cpu")] for name, some in taken.items()
     }
     figures = []
-    for name, limit in (("processes", None), ("Dask", 2000)):
+    for name, limit in (("processes", None), ("Dask", 2000 if records >= 10_000 else None)):
         what = f"{name}, {records:,} x 2 tiny steps"
         shown = Spread.of(speed[name])
         goal = Goal(limit, None, at_least=True)
@@ -101,21 +101,28 @@ def _tiny(bench: Bench, place: Place, dask: Cluster) -> list[Figure]:
     return figures
 
 
-def _fresh(folder: Path, name: str, *arguments: object) -> Usage:
+def _fresh(folder: Path, name: str, *arguments: str) -> Usage:
     reset(folder)
     return probe(name, folder, *arguments)
 
 
-def _memory(bench: Bench, place: Place, dask: Cluster) -> list[Figure]:
+def _on_cluster(folder: Path, name: str, argument: str) -> Usage:
+    """Run a probe on a cluster of its own: an idle one costs each other case a tenth of a core."""
+    reset(folder)
+    with cluster() as dask:
+        return probe(name, folder, argument, *dask)
+
+
+def _memory(bench: Bench, place: Place) -> list[Figure]:
     """Compare the driver's memory with a tenth of the records."""
     many = bench.sizes.records
     few = max(1, many // 10)
     peaks: dict[tuple[str, int], float] = {}
     for records in (few, many):
         with bench.folder(place, partial(make_world, records=records)) as folder:
-            for name, arguments in (("processes", ("processes",)), ("Dask", ("dask", *dask))):
-                bench.say(f"memory of {name}, {records} records")
-                peaks[name, records] = _fresh(folder, "ours_run", *arguments).facts["peak"]
+            bench.say(f"memory of the driver, {records} records")
+            peaks["processes", records] = _fresh(folder, "ours_run", "processes").facts["peak"]
+            peaks["Dask", records] = _on_cluster(folder, "ours_run", "dask").facts["peak"]
     figures = []
     for name in ("processes", "Dask"):
         small, large = peaks[name, few], peaks[name, many]
@@ -128,14 +135,14 @@ def _memory(bench: Bench, place: Place, dask: Cluster) -> list[Figure]:
     return figures
 
 
-def _burning(bench: Bench, place: Place, dask: Cluster) -> list[Figure]:
+def _burning(bench: Bench, place: Place) -> list[Figure]:
     steps = bench.sizes.burning
     bench.say(f"{steps} steps of 20 ms on two workers")
     loops = _calibrate(place.folder)
     with bench.folder(place, partial(make_world, records=steps, raw=str(loops), burning=True)) as folder:
         cases = {
             "processes": partial(_fresh, folder, "ours_run", "processes"),
-            "Dask": partial(_fresh, folder, "ours_run", "dask", *dask),
+            "Dask": partial(_on_cluster, folder, "ours_run", "dask"),
             "two forks": partial(_fresh, folder, "forks"),
         }
         taken = alternate(cases, bench.sizes.heavy_rounds)
