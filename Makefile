@@ -57,7 +57,7 @@ docs: $(STAMP) ## build the documentation, warnings are errors
 	@echo "documentation: docs/_build/html/index.html"
 
 bench: $(STAMP) ## measure, small by default (make bench ARGS=--full)
-	@$(BIN)/python benchmarks/run.py $(ARGS)
+	@$(BIN)/python tests/benchmarks/run.py $(ARGS)
 
 chaos: $(STAMP) ## kill, fill and freeze it: the full set
 	@SINAGOT_CHAOS=full $(BIN)/python -m pytest -q --timeout=1800 tests/chaos $(ARGS)

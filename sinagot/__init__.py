@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from sinagot.version import __version__ as __version__
+
 if TYPE_CHECKING:
     from sinagot.engine.report import RunReport as RunReport
     from sinagot.engine.status import StepStatus as StepStatus
@@ -17,7 +19,6 @@ if TYPE_CHECKING:
     from sinagot.scripts.template import ScriptTemplate as ScriptTemplate
     from sinagot.workspace.workspace import Workspace as Workspace
 
-__version__ = "1.0.0.dev0"
 __all__ = ["ScriptTemplate", "Workspace"]
 
 _HOMES = {

@@ -92,7 +92,7 @@ def explain(error: Exception) -> int:
     import platform
     import traceback
 
-    from sinagot import __version__
+    from sinagot.version import __version__
 
     traceback.print_exception(error, file=sys.stderr)
     click.echo(

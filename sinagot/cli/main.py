@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from sinagot import __version__
+from sinagot.version import __version__
 from sinagot.cli.exits import Exit
 from sinagot.cli.options import workspace_options
 

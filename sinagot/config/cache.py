@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from sinagot.config.sources import Source
+from sinagot.version import __version__
 
 __all__ = ["find_verdict", "make_digest", "save_verdict"]
 
@@ -37,8 +38,7 @@ def make_digest(sources: Iterable[Source], overrides: Iterable[str | None]) -> s
     str
         SHA-256, hexadecimal.
     """
-    version = getattr(sys.modules.get("sinagot"), "__version__", "")
-    digest = hashlib.sha256(f"{CACHE_FORMAT}\0{version}\0{sys.version_info[:2]}".encode())
+    digest = hashlib.sha256(f"{CACHE_FORMAT}\0{__version__}\0{sys.version_info[:2]}".encode())
     for override in overrides:
         digest.update(b"\0-" if override is None else b"\0+" + os.fsencode(override))
     for source in sources:

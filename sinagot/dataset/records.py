@@ -208,7 +208,8 @@ class RecordIds:
             It is none; the message shows the pattern.
         """
         if not self.matches(record_id):
-            shown = " and ".join(repr(text) for text in (self.id_pattern, self.template) if text is not None)
+            # As the user wrote them: repr would double every backslash.
+            shown = " and ".join(f"'{text}'" for text in (self.id_pattern, self.template) if text is not None)
             raise InvalidIdError(
                 f"{record_id!r} is no record id: ids match {shown}",
                 record_id=record_id,

@@ -21,7 +21,7 @@ from sinagot.runlog.streams import Tee
 if TYPE_CHECKING:
     import logging
 
-    from sinagot.runlog.capture import AttemptLog
+    from sinagot.runlog.hearers import Hearer
 
 __all__ = ["LISTENERS", "Listeners"]
 
@@ -31,9 +31,9 @@ class Listeners:
 
     def __init__(self) -> None:
         self._guard = allocate_lock()
-        self._by_thread: dict[int, AttemptLog] = {}
+        self._by_thread: dict[int, Hearer] = {}
         #: The attempt to which threads without one of their own belong: the only one there is.
-        self._only: AttemptLog | None = None
+        self._only: Hearer | None = None
         self._depth = 0
         #: Threads in which what was heard is being shown: it must not be heard again as printed text ...
         self._showing: set[int] = set()
@@ -43,7 +43,7 @@ class Listeners:
         self._showwarning: Callable[..., None] = warnings.showwarning
         self._call_handlers: Callable[[logging.Logger, logging.LogRecord], None]
 
-    def begin(self, thread: int, attempt: AttemptLog) -> AttemptLog | None:
+    def begin(self, thread: int, attempt: Hearer) -> Hearer | None:
         """Let an attempt listen to a thread.
 
         Gives the one that listened so far: a script may run a workspace itself.
@@ -57,7 +57,7 @@ class Listeners:
                 self._install()
         return former
 
-    def end(self, thread: int, former: AttemptLog | None) -> None:
+    def end(self, thread: int, former: Hearer | None) -> None:
         """Let the former attempt listen again, or none; the last that ends puts everything back."""
         with self._guard:
             if former is None:

@@ -16,7 +16,7 @@ from json_log_formatter import BUILTIN_ATTRS
 from sinagot.runlog.lines import exception_facts, safe_text
 
 if TYPE_CHECKING:
-    from sinagot.runlog.capture import AttemptLog
+    from sinagot.runlog.hearers import Hearer
 
 __all__ = ["AttemptLogger", "ScriptLogger", "parts_of_record"]
 
@@ -24,7 +24,7 @@ __all__ = ["AttemptLogger", "ScriptLogger", "parts_of_record"]
 class AttemptLogger(logging.Logger):
     """A logger whose records become lines of one attempt; unknown to the tree of loggers."""
 
-    def __init__(self, attempt: AttemptLog) -> None:
+    def __init__(self, attempt: Hearer) -> None:
         super().__init__("sinagot.script", attempt.level)
         self._attempt = attempt
 
@@ -59,7 +59,7 @@ class AttemptLogger(logging.Logger):
 class ScriptLogger(logging.LoggerAdapter[AttemptLogger]):
     """What scripts use as ``self.logger``: all methods of a logger; `extra` of a call is kept."""
 
-    def __init__(self, attempt: AttemptLog) -> None:
+    def __init__(self, attempt: Hearer) -> None:
         super().__init__(AttemptLogger(attempt), {})
 
     def process(self, msg: Any, kwargs: Any) -> tuple[Any, Any]:

@@ -26,9 +26,9 @@ brackets where we are going.
 
 _REMARKS = """## Remarks
 
-- make and ninja are ahead below a few thousand records: their whole no-op is shorter than the start of a
-  Python interpreter, and no amount of care on our side changes that. Beyond, existence by listings costs
-  less than a stat for each file.
+- make and ninja are far ahead below a few thousand records: their whole no-op is shorter than the start of
+  a Python interpreter, let alone our imports. The row of few records shows that fixed part; beyond it a
+  record costs us its share of a listing, and them a stat for each file.
 - ninja and make do more in a no-op (they compare time stamps) and promise less in a build (no log, no
   claim, outputs that are not atomic).
 - The peers of the rows with two workers promise nothing at all: a killed worker leaves half a file. They

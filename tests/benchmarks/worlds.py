@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import inspect
 import json
+import os
 import random
 import shutil
 from pathlib import Path
 
 from probes import bodies
+
+_MOST_LINKS = 50_000  # ext4 allows 65,000 to one file
 
 _TOML = """[records]
 id_pattern = 'REC-\\d+'
@@ -80,8 +83,15 @@ def make_flat(folder: Path, files: int, *, shuffled: bool) -> Path:
     names = record_ids(files)
     if shuffled:
         random.Random(0).shuffle(names)
-    for name in names:
-        (folder / "dataset" / "raw" / f"{name}.csv").touch()
+    raw = str(folder / "dataset" / "raw")
+    first = ""
+    for number, name in enumerate(names):
+        path = f"{raw}/{name}.csv"
+        if number % _MOST_LINKS:
+            os.link(first, path)  # as good as a file for those who only list, and made faster
+        else:
+            first = path
+            Path(path).touch()
     return folder
 
 

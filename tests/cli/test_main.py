@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 import pytest
 
-from sinagot import __version__
+from sinagot.version import __version__
 from sinagot.cli import main as main_module
 from sinagot.cli.commands import records as records_command
 from sinagot.cli.main import COMMANDS, group, main

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import textwrap
+import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -154,6 +155,10 @@ class Lab:
         """Let a script fail after it wrote its output."""
         self.wish(place, f"raise {error}")
 
+    def gate(self, place: str) -> Gate:
+        """Let a script wait, after it wrote, until the gate is opened."""
+        return Gate(self, place)
+
     def heal(self, place: str) -> None:
         """Take a wish back."""
         (self._wishes / place).unlink()
@@ -200,6 +205,40 @@ class Lab:
             env={**os.environ, "PYTHONPATH": str(ROOT)},
             **options,
         )
+
+
+class Gate:
+    """Where a script waits; nobody waits for ever."""
+
+    LONGEST = 20  # seconds
+
+    def __init__(self, lab: Lab, place: str) -> None:
+        self._reached = lab.root / f"reached-{place}"
+        self._open = lab.root / f"open-{place}"
+        self._reached.unlink(missing_ok=True)
+        self._open.unlink(missing_ok=True)
+        lab.wish(
+            place,
+            f"""
+            import time
+            Path({str(self._reached)!r}).touch()
+            end = time.monotonic() + {self.LONGEST}
+            while not Path({str(self._open)!r}).exists():
+                assert time.monotonic() < end
+                time.sleep(0.005)
+            """,
+        )
+
+    def wait(self) -> None:
+        """Wait until the script has come to the gate."""
+        end = time.monotonic() + self.LONGEST
+        while not self._reached.exists():
+            assert time.monotonic() < end
+            time.sleep(0.005)
+
+    def open(self) -> None:
+        """Let the script go on."""
+        self._open.touch()
 
 
 @pytest.fixture

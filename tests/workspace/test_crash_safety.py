@@ -151,27 +151,23 @@ def test_log_of_an_older_version_is_read_by_task_and_modality(lab) -> None:
     assert found["HDC"]["behavior"][0]["step_status"] == 10
 
 
-def test_step_in_progress_is_seen_from_elsewhere(lab) -> None:
+@pytest.mark.parametrize("force", [False, True], ids=["without output", "with an old output"])
+def test_step_in_progress_is_seen_from_elsewhere(lab, force: bool) -> None:
     """While a script runs, another reader sees PROCESSING, for that step only, with and without an old output."""
     lab.unit("a", "b", ids=["REC-1"])
-    gate = lab.root / "gate"
-    wait = f"import time\nwhile not Path({str(gate)!r}).exists(): time.sleep(0.005)"
-    lab.wish("a-REC-1", wait)
-    for force in (False, True):
-        report = lab.open().steps.run(force=force, wait=False)
-        while not lab.ran():
-            time.sleep(0.005)
-        try:
-            seen = lab.open()
-            assert codes(lab)[0] == 20
-            assert seen["REC-1"].steps.get("a").status() == StepStatus.PROCESSING
-            assert seen.steps.run("a", dry_run=True).counts["up_to_date"] == 0
-        finally:
-            gate.touch()
-            report.wait()
-        gate.unlink()
-        assert codes(lab) == [30, 30]
-        lab.ran()
+    if force:
+        lab.open().steps.run()
+    gate = lab.gate("a-REC-1")
+    report = lab.open().steps.run(force=force, wait=False)
+    try:
+        gate.wait()
+        assert codes(lab) == [20, 30 if force else 0]
+        assert lab.open()["REC-1"].steps.get("a").status() == StepStatus.PROCESSING
+        assert lab.open().steps.run("a", dry_run=True).counts["up_to_date"] == 0
+    finally:
+        gate.open()
+        report.wait(20)
+    assert codes(lab) == [30, 30]
 
 
 DRIVER = "from sinagot import Workspace; Workspace('.').steps.run()"

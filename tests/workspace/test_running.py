@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import signal
 import threading
-import time
 
 import pytest
 
@@ -259,14 +258,13 @@ def test_printing_can_be_left_out(lab, capsys) -> None:
 def test_run_in_the_background(lab) -> None:
     """With `wait=False` the report comes at once and fills; `wait()` waits, with a bound when asked."""
     lab.unit("a")
-    gate = lab.root / "gate"
-    lab.wish("a-REC-1", f"import time\nwhile not Path({str(gate)!r}).exists(): time.sleep(0.005)")
+    gate = lab.gate("a-REC-1")
     report = lab.open().steps.run(wait=False)
     with pytest.raises(TimeoutError, match=report.run_id):
         report.wait(0.02)
     assert report.counts["done"] == 0
-    gate.touch()
-    assert report.wait() is report
+    gate.open()
+    assert report.wait(20) is report
     assert report.counts["done"] == 2 and report.ok
     assert len(report.jobs) == 2
 
@@ -287,18 +285,16 @@ def test_background_run_tells_of_broken_scripts(lab) -> None:
 def test_exclusive_refuses_company(lab) -> None:
     """With `exclusive` a run refuses to start while another one works, and names it; alone it runs."""
     lab.unit("a", ids=["REC-1"])
-    gate = lab.root / "gate"
-    lab.wish("a-REC-1", f"import time\nwhile not Path({str(gate)!r}).exists(): time.sleep(0.005)")
+    gate = lab.gate("a-REC-1")
     first = lab.open().steps.run(wait=False)
     try:
-        while not (lab.data / ".sinagot/owners").exists() or not list((lab.data / ".sinagot/owners").iterdir()):
-            time.sleep(0.005)
+        gate.wait()
         with pytest.raises(WorkspaceBusyError, match=first.run_id) as caught:
             lab.open().steps.run(exclusive=True)
         assert caught.value.run_id == first.run_id
     finally:
-        gate.touch()
-        first.wait()
+        gate.open()
+        first.wait(20)
     assert lab.open().steps.run(exclusive=True).counts["up_to_date"] == 1
     assert lab.open().steps.run(exclusive=True, force=True).counts["done"] == 1
 
@@ -306,14 +302,14 @@ def test_exclusive_refuses_company(lab) -> None:
 def test_two_runs_of_one_process_run_each_step_once(lab) -> None:
     """A second run beside the first waits for what the first works on and reports it as done elsewhere."""
     lab.unit("a", "b", ids=["REC-1", "REC-2"])
-    gate = lab.root / "gate"
-    lab.wish("a-REC-1", f"import time\nwhile not Path({str(gate)!r}).exists(): time.sleep(0.005)")
+    gate = lab.gate("a-REC-1")
     first = lab.open().steps.run(wait=False)
-    while not (lab.root / "ran.txt").exists():
-        time.sleep(0.005)
-    threading.Timer(0.1, gate.touch).start()
+    gate.wait()
+    timer = threading.Timer(0.1, gate.open)
+    timer.start()
     second = lab.open().steps.run()
-    first.wait()
+    first.wait(20)
+    timer.join()
     assert sorted(lab.ran()) == ["a-REC-1", "a-REC-2", "b-REC-1", "b-REC-2"]
     assert first.ok and second.ok
     assert second.counts["done_elsewhere"] >= 1
