@@ -13,9 +13,9 @@ from typing import Any
 
 import click
 
-from sinagot.version import __version__
 from sinagot.cli.exits import Exit
 from sinagot.cli.options import workspace_options
+from sinagot.version import __version__
 
 __all__ = ["COMMANDS", "group", "main"]
 

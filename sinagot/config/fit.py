@@ -40,6 +40,15 @@ def check_fit(tables: dict[str, Any], problems: Problems) -> None:
     _check_commands(tables, problems)
     _check_plugins(modalities, problems)
     _check_processed(tables, problems)
+    _check_cluster(tables, problems)
+
+
+def _check_cluster(tables: dict[str, Any], problems: Problems) -> None:
+    kind = _table(tables, "dask", "scheduler").get("type", "processes")
+    if _table(tables, "dask", "cluster") and kind != "distributed":
+        problems.warning(
+            ("dask", "cluster"), f"has no effect with the scheduler {kind!r}; it needs 'distributed'"
+        )
 
 
 def _table(value: Any, *keys: str) -> dict[str, Any]:

@@ -187,6 +187,7 @@ class ClaimDesk:
             file.write(self.owner.to_json())
         self._inode = os.stat(self._owner_file).st_ino
         self._links = True
+        self._copies: tuple[str, ...] = ()
         self._seen: dict[str, tuple[float, float]] = {}
         self._beat_at = time.monotonic()
         _ACTIVE.add(run_id)
@@ -196,11 +197,13 @@ class ClaimDesk:
         now = time.monotonic()
         if now - self._beat_at >= BEAT / 2:
             self._beat_at = now
-            try:
-                os.utime(self._owner_file)
-            except FileNotFoundError:
-                # The state folder was removed under us; claims are gone with it, fencing will notice.
-                pass
+            # Without hard links each claim is a file of its own, and carries its own time stamp.
+            for path in (self._owner_file, *self._copies):
+                try:
+                    os.utime(path)
+                except OSError:
+                    # Released meanwhile, or the state folder was removed under us: fencing will notice.
+                    pass
 
     def take(self, key: str) -> Claim | Held:
         """Take the claim of a job, or say who holds it."""
@@ -237,6 +240,7 @@ class ClaimDesk:
             os.write(descriptor, self.owner.to_json().encode())
         finally:
             os.close(descriptor)
+        self._copies = (*self._copies, path)
         return True
 
     @staticmethod
@@ -294,6 +298,8 @@ class ClaimDesk:
 
     def release(self, claim: Claim) -> None:
         """Give the claim back; one that is not ours any more stays."""
+        if self._copies:
+            self._copies = tuple(path for path in self._copies if path != claim.path)
         if self.is_ours(claim):
             try:
                 os.unlink(claim.path)

@@ -216,6 +216,8 @@ class RunReport:
     def summary(self) -> str:
         """Give the counts as one line of words."""
         parts = [f"{count} {outcome.replace('_', ' ')}" for outcome, count in self.counts.items() if count]
+        if self.plan:
+            parts.insert(0, f"{len(self.plan)} would run")
         return ", ".join(parts) or "nothing to do"
 
     def __repr__(self) -> str:

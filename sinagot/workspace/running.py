@@ -136,10 +136,10 @@ def _prepare(workspace: House, nodes: list[StepNode], choice: ExecutorChoice, fo
     """Copy the code of the run, write the caches, and say what the manifest should tell."""
     import platform
 
-    from sinagot.version import __version__
     from sinagot.config.load import save_cached
     from sinagot.config.snapshot import save_snapshot
     from sinagot.scripts.snapshot import copy_sources
+    from sinagot.version import __version__
 
     configuration = workspace.configuration
     sources = [node.job_step.source for node in nodes if node.job_step is not None]

@@ -151,6 +151,11 @@ class Workspace:
         """The steps of all records."""
         return self.records.steps
 
+    def get_subscope(self, task: str | None = None, modality: str | None = None) -> RecordCollection:
+        """Narrow all records to a task, a modality or both; see `Scope.get_subscope`."""
+        narrowed: RecordCollection = self.records.get_subscope(task, modality)
+        return narrowed
+
     def __getitem__(self, record_id: str) -> Record:
         return self.records.get(record_id)
 
@@ -172,7 +177,9 @@ class Workspace:
 
     def __getattr__(self, name: str) -> Any:
         if hasattr(type(self), name):
-            return object.__getattribute__(self, name)  # a property raised an AttributeError: let that one be seen
+            return object.__getattribute__(
+                self, name
+            )  # a property raised an AttributeError: let that one be seen
         if name.startswith("_"):
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
         config = self._configuration

@@ -18,7 +18,7 @@ def caught(code: str, file: str = FILE) -> BaseException:
     linecache.cache[file] = (len(code), None, code.splitlines(keepends=True), file)
     try:
         exec(compile(code, file, "exec"), {})
-    except BaseException as error:
+    except BaseException as error:  # noqa: BLE001
         return error
     raise AssertionError("nothing was raised")
 
@@ -42,7 +42,9 @@ def test_place_is_the_innermost_line_of_the_user() -> None:
 
 def test_chained_exceptions_are_told_whole() -> None:
     """The cause of an exception is in the traceback."""
-    cause = cause_of(caught("try:\n    1/0\nexcept ZeroDivisionError as e:\n    raise ValueError('x') from e\n"), [FILE])
+    cause = cause_of(
+        caught("try:\n    1/0\nexcept ZeroDivisionError as e:\n    raise ValueError('x') from e\n"), [FILE]
+    )
     assert "ZeroDivisionError" in cause.traceback and "direct cause" in cause.traceback
 
 
@@ -53,19 +55,19 @@ def test_groups_are_told_whole() -> None:
     assert "one" in cause.traceback and "two" in cause.traceback
 
 
-class Mute(Exception):
+class MuteError(Exception):
     def __str__(self) -> str:
         raise RuntimeError("no text")
 
     __repr__ = __str__
 
 
-class Deep(Exception):
+class DeepError(Exception):
     def __str__(self) -> str:
         return str(self)
 
 
-class NoText(Exception):
+class NoTextError(Exception):
     def __str__(self) -> str:
         return 7  # type: ignore[return-value]
 
@@ -78,10 +80,28 @@ class Odd(str):
 @pytest.mark.parametrize(
     "error",
     [
-        *(Mute(), Deep(), NoText(), ValueError(Mute()), ExceptionGroup("x", [Mute()])),
-        *(SystemExit(0), SystemExit(None), KeyboardInterrupt(), GeneratorExit(), MemoryError(), RecursionError()),
+        *(
+            MuteError(),
+            DeepError(),
+            NoTextError(),
+            ValueError(MuteError()),
+            ExceptionGroup("x", [MuteError()]),
+        ),
+        *(
+            SystemExit(0),
+            SystemExit(None),
+            KeyboardInterrupt(),
+            GeneratorExit(),
+            MemoryError(),
+            RecursionError(),
+        ),
         *(UnicodeDecodeError("utf-8", b"\xff", 0, 1, "bad"), SyntaxError("x", ("f", None, None, None))),
-        *(OSError(2, "no", "\udcff"), ValueError("\ud800 \x00"), ValueError(Odd("x")), ValueError("x" * 10**6)),
+        *(
+            OSError(2, "no", "\udcff"),
+            ValueError("\ud800 \x00"),
+            ValueError(Odd("x")),
+            ValueError("x" * 10**6),
+        ),
     ],
     ids=lambda error: type(error).__name__,
 )
@@ -89,7 +109,7 @@ def test_no_exception_is_too_odd(error: BaseException) -> None:
     """Broken texts, deep recursion, huge and undecodable messages: a cause comes out, of bounded size, and nothing is raised."""
     try:
         raise error
-    except BaseException as raised:
+    except BaseException as raised:  # noqa: BLE001
         cause = cause_of(raised, [__file__])
     assert cause.exc_type.endswith(type(error).__name__)
     assert isinstance(cause.message, str) and len(cause.message) < 66_000
@@ -99,7 +119,9 @@ def test_no_exception_is_too_odd(error: BaseException) -> None:
 
 def test_stage_paths_are_shown_as_final_ones() -> None:
     """Texts that are only of our making are replaced in message and traceback."""
-    cause = cause_of(caught("raise ValueError('/stage/1/a.csv is bad')\n"), [FILE], shown={"/stage/1/": "/data/"})
+    cause = cause_of(
+        caught("raise ValueError('/stage/1/a.csv is bad')\n"), [FILE], shown={"/stage/1/": "/data/"}
+    )
     assert cause.message == "/data/a.csv is bad"
     assert "ValueError: /data/a.csv is bad" in cause.traceback
 

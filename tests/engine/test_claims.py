@@ -16,7 +16,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sinagot.engine import claims
-from sinagot.engine.claims import Claim, ClaimDesk, Held, Owner, dead_owner_files, file_key, held_claims, live_owners
+from sinagot.engine.claims import (
+    Claim,
+    ClaimDesk,
+    Held,
+    Owner,
+    dead_owner_files,
+    file_key,
+    held_claims,
+    live_owners,
+)
 
 ROOT = Path(__file__).parents[2]
 KEY = "REC-1/a"
@@ -167,7 +176,9 @@ def test_zombie_is_dead(desk: ClaimDesk, state: str) -> None:
         child.communicate()
 
 
-def test_other_host_is_judged_by_its_beats(desk: ClaimDesk, state: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_host_is_judged_by_its_beats(
+    desk: ClaimDesk, state: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """An owner on another host is dead when its beat has not changed for three beats of our own clock, or when its run has an end."""
     now = [1000.0]
     monkeypatch.setattr(claims.time, "monotonic", lambda: now[0])

@@ -52,9 +52,7 @@ def test_other_units_come_first_when_they_feed(make_node) -> None:
 
 def test_circle_of_units_is_broken_by_configuration_order(make_node) -> None:
     """Units that feed each other in a circle still come out, each once, in configuration order."""
-    graph = RecordGraph(
-        [make_node("x", ["y"], ["x"], ("T", "x")), make_node("y", ["x"], ["y"], ("T", "y"))]
-    )
+    graph = RecordGraph([make_node("x", ["y"], ["x"], ("T", "x")), make_node("y", ["x"], ["y"], ("T", "y"))])
     assert [node.label for node in graph.nodes] == ["x", "y"]
     assert upstream(graph) == {"x": set(), "y": {"x"}}
 
@@ -90,7 +88,9 @@ def test_slots_give_paths_below_their_root() -> None:
     plain = Slot(None, PathPattern(("raw", "{id}.csv")), "/data", frozenset())
     assert plain.formatter is not None and plain.folder == "raw"
     assert plain.final({"id": "REC-1"}) == "/data/raw/REC-1.csv"
-    entity = Slot("x", PathPattern("sub-{subject}/{id}[_run-{run}].csv"), "/data", frozenset({"subject", "run"}))
+    entity = Slot(
+        "x", PathPattern("sub-{subject}/{id}[_run-{run}].csv"), "/data", frozenset({"subject", "run"})
+    )
     assert entity.formatter is None and entity.folder is None and entity.free == set()
     assert entity.relative({"id": "I", "subject": "1", "run": ""}) == "sub-1/I.csv"
     free = Slot(None, PathPattern("{id}_{system}.csv"), "/data", frozenset())
@@ -99,7 +99,9 @@ def test_slots_give_paths_below_their_root() -> None:
 
 paths = st.sampled_from(["raw", *"pqrstu"])
 steps = st.lists(
-    st.tuples(st.sampled_from([("T", "x"), ("T", "y"), ("U", "x")]), st.sets(paths, max_size=3)), min_size=1, max_size=7
+    st.tuples(st.sampled_from([("T", "x"), ("T", "y"), ("U", "x")]), st.sets(paths, max_size=3)),
+    min_size=1,
+    max_size=7,
 )
 
 
@@ -116,7 +118,9 @@ def test_any_graph_has_an_order(wanted: list[tuple[tuple[str, str], set[str]]]) 
             return Slot(None, PathPattern(f"{path}/{{id}}"), "/data", frozenset())
 
         out = [slot("pqrstuv"[number])]
-        nodes.append(StepNode(f"{number}", counts[unit], *unit, inputs=[slot(path) for path in inputs], outputs=out))
+        nodes.append(
+            StepNode(f"{number}", counts[unit], *unit, inputs=[slot(path) for path in inputs], outputs=out)
+        )
     graph = RecordGraph(nodes)
     assert sorted(node.label for node in graph.nodes) == sorted(node.label for node in nodes)
     assert [node.index for node in graph.nodes] == list(range(len(nodes)))

@@ -10,7 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sinagot.engine.history import EventFile, Marks, RunFolder, append_line, iter_events, now_text, replace_text
+from sinagot.engine.history import (
+    EventFile,
+    Marks,
+    RunFolder,
+    append_line,
+    iter_events,
+    now_text,
+    replace_text,
+)
 
 
 def test_events_are_read_writer_by_writer(tmp_path: Path) -> None:
@@ -49,8 +57,10 @@ def test_garbage_is_passed_over(pieces: list[bytes]) -> None:
 
     with tempfile.TemporaryDirectory() as folder:
         with open(f"{folder}/events-x.jsonl", "wb") as file:
-            for piece in [*pieces, b"[" * 100_000, b"\xff", b"7", b'"text"']:
-                file.write(b'{"good": 1}\n' + piece + b"\n")
+            file.writelines(
+                b'{"good": 1}\n' + piece + b"\n"
+                for piece in [*pieces, b"[" * 100_000, b"\xff", b"7", b'"text"']
+            )
         found = list(iter_events(folder))
         assert sum(event == {"good": 1} for event in found) >= len(pieces) + 4
         assert all(isinstance(event, dict) for event in found)

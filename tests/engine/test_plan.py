@@ -51,7 +51,11 @@ def test_verdicts_of_all_facts(facts: Facts) -> None:
         (Facts(False), {}, ["outputs_missing"]),
         (Facts(True, claim="dead"), {}, ["interrupted"]),
         (Facts(True, claim="live"), {}, ["claimed"]),
-        (Facts(False, claim="dead", failed=True), {"force": True}, ["forced", "interrupted", "failed", "outputs_missing"]),
+        (
+            Facts(False, claim="dead", failed=True),
+            {"force": True},
+            ["forced", "interrupted", "failed", "outputs_missing"],
+        ),
         (Facts(False, ("x",)), {}, ["input_missing"]),
         (Facts(False), {"upstream_bad": ("REC-1/a",)}, ["upstream"]),
     ],
@@ -95,7 +99,12 @@ def test_missing_input_that_is_about_to_be_made_is_no_obstacle(make_node) -> Non
 
 def test_unfinished_step_that_does_not_run_blocks(make_node) -> None:
     """A failed or unfinished step blocks what it feeds unless it runs itself in the same plan, whether or not its output is there."""
-    for bad in (Facts(True, failed=True), Facts(False, failed=True), Facts(True, claim="dead"), Facts(True, claim="live")):
+    for bad in (
+        Facts(True, failed=True),
+        Facts(False, failed=True),
+        Facts(True, claim="dead"),
+        Facts(True, claim="live"),
+    ):
         facts = {"a": bad, "b": Facts(False), "c": Facts(False)}
         found = plan(make_node, facts, selected=frozenset({1, 2}))
         assert [job.verdict for job in found.values()] == [Verdict.BLOCKED] * 2
@@ -107,7 +116,11 @@ def test_block_of_a_plan_is_a_chain(make_node) -> None:
     """What misses its input runs not; steps behind a failed one that can't run are blocked, others are not touched."""
     facts = {"a": Facts(True, ("raw",), failed=True), "b": Facts(True), "c": Facts(False)}
     found = plan(make_node, facts)
-    assert [job.verdict for job in found.values()] == [Verdict.MISSING_INPUT, Verdict.UP_TO_DATE, Verdict.BLOCKED]
+    assert [job.verdict for job in found.values()] == [
+        Verdict.MISSING_INPUT,
+        Verdict.UP_TO_DATE,
+        Verdict.BLOCKED,
+    ]
 
 
 def test_facts_are_asked_once_and_only_where_needed(make_node) -> None:
@@ -135,7 +148,9 @@ facts_strategy = st.builds(
 )
 
 
-@given(st.lists(facts_strategy, min_size=3, max_size=3), st.booleans(), st.booleans(), st.sets(st.integers(0, 2)))
+@given(
+    st.lists(facts_strategy, min_size=3, max_size=3), st.booleans(), st.booleans(), st.sets(st.integers(0, 2))
+)
 def test_plan_invariants(facts: list[Facts], force: bool, ignore_missing: bool, chosen: set[int]) -> None:
     """One verdict for each node asked for, in order; a needed job is never up to date; nothing runs behind what is bad and does not run."""
     from sinagot.dataset.patterns import PathPattern
@@ -146,13 +161,21 @@ def test_plan_invariants(facts: list[Facts], force: bool, ignore_missing: bool, 
 
     graph = RecordGraph(
         [
-            StepNode(label, number, None, None, inputs=[slot(source) for source in sources], outputs=[slot(label)])
+            StepNode(
+                label, number, None, None, inputs=[slot(source) for source in sources], outputs=[slot(label)]
+            )
             for number, (label, sources) in enumerate((("a", ["raw"]), ("b", ["a"]), ("c", ["a", "b"])), 1)
         ]
     )
     selected = frozenset(chosen)
     planned = plan_chain(
-        graph, (0, 1, 2), facts.__getitem__, str, force=force, ignore_missing=ignore_missing, selected=selected
+        graph,
+        (0, 1, 2),
+        facts.__getitem__,
+        str,
+        force=force,
+        ignore_missing=ignore_missing,
+        selected=selected,
     )
     assert [job.node for job in planned] == sorted(selected)
     verdicts = {job.node: job.verdict for job in planned}

@@ -72,7 +72,10 @@ def test_ledger_is_a_table(marks: list[tuple[int, int, str]]) -> None:
 @pytest.mark.parametrize(
     ("outcome", "ok"),
     [
-        *[(outcome, True) for outcome in (Outcome.DONE, Outcome.UP_TO_DATE, Outcome.DONE_ELSEWHERE, Outcome.MISSING_INPUT)],
+        *[
+            (outcome, True)
+            for outcome in (Outcome.DONE, Outcome.UP_TO_DATE, Outcome.DONE_ELSEWHERE, Outcome.MISSING_INPUT)
+        ],
         *[(outcome, False) for outcome in (Outcome.FAILED, Outcome.BLOCKED, Outcome.INTERRUPTED)],
     ],
 )
@@ -118,10 +121,19 @@ def test_failures_are_grouped_by_type_place_text_and_step(graph: RecordGraph) ->
     assert (first.step, first.records, first.exc_type) == ("a", ("REC-1", "REC-2"), "ValueError")
     assert (first.message, first.where, first.traceback) == (CAUSE.message, CAUSE.where, CAUSE.traceback)
     assert first.cause == f"ValueError: {CAUSE.message}"
-    with pytest.raises(StepFailedError, match=r"5 failed; a: ValueError: file /x/REC-1.edf.*2 record\(s\), first REC-1"):
+    with pytest.raises(
+        StepFailedError, match=r"5 failed; a: ValueError: file /x/REC-1.edf.*2 record\(s\), first REC-1"
+    ):
         report.raise_for_failures()
     jobs = list(report.iter_jobs())
-    assert [job["exc_type"] for job in jobs] == ["ValueError", "ValueError", "ValueError", "KeyError", "ValueError", None]
+    assert [job["exc_type"] for job in jobs] == [
+        "ValueError",
+        "ValueError",
+        "ValueError",
+        "KeyError",
+        "ValueError",
+        None,
+    ]
 
 
 def test_notebook_text_is_escaped(graph: RecordGraph) -> None:

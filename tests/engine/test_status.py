@@ -69,7 +69,9 @@ def test_log_is_asked_only_where_it_decides() -> None:
     """The log is needed where outputs are missing and the state folder knows nothing; elsewhere it changes no status."""
     for evidence in ALL:
         if not needs_log(evidence):
-            assert step_status(evidence) is step_status(evidence._replace(log_status=None, log_owner_dead=False))
+            assert step_status(evidence) is step_status(
+                evidence._replace(log_status=None, log_owner_dead=False)
+            )
         else:
             assert not evidence.outputs_present and evidence.claim is None and evidence.failure is None
 

@@ -21,7 +21,11 @@ def send(number: int) -> None:
 @pytest.fixture
 def plain_handlers():
     """Give every signal the handler that a plain program has."""
-    defaults = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL, signal.SIGHUP: signal.SIG_DFL}
+    defaults = {
+        signal.SIGINT: signal.default_int_handler,
+        signal.SIGTERM: signal.SIG_DFL,
+        signal.SIGHUP: signal.SIG_DFL,
+    }
     before = {number: signal.signal(number, handler) for number, handler in defaults.items()}
     yield defaults
     for number, handler in before.items():

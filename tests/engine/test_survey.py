@@ -21,7 +21,9 @@ IDS = ["REC-1", "REC-2", "REC-3"]
 def make_survey(tmp_path: Path):
     """Give a function that surveys one step with these paths."""
 
-    def make(path_in: str = "raw/{id}.csv", path_out: tuple[str, ...] = ("a/{id}.csv",), ids: list[str] = IDS) -> Survey:
+    def make(
+        path_in: str = "raw/{id}.csv", path_out: tuple[str, ...] = ("a/{id}.csv",), ids: list[str] = IDS
+    ) -> Survey:
         rule = RecordIds(".+", None, {})
 
         def slot(path: str) -> Slot:
@@ -87,10 +89,14 @@ def test_missing_inputs_are_named_in_full(make_survey, tmp_path: Path) -> None:
     touch(tmp_path, "raw/REC-2_b.csv", "raw/REC-2_a.csv")
     survey = make_survey("raw/{id}_{part}.csv")
     assert survey.facts(1, survey.graph.nodes[0]).missing_inputs == ()
-    assert survey.resolve(node.inputs[0], "REC-2") == [str(tmp_path / f"raw/REC-2_{part}.csv") for part in "ab"]
+    assert survey.resolve(node.inputs[0], "REC-2") == [
+        str(tmp_path / f"raw/REC-2_{part}.csv") for part in "ab"
+    ]
 
 
-@pytest.mark.parametrize("record_id", ["REC-1", "R e.c", "é" * 30, "R" * 117, "R" * 118, "R" * 119, "R" * 120, "R" * 190])
+@pytest.mark.parametrize(
+    "record_id", ["REC-1", "R e.c", "é" * 30, "R" * 117, "R" * 118, "R" * 119, "R" * 120, "R" * 190]
+)
 def test_marks_are_found_whatever_the_id(make_survey, tmp_path: Path, record_id: str) -> None:
     """The mark of any record is found, and a record of another name has none."""
     touch(tmp_path, f"a/{record_id}.csv", "a/other.csv")
@@ -104,7 +110,9 @@ def test_marks_are_found_whatever_the_id(make_survey, tmp_path: Path, record_id:
     assert [int(survey.status(number, node)) for number in (0, 1)] == [40, 30]
 
 
-def test_log_is_not_read_where_it_decides_nothing(make_survey, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_log_is_not_read_where_it_decides_nothing(
+    make_survey, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Logs of records whose outputs are there, or that have none, are not opened."""
     touch(tmp_path, "a/REC-1.csv", "LOG/REC-1.log", "LOG/REC-3.log")
     asked: list[str] = []

@@ -108,7 +108,10 @@ def test_dry_run_tells_of_broken_scripts_too(lab) -> None:
 def test_missing_method_run_is_a_failure_of_the_step(lab) -> None:
     """A class without `run()` fails with a message that says so."""
     lab.unit("a", ids=["REC-1"])
-    lab.write("scripts/a.py", "from sinagot import ScriptTemplate\nclass Script(ScriptTemplate):\n    PATH_IN = ('raw', '{id}.csv')\n    PATH_OUT = ('a', '{id}')\n")
+    lab.write(
+        "scripts/a.py",
+        "from sinagot import ScriptTemplate\nclass Script(ScriptTemplate):\n    PATH_IN = ('raw', '{id}.csv')\n    PATH_OUT = ('a', '{id}')\n",
+    )
     (group,) = lab.open().steps.run().failures
     assert group.exc_type == "NotImplementedError" and "run()" in group.message
 

@@ -72,11 +72,15 @@ def test_forced_run_that_fails_keeps_the_old_output(lab) -> None:
     """When a forced run fails, the good output of before stays as it was; the step counts as failed and feeds nothing."""
     lab.unit("a", "b", ids=["REC-1"])
     lab.open().steps.run()
-    before = {name: facts for name, facts in lab.tree().items() if name.startswith(("dataset/a", "dataset/b"))}
+    before = {
+        name: facts for name, facts in lab.tree().items() if name.startswith(("dataset/a", "dataset/b"))
+    }
     lab.wish("a-REC-1", "self.path.output.write_text('torn')\nraise ValueError('half')")
     report = lab.open().steps.run(force=True)
     assert (report.counts["failed"], report.counts["blocked"]) == (1, 1)
-    assert {name: facts for name, facts in lab.tree().items() if name.startswith(("dataset/a", "dataset/b"))} == before
+    assert {
+        name: facts for name, facts in lab.tree().items() if name.startswith(("dataset/a", "dataset/b"))
+    } == before
     assert codes(lab) == [40, 30]
     (lab.data / "b/REC-1.csv").unlink()
     lab.ran()
@@ -128,7 +132,16 @@ def old_line(lab, step: str, status: int, **fields: object) -> None:
 
 @pytest.mark.parametrize(
     ("written", "expected"),
-    [([40], 40), ([20], 20), ([20, 40], 40), ([40, 20, 30], 10), ([0], 10), ([41], 10), ([42], 42), ([30], 10)],
+    [
+        ([40], 40),
+        ([20], 20),
+        ([20, 40], 40),
+        ([40, 20, 30], 10),
+        ([0], 10),
+        ([41], 10),
+        ([42], 42),
+        ([30], 10),
+    ],
 )
 def test_log_of_an_older_version_is_believed(lab, written: list[int], expected: int) -> None:
     """Where the state folder knows nothing of a step, the newest line of the record's log decides between PROCESSING and ERROR."""
@@ -206,7 +219,9 @@ def test_killed_run_is_healed_by_a_plain_run(lab) -> None:
 
 
 @pytest.mark.parametrize(
-    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)], ids=lambda value: str(value)
+    ("number", "code"),
+    [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)],
+    ids=lambda value: str(value),
 )
 def test_signal_ends_the_run_with_its_code(lab, number: signal.Signals, code: int) -> None:
     """Ctrl-C, SIGTERM and SIGHUP end the program with 130, 143 and 129 once grace is over; the step is INTERRUPTED and claims are free."""
@@ -226,7 +241,9 @@ def test_signal_ends_the_run_with_its_code(lab, number: signal.Signals, code: in
 
 
 @pytest.mark.parametrize(
-    ("number", "kind"), [(signal.SIGINT, RunInterrupted), (signal.SIGTERM, RunTerminated)], ids=lambda value: str(value)
+    ("number", "kind"),
+    [(signal.SIGINT, RunInterrupted), (signal.SIGTERM, RunTerminated)],
+    ids=lambda value: str(value),
 )
 def test_grace_lets_the_running_script_finish(lab, number: signal.Signals, kind: type[BaseException]) -> None:
     """A script that ends within the grace is done; nothing new is started, and the report accounts for every job."""
@@ -246,7 +263,10 @@ def test_grace_lets_the_running_script_finish(lab, number: signal.Signals, kind:
 def test_second_signal_stops_at_once(lab) -> None:
     """A second Ctrl-C does not wait for the grace: the script is interrupted and the step is INTERRUPTED."""
     lab.unit("a", ids=["REC-1", "REC-2"])
-    lab.wish("a-REC-1", f"import os, time\nfor _ in range(2): os.kill(os.getpid(), {int(signal.SIGINT)})\ntime.sleep(30)")
+    lab.wish(
+        "a-REC-1",
+        f"import os, time\nfor _ in range(2): os.kill(os.getpid(), {int(signal.SIGINT)})\ntime.sleep(30)",
+    )
     before = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
         lab.open().steps.run()

@@ -44,7 +44,10 @@ def arrange(lab, raw, outputs, failed, claimed) -> None:
     for record, step in outputs:
         lab.raw(record, folder=step)
     for (record, step), status in failed.items():
-        lab.write(f"dataset/.sinagot/failures/{file_key(f'{record}/{step}')}", json.dumps({"status": status, "at": 0}))
+        lab.write(
+            f"dataset/.sinagot/failures/{file_key(f'{record}/{step}')}",
+            json.dumps({"status": status, "at": 0}),
+        )
     dead = Owner.here("20200101T000000-abcdef")._replace(start="1").to_json()
     for record, step in claimed:
         lab.write(f"dataset/.sinagot/claims/{file_key(f'{record}/{step}')}", dead)
@@ -52,7 +55,9 @@ def arrange(lab, raw, outputs, failed, claimed) -> None:
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(raws, files, failures, claims, asked, st.booleans(), st.booleans())
-def test_dry_run_says_what_the_run_does(graph_lab, raw, outputs, failed, claimed, step, force, ignore_missing) -> None:
+def test_dry_run_says_what_the_run_does(
+    graph_lab, raw, outputs, failed, claimed, step, force, ignore_missing
+) -> None:
     """What a dry run would run is what runs, in that order, and every other job gets the same outcome."""
     lab = graph_lab
     arrange(lab, raw, outputs, failed, claimed)
@@ -66,7 +71,9 @@ def test_dry_run_says_what_the_run_does(graph_lab, raw, outputs, failed, claimed
     assert report.counts["done"] == len(dry.plan)
     for outcome in set(report.counts) - {"done"}:
         assert report.counts[outcome] == dry.counts[outcome], outcome
-    assert sum(report.counts.values()) == report.total == dry.total == len(dry.plan) + sum(dry.counts.values())
+    assert (
+        sum(report.counts.values()) == report.total == dry.total == len(dry.plan) + sum(dry.counts.values())
+    )
     assert report.ok == (report.counts["blocked"] == 0)
 
 
@@ -103,7 +110,9 @@ def test_no_step_reads_what_is_unfinished(graph_lab, raw, outputs, failed, claim
             for source in set(READS[step]) - {"raw"}:
                 assert (record, source) not in breaking or f"{source}-{record}" not in ran
                 assert f"{source}-{record}" in ran[: ran.index(f"{step}-{record}")] or (
-                    (record, source) in outputs and (record, source) not in failed and (record, source) not in claimed
+                    (record, source) in outputs
+                    and (record, source) not in failed
+                    and (record, source) not in claimed
                 )
     assert sum(report.counts.values()) == report.total
     assert not list(itertools.chain(lab.data.glob(".sinagot/owners/*"), lab.data.glob(".sinagot/stage/*")))

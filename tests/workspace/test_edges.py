@@ -6,7 +6,9 @@ from __future__ import annotations
 def outcomes(report) -> dict[str, str]:
     """Give the outcome of each job of a report."""
     return {
-        "-".join(part for part in (row["task"], row["modality"], row["step_label"], row["record_id"]) if part): row["outcome"]
+        "-".join(
+            part for part in (row["task"], row["modality"], row["step_label"], row["record_id"]) if part
+        ): row["outcome"]
         for row in report.iter_jobs()
     }
 
@@ -41,7 +43,12 @@ def test_block_goes_down_the_whole_chain(lab) -> None:
     lab.unit("a", "b", "c", "d", ids=["REC-1"])
     lab.fail("b-REC-1")
     report = lab.open().steps.run()
-    assert outcomes(report) == {"a-REC-1": "done", "b-REC-1": "failed", "c-REC-1": "blocked", "d-REC-1": "blocked"}
+    assert outcomes(report) == {
+        "a-REC-1": "done",
+        "b-REC-1": "failed",
+        "c-REC-1": "blocked",
+        "d-REC-1": "blocked",
+    }
     blocked = {group.step: group.message for group in report.failures if group.exc_type == "Blocked"}
     assert "REC-1/b" in blocked["c"] and "REC-1/c" in blocked["d"]
     # A status is never BLOCKED: it goes by inputs.
@@ -105,7 +112,9 @@ def test_edges_between_units_of_a_record(lab) -> None:
 
 def test_status_and_tables_keep_the_configured_order(lab) -> None:
     """Tables list steps in the order of the configuration, also where another unit runs first."""
-    lab.config('[tasks.T]\nmodalities = ["x", "y"]\n[modalities.x]\nscripts = ["a"]\n[modalities.y]\nscripts = ["a"]\n')
+    lab.config(
+        '[tasks.T]\nmodalities = ["x", "y"]\n[modalities.x]\nscripts = ["a"]\n[modalities.y]\nscripts = ["a"]\n'
+    )
     lab.script("x/a", ("y-a", "{id}-{task}.csv"), ("x-a", "{id}-{task}.csv"))
     lab.script("y/a", path_out=("y-a", "{id}-{task}.csv"))
     lab.raw("REC-1-T")

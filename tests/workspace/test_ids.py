@@ -8,7 +8,24 @@ from hypothesis import strategies as st
 
 from sinagot.errors import AmbiguousRecordError, ConfigurationError
 
-ODD_IDS = ["A+B", "A(1)", "A[x]", "A b", "Aé", "A{x}", "A$^", "A.b", "A*", "A?", "A%41", "A#1", "A~", "A'\"", "-A", "A\\d"]
+ODD_IDS = [
+    "A+B",
+    "A(1)",
+    "A[x]",
+    "A b",
+    "Aé",
+    "A{x}",
+    "A$^",
+    "A.b",
+    "A*",
+    "A?",
+    "A%41",
+    "A#1",
+    "A~",
+    "A'\"",
+    "-A",
+    "A\\d",
+]
 
 
 @pytest.mark.parametrize("record_id", ODD_IDS)
@@ -55,7 +72,8 @@ def test_ids_match_as_a_whole(lab) -> None:
 
 
 @pytest.mark.parametrize(
-    "pattern", [r"^REC-\d+$", r"\AREC-\d+\Z", r"REC-\d+$", r"(REC|SUB)-(\d+)", r"(?i:rec)-\d+", r"REC-\d+|OTHER"]
+    "pattern",
+    [r"^REC-\d+$", r"\AREC-\d+\Z", r"REC-\d+$", r"(REC|SUB)-(\d+)", r"(?i:rec)-\d+", r"REC-\d+|OTHER"],
 )
 def test_anchors_groups_and_branches_do_no_harm(lab, pattern: str) -> None:
     """Anchors in the pattern do no harm, groups and branches mean what they say."""
@@ -126,7 +144,9 @@ def test_paths_may_be_text_or_tuples_with_entities(lab) -> None:
         '[steps]\nscripts = ["a", "b"]\n',
         records='path = "sub-{subject}/sub-{subject}[_run-{run}]_raw.csv"\nid = "sub-{subject}[_run-{run}]"',
     )
-    lab.script("a", ("sub-{subject}", "sub-{subject}[_run-{run}]_raw.csv"), "made/sub-{subject}[_run-{run}]_a.csv")
+    lab.script(
+        "a", ("sub-{subject}", "sub-{subject}[_run-{run}]_raw.csv"), "made/sub-{subject}[_run-{run}]_a.csv"
+    )
     lab.script("b", "made/sub-{subject}[_run-{run}]_a.csv", ("made", "{id}_b.csv"))
     for name in ("sub-1/sub-1_raw", "sub-2/sub-2_run-1_raw", "sub-2/sub-2_run-3_raw", "sub-2/sub-9_raw"):
         lab.write(f"dataset/{name}.csv", f"{name}\n")
@@ -144,7 +164,12 @@ def test_free_field_gives_all_matches_as_a_sorted_list(lab) -> None:
         '[steps]\nscripts = ["a"]\n',
         records='path = "{id}/{id}_raw.csv"\nid_pattern = "REC-[0-9]+"\n[records.entities]\nsystem = "[a-z]+[0-9]+"',
     )
-    lab.script("a", "{id}/{id}_sys-{system}.csv", "{id}/made.csv", body="self.path.output.write_text(str([p.name for p in self.path.input]))")
+    lab.script(
+        "a",
+        "{id}/{id}_sys-{system}.csv",
+        "{id}/made.csv",
+        body="self.path.output.write_text(str([p.name for p in self.path.input]))",
+    )
     for name in ("raw", "sys-b2", "sys-a10", "sys-a1", "sys-A1", "sys-a1_x"):
         lab.write(f"dataset/REC-1/REC-1_{name}.csv", name)
     lab.write("dataset/REC-2/REC-2_raw.csv")
@@ -159,7 +184,8 @@ def test_free_field_gives_all_matches_as_a_sorted_list(lab) -> None:
 def test_two_files_for_one_id_are_an_error(lab) -> None:
     """Two files for one id and the pattern of `[records]` are an error that names both."""
     lab.config(
-        '[steps]\nscripts = ["a"]\n', records='path = "{id}_{part}.csv"\nid_pattern = "REC-[0-9]+"\n[records.entities]\npart = "[a-z]"'
+        '[steps]\nscripts = ["a"]\n',
+        records='path = "{id}_{part}.csv"\nid_pattern = "REC-[0-9]+"\n[records.entities]\npart = "[a-z]"',
     )
     lab.script("a", "{id}_x.csv")
     lab.write("dataset/REC-1_x.csv")

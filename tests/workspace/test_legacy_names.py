@@ -27,7 +27,9 @@ NAMES = {
 }
 
 
-@pytest.mark.parametrize(("module", "name"), [(module, name) for module, names in NAMES.items() for name in names])
+@pytest.mark.parametrize(
+    ("module", "name"), [(module, name) for module, names in NAMES.items() for name in names]
+)
 def test_old_import_paths(module: str, name: str) -> None:
     """Every established name can be imported from its established place."""
     assert getattr(import_module(module), name) is not None
@@ -53,7 +55,14 @@ def test_status_codes_are_plain_integers() -> None:
     """`StepStatus` has the established names and numbers, usable as integers everywhere."""
     from sinagot.utils import StepStatus
 
-    expected = {"INIT": 0, "DATA_READY": 10, "PROCESSING": 20, "DONE": 30, "ERROR": 40, "DATA_NOT_AVAILABLE": 41}
+    expected = {
+        "INIT": 0,
+        "DATA_READY": 10,
+        "PROCESSING": 20,
+        "DONE": 30,
+        "ERROR": 40,
+        "DATA_NOT_AVAILABLE": 41,
+    }
     for name, number in expected.items():
         assert getattr(StepStatus, name) == number
         assert isinstance(getattr(StepStatus, name), int)

@@ -22,7 +22,10 @@ def test_nothing_of_an_output_is_seen_while_it_is_written(lab) -> None:
     lab.wish("a-REC-1", "assert not self.path.final.exists()")
     lab.open().steps.run().raise_for_failures()
     inode = (lab.data / "a/REC-1.csv").stat().st_ino
-    lab.wish("a-REC-1", f"assert self.path.final.stat().st_ino == {inode} and not self.path.final.samefile(self.path.output)")
+    lab.wish(
+        "a-REC-1",
+        f"assert self.path.final.stat().st_ino == {inode} and not self.path.final.samefile(self.path.output)",
+    )
     lab.open().steps.run(force=True).raise_for_failures()
     assert (lab.data / "a/REC-1.csv").stat().st_ino != inode
 
@@ -47,7 +50,11 @@ def test_folder_outputs(lab) -> None:
         path_out=("a", "{id}.mff"),
         body="self.path.output.mkdir()\n(self.path.output / f'{self.id}.txt').write_text('1')",
     )
-    lab.script("b", ("a", "{id}.mff"), body="self.path.output.write_text(str(sorted(p.name for p in self.path.input.iterdir())))")
+    lab.script(
+        "b",
+        ("a", "{id}.mff"),
+        body="self.path.output.write_text(str(sorted(p.name for p in self.path.input.iterdir())))",
+    )
     lab.open().steps.run().raise_for_failures()
     assert lab.text("b/REC-1.csv") == "['REC-1.txt']"
     lab.wish("a-REC-1", "(self.path.output / 'new').touch()\n(self.path.output / 'REC-1.txt').unlink()")
@@ -164,7 +171,9 @@ def test_control_path_is_optional(lab) -> None:
     """PATH_CONTROL is staged like an output and need not be written; status does not ask for it."""
     lab.unit("a", ids=["REC-1", "REC-2"])
     lab.script("a", members='PATH_CONTROL = ("control", "{id}.png")')
-    lab.wish("a-REC-1", "self.path.control.write_text('picture')\nassert not (self.data_path / 'control').exists()")
+    lab.wish(
+        "a-REC-1", "self.path.control.write_text('picture')\nassert not (self.data_path / 'control').exists()"
+    )
     lab.open().steps.run().raise_for_failures()
     assert lab.text("control/REC-1.png") == "picture"
     assert not (lab.data / "control/REC-2.png").exists()

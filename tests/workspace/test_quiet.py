@@ -15,9 +15,15 @@ LOOKS = {
     "logger": lambda ws: ws.logger.debug("x"),
     "ids": lambda ws: (ws.records.ids(), len(ws), "REC-9" in ws, ws.records.has("REC-1")),
     "status": lambda ws: (ws.steps.status(), ws["REC-1"].status_dict(), ws["REC-9"].status_json()),
-    "counts": lambda ws: (ws.records.count_detail(), ws["REC-1"].count_raw_data(), ws.records.count_step("b", "output")),
+    "counts": lambda ws: (
+        ws.records.count_detail(),
+        ws["REC-1"].count_raw_data(),
+        ws.records.count_step("b", "output"),
+    ),
     "logs": lambda ws: (ws["REC-1"].logs(), ws["REC-1"].logs_json(), ws.records.logs()),
-    "steps": lambda ws: [(step.script, step.script_class, step.script.path) for step in ws["REC-1"].steps.all()],
+    "steps": lambda ws: [
+        (step.script, step.script_class, step.script.path) for step in ws["REC-1"].steps.all()
+    ],
     "dry run": lambda ws: ws.steps.run(dry_run=True),
     "close": lambda ws: ws.close(),
 }
@@ -82,7 +88,11 @@ def test_second_run_opens_no_log_and_imports_nothing_heavy(lab) -> None:
     lab.unit("a", "b", ids=[f"REC-{number}" for number in range(20)]).open().steps.run()
     lab.ran()
     before = lab.tree()
-    done = lab.python(SPY.format(ask="report = ws.steps.run(); assert report.counts['up_to_date'] == 40, report; repr(report)"))
+    done = lab.python(
+        SPY.format(
+            ask="report = ws.steps.run(); assert report.counts['up_to_date'] == 40, report; repr(report)"
+        )
+    )
     opened, modules, scripts = json.loads(done.stdout)
     assert [name for name in opened if "/LOG" in name] == []
     assert modules == [] and scripts == []
@@ -105,7 +115,9 @@ def test_run_with_a_failure_mark_goes_on_reading_no_log_of_others(lab) -> None:
     lab.unit("a", ids=[f"REC-{number}" for number in range(5)])
     lab.fail("a-REC-3")
     lab.open().steps.run()
-    done = lab.python(SPY.format(ask="report = ws.steps.run(printing=False); assert report.counts['failed'] == 1"))
+    done = lab.python(
+        SPY.format(ask="report = ws.steps.run(printing=False); assert report.counts['failed'] == 1")
+    )
     opened, _, _ = json.loads(done.stdout)
     logs = {os.path.basename(name) for name in opened if "/LOG/" in name}
     assert logs <= {"REC-3.log"}

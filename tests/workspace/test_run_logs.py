@@ -8,8 +8,6 @@ import re
 
 import pytest
 
-from sinagot import Workspace
-
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00")
 FIELDS = [
     *("log_from", "workspace_version", "record_id", "scope", "task", "modality", "step_label"),
@@ -37,7 +35,9 @@ def test_lines_of_an_attempt(lab) -> None:
         assert line["run_id"] == report.run_id and line["level"] == "INFO"
     assert len({line["attempt"] for line in lines}) == 1
     last = lines[-1]
-    assert {"duration_s", "peak_memory_mb", "cpu_s", "inputs", "outputs", "script_hash", "params"} <= set(last)
+    assert {"duration_s", "peak_memory_mb", "cpu_s", "inputs", "outputs", "script_hash", "params"} <= set(
+        last
+    )
     assert last["inputs"] == [str(lab.data / "raw/REC-1.csv")]
     assert last["outputs"] == [str(lab.data / "a/REC-1.csv")]
 
@@ -172,7 +172,7 @@ def test_dry_run_logs_no_missing_input(lab) -> None:
 
 def test_no_line_is_lost_to_rotation_when_read_back(lab) -> None:
     """Logs that were turned are read as one; what falls off the end is counted."""
-    lab.unit("a", ids=["REC-1"], more='[log]\nmax_bytes = 2000\nbackups = 50\n')
+    lab.unit("a", ids=["REC-1"], more="[log]\nmax_bytes = 2000\nbackups = 50\n")
     lab.wish("a-REC-1", "for number in range(30): self.logger.info('line %d', number)")
     lab.open().steps.run()
     assert len(list((lab.data / "LOG").iterdir())) > 3
@@ -184,7 +184,7 @@ def test_no_line_is_lost_to_rotation_when_read_back(lab) -> None:
 
 def test_losing_logs_to_rotation_changes_no_status(lab) -> None:
     """Status does not live in the logs: rotation that loses every line leaves it as it was."""
-    lab.unit("a", "b", ids=["REC-1"], more='[log]\nmax_bytes = 500\nbackups = 1\n')
+    lab.unit("a", "b", ids=["REC-1"], more="[log]\nmax_bytes = 500\nbackups = 1\n")
     lab.fail("b-REC-1")
     lab.open().steps.run()
     assert lab.open()["REC-1"].steps.status()["step_status"].tolist() == [30, 40]
@@ -267,7 +267,10 @@ def test_other_loggers_are_left_as_they_are(lab) -> None:
 
 def test_each_line_once_with_two_workspaces_of_one_logger_name(lab, new_lab, capsys) -> None:
     """Jobs print through their own workspace's printer: two workspaces of one logger name show each line once, each at its level."""
-    one, two = lab.unit("a", ids=["REC-1"]).open(), new_lab("two").unit("b", ids=["REC-2"], more='[log]\nlevel = "ERROR"\n').open()
+    one, two = (
+        lab.unit("a", ids=["REC-1"]).open(),
+        new_lab("two").unit("b", ids=["REC-2"], more='[log]\nlevel = "ERROR"\n').open(),
+    )
     _ = one.logger, two.logger
     one.steps.run()
     two.steps.run()

@@ -323,7 +323,9 @@ def test_two_processes_run_each_step_once(lab) -> None:
     lab.unit("a", "b", ids=ids)
     code = "from sinagot import Workspace; r = Workspace('.').steps.run(printing=False); print(r.ok, sum(r.counts.values()), r.counts['failed'])"
     answers: list[str] = []
-    threads = [threading.Thread(target=lambda: answers.append(lab.python(code).stdout.strip())) for _ in range(2)]
+    threads = [
+        threading.Thread(target=lambda: answers.append(lab.python(code).stdout.strip())) for _ in range(2)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -342,7 +344,12 @@ def test_signals_are_handled_as_before_after_a_run(lab) -> None:
 
     before = [signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM), os.getcwd(), sys.stdout]
     lab.unit("a").open().steps.run()
-    assert before == [signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM), os.getcwd(), sys.stdout]
+    assert before == [
+        signal.getsignal(signal.SIGINT),
+        signal.getsignal(signal.SIGTERM),
+        os.getcwd(),
+        sys.stdout,
+    ]
 
 
 def test_unknown_mode_is_refused(lab) -> None:

@@ -201,7 +201,12 @@ def test_status_is_a_table_with_one_row_a_step_and_unit(lab, scoped: bool) -> No
     assert list(frame.columns) == COLUMNS
     assert frame["step_index"].dtype == frame["step_status"].dtype == "int64"
     if scoped:
-        expected = [("RS", "EEG", 1, "a"), ("RS", "EEG", 2, "b"), ("HDC", "EEG", 1, "a"), ("HDC", "EEG", 2, "b")]
+        expected = [
+            ("RS", "EEG", 1, "a"),
+            ("RS", "EEG", 2, "b"),
+            ("HDC", "EEG", 1, "a"),
+            ("HDC", "EEG", 2, "b"),
+        ]
         expected += [("HDC", "EEG", 3, "c"), ("HDC", "behavior", 1, "a")]
     else:
         expected = [(None, None, 1, "a"), (None, None, 2, "b")]

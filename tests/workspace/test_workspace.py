@@ -148,8 +148,13 @@ def test_version_of_a_subclass_stands_in_log_lines_and_scripts(lab) -> None:
 def test_several_files_merge_in_depth(lab) -> None:
     """Tables merge in depth, other values are replaced, relative paths start at the first file."""
     lab.unit("a", "b")
-    lab.config('[steps]\nscripts = ["a", "b"]\n[path]\ndataset = "./dataset"\n[info]\nversion = "1"\nwho = "me"\n')
-    second = lab.write("elsewhere/more.toml", '[steps]\nscripts = ["b"]\n[info]\nversion = "2"\n[path]\nscripts = "./scripts"\n')
+    lab.config(
+        '[steps]\nscripts = ["a", "b"]\n[path]\ndataset = "./dataset"\n[info]\nversion = "1"\nwho = "me"\n'
+    )
+    second = lab.write(
+        "elsewhere/more.toml",
+        '[steps]\nscripts = ["b"]\n[info]\nversion = "2"\n[path]\nscripts = "./scripts"\n',
+    )
     ws = Workspace([lab.root / "workspace.toml", second])
     assert ws.steps.scripts_names() == ["b"]
     assert ws.info == {"version": "2", "who": "me"}
@@ -240,7 +245,9 @@ def test_workspace_is_a_mapping_of_records(lab) -> None:
     assert len(ws) == 0 and bool(ws)
 
 
-@pytest.mark.parametrize("record_id", ["rec-1", "REC-1 ", "REC-1\n", "xREC-1", "", ".", "..", "../REC-1", "REC-1/"])
+@pytest.mark.parametrize(
+    "record_id", ["rec-1", "REC-1 ", "REC-1\n", "xREC-1", "", ".", "..", "../REC-1", "REC-1/"]
+)
 def test_id_that_does_not_match_raises_and_leaves_nothing(lab, record_id: str) -> None:
     """An id that does not match as a whole is a ValueError and a KeyError that names id and pattern; nothing is written."""
     ws = lab.unit().open()

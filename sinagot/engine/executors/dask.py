@@ -10,11 +10,17 @@ import contextlib
 import pickle
 import queue
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from sinagot.engine.executors.contract import Arrival, Chain, Lost
-from sinagot.engine.executors.dask_worker import drain_children, kill_children, run_batch_in_child
+from sinagot.engine.executors.dask_worker import (
+    close_idle_children,
+    drain_children,
+    kill_children,
+    run_batch_in_child,
+)
 from sinagot.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -24,6 +30,8 @@ __all__ = ["DaskExecutor"]
 
 #: Seconds to wait for a scheduler at an address.
 CONNECT_TIMEOUT = 30
+#: Seconds to wait for workers that are asked to stop.
+ANSWER_TIMEOUT = 5
 
 
 @contextlib.contextmanager
@@ -116,6 +124,7 @@ class DaskExecutor:
             arguments["n_workers"] = workers
         # A dying worker is blamed once and by us; nothing listens beyond this machine unless told to.
         arguments.setdefault("dashboard_address", "127.0.0.1:0")
+        arguments.setdefault("worker_dashboard_address", "127.0.0.1:0")
         with dask.config.set({"distributed.scheduler.allowed-failures": 0}), _hidden_main():
             try:
                 self._own_cluster = LocalCluster(**arguments)  # type: ignore[no-untyped-call]
@@ -189,12 +198,22 @@ class DaskExecutor:
                     future.cancel(force=True)
                 self._arrived.put((number, _Gone(lost)))
 
-    def _on_workers(self, function: Any) -> None:
-        with contextlib.suppress(Exception):  # a cluster that is gone needs no stopping
-            self.client.run(function, wait=False)
+    def _on_workers(self, function: Callable[[], None]) -> None:
+        """Call a function on every worker, but wait for no cluster that does not answer."""
+        if self.client.status != "running":
+            return
+
+        def ask() -> None:
+            with contextlib.suppress(Exception):  # a worker that is gone needs no stopping
+                self.client.run(function, on_error="ignore")
+
+        asking = threading.Thread(target=ask, name="sinagot-dask-call", daemon=True)
+        asking.start()
+        asking.join(ANSWER_TIMEOUT)
 
     def close(self) -> None:
-        """Close the client and the cluster, if they are ours."""
+        """Close the client and the cluster if they are ours, and in any case the children on the workers."""
+        self._on_workers(close_idle_children)
         if not self._own_client:
             return
         with contextlib.suppress(Exception):

@@ -14,7 +14,7 @@ from typing import Any
 from sinagot.engine.executors.contract import Lost
 from sinagot.engine.executors.processes import ChildProcess
 
-__all__ = ["drain_children", "kill_children", "run_batch_in_child"]
+__all__ = ["close_idle_children", "drain_children", "kill_children", "run_batch_in_child"]
 
 _LOCK = threading.Lock()
 _IDLE: list[ChildProcess] = []
@@ -69,10 +69,16 @@ def kill_children() -> None:
             child.kill()
 
 
-@atexit.register
-def _close_children() -> None:
+def close_idle_children() -> None:
+    """End the children that wait for work: whoever asked for them is done."""
     with _LOCK:
-        children = [*_IDLE, *_BUSY]
+        children = list(_IDLE)
         _IDLE.clear()
     for child in children:
-        child.kill()
+        child.close()
+
+
+@atexit.register
+def _end_children() -> None:
+    close_idle_children()
+    kill_children()
