@@ -71,6 +71,7 @@ NEWER = frozenset(
         "executor",
         "explain",
         "fixed_task",
+        "forget_problems",
         "get_processed_data",
         "has_own_files",
         "history",

@@ -208,6 +208,8 @@ def _script_stopped_by_signals() -> Iterator[None]:
     for stop in _STOP:
         stop.script_running = True
     try:
+        if _stop_was_asked():
+            raise KeyboardInterrupt  # it came after the driver looked: nothing new is started
         yield
     finally:
         for stop in _STOP:

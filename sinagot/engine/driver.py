@@ -6,6 +6,7 @@ bounded, so that memory does not grow with the number of records.
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -25,6 +26,9 @@ TICK = 0.2
 HELD_PAUSE = 0.5
 #: How often a batch is lost without a trace before its jobs are given up.
 MOST_SENDS = 4
+
+#: Batches are numbered through all runs of a process: an executor outlives a run.
+_NUMBERS = itertools.count(1)
 
 
 class Work(NamedTuple):
@@ -69,7 +73,6 @@ class Driver:
         self._flight: dict[int, list[Work]] = {}
         self._again: deque[Work] = deque()
         self._held: deque[tuple[float, Work]] = deque()
-        self._number = 0
         self._sent = 0
         self._drained = self._killed = False
         self._usable = True
@@ -132,10 +135,10 @@ class Driver:
             batch = self._batch(works, self._size.next(left))
             if not batch:
                 break
-            self._number += 1
-            self._flight[self._number] = batch
+            number = next(_NUMBERS)
+            self._flight[number] = batch
             self._sent += len(batch)
-            self._executor.submit(self._number, [work.jobs for work in batch])
+            self._executor.submit(number, [work.jobs for work in batch])
             sent = True
         return sent
 
@@ -160,7 +163,9 @@ class Driver:
     # -- receiving
 
     def _receive(self, arrival: Arrival) -> None:
-        batch = self._flight.pop(arrival.number)
+        batch = self._flight.pop(arrival.number, None)
+        if batch is None:
+            return  # of a run that was ended before its batches came back
         if arrival.results is None:
             lost = arrival.lost or Lost("the batch was lost")
             self._usable = self._usable and lost.usable

@@ -78,6 +78,8 @@ class RunRequest(NamedTuple):
     here: bool = True
     dry_run: bool = False
     progress: Callable[[Progress], None] | None = None
+    #: Folders that could not be read when the records were listed.
+    unread: tuple[str, ...] = ()
 
 
 def run(request: RunRequest, *, background: bool = False) -> RunReport:
@@ -132,7 +134,8 @@ class _Run:
             self._drive(first, works, len(pending))
         for _ in works:
             pass  # a dry run: planning books each job
-        self.report.warnings += [f"folder can't be read: {problem}" for problem in self.survey.problems]
+        unread = dict.fromkeys([*self.request.unread, *self.survey.problems])
+        self.report.warnings += [f"folder can't be read: {problem}" for problem in unread]
         self.report.duration = time.perf_counter() - start
         self._show(final=True)
         return self.report

@@ -26,6 +26,8 @@ class House(Protocol):
     """A workspace, as scopes see it."""
 
     client: Client | None
+    #: What could not be read when last looked at.
+    problems: list[str]
 
     @property
     def configuration(self) -> Configuration:
@@ -67,8 +69,11 @@ class House(Protocol):
     def nodes_of(self, scope: Selection, step_label: str | None) -> list[StepNode]:
         """List the steps of a scope, of one name where given, in configuration order."""
 
+    def forget_problems(self) -> None:
+        """Begin a new look at the disk."""
+
     def note_problems(self, problems: Sequence[str]) -> None:
-        """Keep what the last look at the disk could not read."""
+        """Keep what this look at the disk could not read."""
 
     def executor(self, key: Hashable, make: Callable[[], Executor]) -> Executor:
         """Give the executor of a key, made on first use and kept until the workspace is closed."""

@@ -96,6 +96,7 @@ class RecordCollection(Scope):
         -----
         One listing per folder; nothing is kept between calls.
         """
+        self._workspace.forget_problems()
         yield from self._scan() if self._selected is None else self._selected
 
     def _scan(self) -> list[str]:
@@ -222,6 +223,7 @@ class Record(Scope):
 
     def record_ids(self) -> list[str]:
         """List the one id."""
+        self._workspace.forget_problems()
         return [self.id]
 
     def _facts(self) -> list[str]:

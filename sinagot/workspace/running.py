@@ -65,9 +65,10 @@ def start_run(
     def make_executor(stopping: Callable[[], bool]) -> Executor:
         return MainProcessExecutor(stopping) if choice.here else workspace.executor(choice.key, choice.make)
 
+    ids = _record_ids(scope, nodes, selected)
     request = RunRequest(
         graph=graph,
-        ids=_record_ids(scope, nodes, selected),
+        ids=ids,
         rule=workspace.blueprint.ids,
         selected=selected,
         options=options,
@@ -79,6 +80,7 @@ def start_run(
         here=choice.here,
         dry_run=dry_run,
         progress=progress,
+        unread=tuple(workspace.problems),
     )
     report = run(request, background=not wait)
     report.bind_frame(jobs_frame)
@@ -87,11 +89,8 @@ def start_run(
 
 
 def _record_ids(scope: Selection, nodes: list[StepNode], selected: frozenset[int]) -> list[str]:
-    """List the records; when no script can be loaded, its error says more than an empty list."""
-    if not selected and nodes:
-        error = next(node.error for node in nodes if node.error is not None)
-        raise error
-    return scope.record_ids()
+    """List the records; none when no script can be loaded, since that is what has to be told."""
+    return [] if nodes and not selected else scope.record_ids()
 
 
 def _finish(report: RunReport, broken: list[StepNode]) -> None:

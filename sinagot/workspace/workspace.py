@@ -236,9 +236,13 @@ class Workspace:
         ]
         return sorted(nodes, key=lambda node: (places[node.task, node.modality], node.step_index))
 
+    def forget_problems(self) -> None:
+        """Begin a new look at the disk."""
+        self.problems = []
+
     def note_problems(self, problems: Sequence[str]) -> None:
-        """Keep what the last look at the disk could not read."""
-        self.problems = list(dict.fromkeys(problems))
+        """Keep what this look at the disk could not read."""
+        self.problems = list(dict.fromkeys([*self.problems, *problems]))
 
     # -- running
 

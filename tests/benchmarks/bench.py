@@ -60,6 +60,10 @@ class Bench:
         self._done: dict[tuple[Place, int], Path] = {}
         self._number = 0
 
+    def records(self, place: Place, records: int) -> int:
+        """Give the number of records: a fifth on the disk, where making files costs several times as much."""
+        return records if place is self.places[0] else max(1, records // 5)
+
     def rounds(self, place: Place, rounds: int) -> int:
         """Give the number of rounds: all in memory, half of them on the disk that stands beside it."""
         return rounds if place is self.places[0] else max(1, rounds // 2)

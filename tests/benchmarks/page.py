@@ -20,7 +20,7 @@ Seconds of your machine differ; the ratios should not by much. `make bench` meas
 page; nothing in the tests depends on it.
 
 Each figure is the middle of several rounds in which all cases take turns; beside it stand the lowest and
-the highest round (half as many rounds on disk as in memory). *Asked* is what we hold ourselves to now, in
+the highest round. On disk there are fewer records and half as many rounds. *Asked* is what we hold ourselves to now, in
 brackets where we are going.
 """
 

@@ -68,8 +68,7 @@ class DeepError(Exception):
 
 
 class NoTextError(Exception):
-    def __str__(self) -> str:
-        return 7  # type: ignore[return-value]
+    __str__ = lambda self: 7  # type: ignore[assignment,return-value]  # noqa: E731
 
 
 class Odd(str):

@@ -255,7 +255,7 @@ def test_sonetaa_runs_and_finds_what_was_put_in(sonetaa: Path) -> None:
         "REC-200401-A",
         "REC-200402-A",
     ]
-    assert all(value < -1 for value in mismatch.values())
+    assert max(mismatch.values()) < 0
 
 
 def test_sonetaa_plugins_give_tables(sonetaa: Path) -> None:

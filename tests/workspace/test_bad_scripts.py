@@ -89,8 +89,12 @@ def test_no_script_can_be_loaded(lab) -> None:
     for name in "ab":
         lab.write(f"scripts/{name}.py", "def (")
     before = lab.tree()
-    with pytest.raises(ScriptError, match=r"a\.py"):
+    with pytest.raises(ScriptError, match=r"a\.py") as caught:
         lab.open().steps.run()
+    assert caught.value.report.total == 0
+    with pytest.raises(ScriptError, match=r"b\.py") as caught:
+        lab.open().steps.run("b")
+    assert caught.value.report.total == 0
     assert lab.tree() == before
 
 

@@ -274,6 +274,26 @@ def test_second_signal_stops_at_once(lab) -> None:
     assert codes(lab) == [42] and codes(lab, "REC-2") == [10]
 
 
+def test_signal_just_before_a_script_starts_it_not(lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Ctrl-C that comes while an attempt is being prepared keeps its script from starting."""
+    from sinagot.runlog.capture import AttemptLog
+
+    line = AttemptLog.line
+
+    def interrupted(self, status: int, message: str, *args: object, **facts: object) -> None:
+        line(self, status, message, *args, **facts)
+        if message == "Processing run":
+            os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(AttemptLog, "line", interrupted)
+    lab.unit("a", "b", ids=["REC-1", "REC-2"])
+    with pytest.raises(RunInterrupted) as caught:
+        lab.open().steps.run()
+    assert caught.value.report.counts["interrupted"] == 4
+    assert lab.ran() == []
+    assert codes(lab) == [42, 0]
+
+
 def dead_claim(lab, place: str) -> None:
     """Leave a claim of a process that has ended."""
     ended = subprocess.Popen([sys.executable, "-c", ""])

@@ -190,7 +190,7 @@ def test_two_files_for_one_id_are_an_error(lab) -> None:
     lab.script("a", "{id}_x.csv")
     lab.write("dataset/REC-1_x.csv")
     lab.write("dataset/REC-1_y.csv")
-    with pytest.raises(AmbiguousRecordError, match="REC-1_x.csv.*REC-1_y.csv"):
+    with pytest.raises(AmbiguousRecordError, match=r"REC-1_x\.csv.*REC-1_y\.csv"):
         lab.open().records.ids()
 
 

@@ -215,3 +215,27 @@ def test_deleting_the_state_folder_keeps_outputs(lab) -> None:
     shutil.rmtree(lab.data / ".sinagot")
     assert ws.steps.run().counts["up_to_date"] == 4
     assert ws.steps.run(force=True).counts["done"] == 4
+
+
+@pytest.mark.parametrize("folder", ["raw", "a"])
+def test_folder_that_cannot_be_read_is_named(lab, folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder that can't be read is never taken for an empty one in silence: workspace and report name it."""
+    ws = lab.unit("a").open()
+    (lab.data / "a").mkdir()
+    scandir = os.scandir
+
+    def refuse(path: str = "."):
+        if os.fspath(path) == str(lab.data / folder):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    for look in (ws.records.ids, ws.steps.status):
+        look()
+        if folder == "raw" or look == ws.steps.status:
+            (problem,) = ws.problems
+            assert folder in problem and "Permission denied" in problem
+    report = ws.steps.run(dry_run=True)
+    assert [text for text in report.warnings if folder in text and "Permission denied" in text]
+    monkeypatch.undo()
+    assert ws.steps.run().warnings == [] and ws.problems == []

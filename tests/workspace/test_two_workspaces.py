@@ -185,3 +185,38 @@ def test_scopes_are_made_anew(lab, name: str) -> None:
     ws = lab.unit().open()
     getattr(ws, name).note = 1
     assert "note" not in vars(getattr(ws, name))
+
+
+def test_workspaces_that_run_side_by_side(lab, new_lab) -> None:
+    """Three workspaces in three threads keep their helpers, their prints and their logs apart."""
+    import threading
+
+    labs = [lab, new_lab("two"), new_lab("three")]
+    ids = [f"REC-{number}" for number in range(8)]
+    for number, one in enumerate(labs):
+        one.unit("a", ids=ids)
+        one.write("scripts/early_tools.py", f"NUMBER = {number}\n")
+        one.write("scripts/late_tools.py", f"NUMBER = {number}\n")
+        body = f"""
+        import time
+        print("workspace {number}", self.id)
+        time.sleep(0.002)
+        import late_tools
+        self.path.output.write_text(f"{{early_tools.NUMBER}}{{late_tools.NUMBER}}")
+        """
+        one.script("a", head="import early_tools", body=body)
+    reports = []
+    threads = [
+        threading.Thread(target=lambda one=one: reports.append(one.open().steps.run(printing=False)))
+        for one in labs
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [report.counts["done"] for report in reports] == [8, 8, 8]
+    for number, one in enumerate(labs):
+        assert {one.text(f"a/{record}.csv") for record in ids} == {f"{number}{number}"}
+        for record in ids:
+            said = [text for _, text in one.messages(record) if text.startswith("workspace")]
+            assert said == [f"workspace {number} {record}"]

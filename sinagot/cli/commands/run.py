@@ -20,7 +20,7 @@ import click
 
 from sinagot.cli.exits import Exit
 from sinagot.cli.failures import explain_script, plain
-from sinagot.cli.findings import tell_nothing_found, tell_problems, tell_without_data
+from sinagot.cli.findings import tell_nothing_found, tell_without_data
 from sinagot.cli.options import (
     choose_records,
     json_option,
@@ -172,7 +172,6 @@ def _tell(report: RunReport, code: int, workspace: Workspace, step: str | None, 
             say(line, wrap=not line.startswith(("    log:", "    again:", "  which:")))
     for text in report.warnings:
         warn(text)
-    tell_problems(workspace)
 
 
 def _tell_why(

@@ -89,9 +89,10 @@ class DaskExecutor:
     ) -> None:
         self._own_cluster: Any = None
         self._own_client = client is None
-        self._arrived: queue.SimpleQueue[tuple[int, Any]] = queue.SimpleQueue()
+        self._arrived: queue.SimpleQueue[tuple[int, Any, Any]] = queue.SimpleQueue()
         self._futures: dict[int, Any] = {}
-        self._killed = False
+        # While children are being killed no batch is settled: their claims look alive until they are dead.
+        self._killing = threading.Lock()
         if client is None:
             client = self._connect(scheduler, dict(cluster or {}), workers)
         self.client: Any = client
@@ -149,7 +150,7 @@ class DaskExecutor:
             run_batch_in_child, payload, list(sys.path), key=name, pure=False, retries=0
         )
         self._futures[number] = future
-        future.add_done_callback(lambda done: self._arrived.put((number, done)))
+        future.add_done_callback(lambda done: self._arrived.put((number, done, done)))
 
     def collect(self, timeout: float) -> list[Arrival]:
         """Give the batches that came back."""
@@ -157,13 +158,15 @@ class DaskExecutor:
         wait = timeout
         while True:
             try:
-                number, future = self._arrived.get(timeout=wait) if wait else self._arrived.get_nowait()
+                number, future, answer = self._arrived.get(timeout=wait) if wait else self._arrived.get_nowait()
             except queue.Empty:
                 break
             wait = 0.0
-            if number in self._futures:
-                arrivals.append(self._open(number, future))
-                del self._futures[number]
+            # A killed batch may turn up twice, the second time when its number belongs to another run.
+            with self._killing:
+                if self._futures.get(number) is future:
+                    arrivals.append(self._open(number, answer))
+                    del self._futures[number]
         if not arrivals and self._futures and self.client.status not in ("running", "connecting"):
             lost = Lost(f"the Dask scheduler is gone (client is {self.client.status})", usable=False)
             arrivals = [Arrival(number, None, lost) for number in self._futures]
@@ -189,14 +192,16 @@ class DaskExecutor:
         self._on_workers(drain_children)
 
     def kill(self) -> None:
-        """Kill the children on all workers."""
-        self._on_workers(kill_children)
-        lost = Lost("the run was stopped")
-        for number, future in list(self._futures.items()):
-            if not future.done():
+        """Kill the children on all workers; what waits there does not begin."""
+        with self._killing:
+            futures = dict(self._futures)
+            for future in futures.values():
                 with contextlib.suppress(Exception):
                     future.cancel(force=True)
-                self._arrived.put((number, _Gone(lost)))
+            self._on_workers(kill_children)
+            lost = Lost("the run was stopped")
+            for number, future in futures.items():
+                self._arrived.put((number, future, _Gone(lost)))
 
     def _on_workers(self, function: Callable[[], None]) -> None:
         """Call a function on every worker, but wait for no cluster that does not answer."""

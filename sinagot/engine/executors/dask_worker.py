@@ -63,10 +63,13 @@ def drain_children() -> None:
 
 
 def kill_children() -> None:
-    """Kill the busy children with everything they started."""
+    """Kill the busy children with everything they started; they are dead when this returns."""
     with _LOCK:
-        for child in _BUSY:
-            child.kill()
+        children = list(_BUSY)
+    for child in children:
+        child.kill()
+    for child in children:
+        child.process.wait(timeout=5)
 
 
 def close_idle_children() -> None:

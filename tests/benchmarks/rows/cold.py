@@ -28,7 +28,7 @@ def measure(bench: Bench) -> list[Figure]:
 
 
 def _measure(bench: Bench, place: Place) -> list[Figure]:
-    records = bench.sizes.cold_records
+    records = bench.records(place, bench.sizes.cold_records)
     steps = 2 * records
     bench.say(f"cold run of {records} records ({place.name})")
     with bench.folder(place, partial(make_world, records=records)) as folder:

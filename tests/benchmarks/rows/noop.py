@@ -24,8 +24,8 @@ more run of the command line under an audit hook."""
 
 def measure(bench: Bench) -> list[Figure]:
     figures = []
-    records = bench.sizes.records
     for place in bench.places:
+        records = bench.records(place, bench.sizes.records)
         figures += _measure(bench, place, records, is_asked=records >= 10_000)
         if place is bench.places[0]:
             figures += _counters(bench, place, records)

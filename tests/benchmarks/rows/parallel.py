@@ -66,7 +66,8 @@ def measure(bench: Bench) -> list[Figure]:
 
 
 def _tiny(bench: Bench, place: Place) -> list[Figure]:
-    records, few = bench.sizes.records, bench.sizes.slow_records
+    records = bench.records(place, bench.sizes.records)
+    few = bench.sizes.slow_records
     bench.say(f"{records} records on two workers ({place.name})")
     with bench.folder(place, partial(make_world, records=records)) as folder:
         cases = {

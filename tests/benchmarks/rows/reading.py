@@ -21,11 +21,12 @@ table of the same size made from three bare listings. `records.logs()` against
 def measure(bench: Bench) -> list[Figure]:
     figures = []
     for place in bench.places:
-        records = bench.sizes.records
+        records = bench.records(place, bench.sizes.records)
         folder = bench.done_world(place, records)
         figures.append(_measure(bench, folder, place, f"`status()`, {records:,} x 2", "status"))
     for place in bench.places:
-        some, lines = bench.sizes.log_records, bench.sizes.log_lines
+        some = bench.records(place, bench.sizes.log_records)
+        lines = bench.sizes.log_lines
         with bench.folder(place, partial(make_world, records=some)) as folder:
             size = write_logs(folder, some, lines) / 2**20
             what = f"`logs()`, {some:,} x {lines} lines, {size:.0f} MB"

@@ -39,8 +39,9 @@ class TestAddress(WorkerContract):
     address: ClassVar[str]
 
     @pytest.fixture(autouse=True, scope="class")
-    def _cluster(self, request: pytest.FixtureRequest, dask_processes: DaskProcesses) -> None:
-        request.cls.address = dask_processes.address
+    @classmethod
+    def _cluster(cls, dask_processes: DaskProcesses) -> None:
+        cls.address = dask_processes.address
 
     @classmethod
     def make_executor(cls) -> DaskExecutor:
@@ -51,8 +52,9 @@ class TestClient(WorkerContract):
     client: ClassVar[Client]
 
     @pytest.fixture(autouse=True, scope="class")
-    def _client(self, request: pytest.FixtureRequest, dask_client: Client) -> None:
-        request.cls.client = dask_client
+    @classmethod
+    def _client(cls, dask_client: Client) -> None:
+        cls.client = dask_client
 
     @classmethod
     def make_executor(cls) -> DaskExecutor:
