@@ -1,0 +1,211 @@
+"""Programs that drive a run in a process of their own, so that they can be killed; and what must hold afterwards."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from textwrap import dedent
+from typing import Any
+
+import pytest
+
+from sinagot import Workspace
+from sinagot.testing import await_true, script_text
+
+ROOT = Path(__file__).parents[2]
+
+#: For scripts: wait for a file, but not for ever.
+WAITING = """
+def await_file(path):
+    end = time.monotonic() + 60
+    while not path.exists():
+        if time.monotonic() > end:
+            raise TimeoutError(path)
+        time.sleep(0.005)
+
+def tell(path, text):
+    path.with_suffix(".part").write_text(text)
+    path.with_suffix(".part").replace(path)
+"""
+
+#: Writes its output in two halves; in between it says that it is there, and waits until it is let go.
+HALVES = script_text(
+    """
+    with self.path.output.open("w") as file:
+        file.write("first half, ")
+        file.flush()
+        tell(self.data_path / f"{self.id}.half", str(os.getpid()))
+        await_file(self.data_path / "free")
+        file.write("second half")
+    """,
+    before=WAITING,
+)
+WHOLE = "first half, second half"
+
+#: A program that runs all steps and says what became of it.
+DRIVER = """
+import json
+import sys
+from sinagot import Workspace
+
+workspace = Workspace({folder!r})
+try:
+    report = workspace.steps.run(**{options!r})
+    code = 0 if report.ok else 3
+except (KeyboardInterrupt, SystemExit) as error:
+    report, code = error.report, 128 + error.signum
+print("ENDED", json.dumps([report.stopped_by, report.counts]), flush=True)
+sys.exit(code)
+"""
+
+
+class Program:
+    """A Python program in a session of its own; all its processes carry a mark in their environment."""
+
+    def __init__(self, folder: Path, text: str) -> None:
+        name = uuid.uuid4().hex
+        self._mark = f"SINAGOT_TEST_MARK={name}".encode()
+        file = folder / f"program-{name[:8]}.py"
+        file.write_text(dedent(text), encoding="utf-8")
+        self._said = folder / f"said-{name[:8]}.txt"
+        environment = {
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            "SINAGOT_TEST_MARK": name,
+            "PYTHONUNBUFFERED": "1",
+            "DASK_TEMPORARY_DIRECTORY": str(folder / "dask"),
+        }
+        with self._said.open("wb") as said:
+            self.process = subprocess.Popen(
+                [sys.executable, str(file)],
+                cwd=folder,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=said,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    @property
+    def said(self) -> str:
+        """Standard output and standard error up to now."""
+        return self._said.read_text(encoding="utf-8", errors="replace")
+
+    def wait(self, seconds: float = 60) -> int:
+        """Wait for the end, and give the exit code."""
+        try:
+            return self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"no end after {seconds} s; it said:\n{self.said}") from None
+
+    def ended(self) -> tuple[int | None, dict[str, int]]:
+        """Give signal and counts of the report of a program that has ended."""
+        (line,) = [line for line in self.said.splitlines() if line.startswith("ENDED ")]
+        stopped_by, counts = json.loads(line.removeprefix("ENDED "))
+        return stopped_by, {outcome: count for outcome, count in counts.items() if count}
+
+    def signal(self, number: int) -> None:
+        """Send a signal to the program alone."""
+        self.process.send_signal(number)
+
+    def signal_group(self, number: int) -> None:
+        """Send a signal as a terminal does: to every process of the session's group."""
+        os.killpg(self.process.pid, number)
+
+    def pids(self) -> list[int]:
+        """List the processes that the program and its children are, as far as they live."""
+        found = []
+        for entry in os.listdir("/proc"):
+            if entry.isdigit():
+                try:
+                    environment = Path(f"/proc/{entry}/environ").read_bytes()
+                    state = Path(f"/proc/{entry}/stat").read_text().rpartition(")")[2].split()[0]
+                except OSError:
+                    continue
+                if self._mark in environment.split(b"\0") and state not in "ZX":
+                    found.append(int(entry))
+        return found
+
+    def assert_no_orphans(self, seconds: float = 3) -> None:
+        """Check that with the program all that it started has ended."""
+        await_true(lambda: not self.pids(), f"processes of an ended program end: {self.said}", seconds)
+
+    def end(self) -> None:
+        """End whatever is left."""
+        for pid in {*self.pids(), *([self.process.pid] if self.process.poll() is None else [])}:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        self.process.wait(20)
+
+
+StartProgram = Callable[[str], Program]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[StartProgram]:
+    """Give a function that starts a program."""
+    programs: list[Program] = []
+
+    def do(text: str) -> Program:
+        programs.append(Program(tmp_path, text))
+        return programs[-1]
+
+    yield do
+    for program in programs:
+        program.end()
+
+
+def driver(workspace: Workspace, **options: Any) -> str:
+    """Give the text of a program that runs all steps of a workspace."""
+    return DRIVER.format(folder=str(workspace.data_path.parent), options={"printing": False, **options})
+
+
+def statuses(workspace: Workspace) -> list[int]:
+    """Give the status of each record and step, records first."""
+    return [row["step_status"] for row in workspace.steps.iter_status()]
+
+
+def await_half(workspace: Workspace, *record_ids: str) -> dict[str, int]:
+    """Wait until the scripts of some records are in mid-write, and give their process ids."""
+    files = {record_id: workspace.data_path / f"{record_id}.half" for record_id in record_ids}
+    await_true(lambda: all(file.exists() for file in files.values()), f"mid-write of {record_ids}")
+    return {record_id: int(file.read_text()) for record_id, file in files.items()}
+
+
+def let_go(workspace: Workspace) -> None:
+    """Let the scripts write their second halves."""
+    (workspace.data_path / "free").touch()
+
+
+def outputs(workspace: Workspace, folder: str = "out") -> dict[str, str]:
+    """Give the text of each output."""
+    paths = sorted((workspace.data_path / folder).glob("*"))
+    return {path.name: path.read_text() for path in paths}
+
+
+def litter(workspace: Workspace) -> list[str]:
+    """List what an ended run must not leave: claims, owners, stages, former versions, drafts."""
+    root = workspace.data_path
+    found = [path for kind in ("claims", "owners", "stage") for path in (root / ".sinagot" / kind).glob("*")]
+    found += [path for path in root.rglob(".sinagot-*")]
+    found += [path for path in root.rglob("*~")]
+    return sorted(str(path.relative_to(root)) for path in found)
+
+
+def heal(workspace: Workspace, left: int | None = None, **options: Any) -> None:
+    """Run again, plainly: what was left is done, all is well, nothing lies about."""
+    report = workspace.steps.run(**{"mode": "main_process", "printing": False, **options})
+    assert report.ok, report.failures[0].traceback
+    if left is not None:
+        assert report.counts["done"] == left
+    assert set(statuses(workspace)) == {30}
+    assert litter(workspace) == []
+    assert workspace.steps.run(printing=False).counts["up_to_date"] == report.total
