@@ -12,6 +12,8 @@ import json
 import os
 import re
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 from urllib.parse import quote
 
@@ -35,6 +37,8 @@ _ACTIVE: set[str] = set()  # run ids that this process is executing now
 _LONGEST_NAME = 200
 KEPT = 120  # characters of a name that would be longer
 _TORN_AFTER = 60.0  # seconds
+_LOCK_TRIES = 400
+_LOCK_PAUSE = 0.005  # seconds
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9_/~-][A-Za-z0-9_./~-]*")  # what quoting leaves alone, and slashes
 
 
@@ -162,6 +166,34 @@ def _is_torn(beat: float) -> bool:
     return time.time() - beat >= _TORN_AFTER
 
 
+@contextmanager
+def _one_taker(path: str) -> Iterator[None]:
+    """Let one process at a time look at a dead claim and replace it.
+
+    The kernel gives the lock back when its holder dies. Where it can't be had (some shares, a frozen holder), two takers
+    may replace each other's claim; the fence stops the one that lost.
+    """
+    descriptor = -1
+    try:
+        import fcntl
+
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        for _ in range(_LOCK_TRIES):
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                time.sleep(_LOCK_PAUSE)
+    except (OSError, ImportError):
+        pass
+    try:
+        yield
+    finally:
+        if descriptor >= 0:
+            os.close(descriptor)
+
+
 class ClaimDesk:
     """Takes and releases the claims of one process in one run.
 
@@ -178,6 +210,7 @@ class ClaimDesk:
         self.runs = f"{state}/runs"
         self.run_id = run_id
         self._owners = f"{state}/owners"
+        self._takers = f"{state}/locks/takeover"
         os.makedirs(self.folder, exist_ok=True)
         os.makedirs(self._owners, exist_ok=True)
         self.owner = Owner.here(run_id)
@@ -208,16 +241,16 @@ class ClaimDesk:
     def take(self, key: str) -> Claim | Held:
         """Take the claim of a job, or say who holds it."""
         path = f"{self.folder}/{file_key(key)}"
-        taken_over = False
         for _ in range(8):
             if self._create(path):
-                return Claim(path, taken_over)
+                return Claim(path, False)
             owner, text, beat = self._read(path)
             if text is None:
                 continue  # released in between
             if not (_is_torn(beat) if owner is None else self._is_dead(path, owner, beat)):
                 return Held(owner)
-            taken_over = self._remove_dead(path, text) or taken_over
+            if self._replace_dead(path, text):
+                return Claim(path, True)
         return Held(None)
 
     def _create(self, path: str) -> bool:
@@ -265,23 +298,22 @@ class ClaimDesk:
             return False
         return now - since > BEAT * BEATS_MISSED
 
-    def _remove_dead(self, path: str, text: str) -> bool:
-        """Move a dead claim away; one of several takers wins, and a live claim met by mistake is put back."""
-        aside = f"{self._owners}/dead-{os.urandom(6).hex()}"
+    def _replace_dead(self, path: str, text: str) -> bool:
+        """Put our claim in the place of a dead one, in one step; of several takers one wins."""
+        ours = f"{self._owners}/takes-{os.urandom(6).hex()}"
+        self._create(ours)
         try:
-            os.rename(path, aside)
-        except FileNotFoundError:
-            return False
-        with open(aside, encoding="utf-8", errors="replace") as file:
-            same = file.read() == text
-        if not same:
+            with _one_taker(self._takers):
+                if self._read(path)[1] != text:
+                    return False
+                os.replace(ours, path)
+        finally:
+            self._copies = tuple(path if copy == ours else copy for copy in self._copies)
             try:
-                os.link(aside, path)
-            except OSError:
-                # Somebody else claimed in between: the owner we moved notices before it publishes.
+                os.unlink(ours)
+            except FileNotFoundError:
                 pass
-        os.unlink(aside)
-        return same
+        return True
 
     def is_taken(self, key: str) -> bool:
         """Say whether anybody, dead or alive, holds the claim of a job."""

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import signal
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from sinagot import Workspace
-from sinagot.testing import await_true, make_workspace
+from sinagot.testing import make_workspace, script_text
 from tests.chaos.conftest import (
     HALVES,
     WHOLE,
@@ -19,7 +16,6 @@ from tests.chaos.conftest import (
     driver,
     heal,
     let_go,
-    litter,
     outputs,
     statuses,
 )
@@ -46,3 +42,108 @@ def test_driver_killed_in_mid_write(mode: str, tmp_path: Path, start: StartProgr
     let_go(workspace)
     heal(workspace, left=3)
     assert set(outputs(workspace).values()) == {WHOLE}
+
+
+#: Forks one driver after the other: each is killed at the next of its file operations, and then healed by a plain run.
+SWEEPER = """
+import os
+import random
+import shutil
+import signal
+import sys
+from pathlib import Path
+
+from sinagot import Workspace
+from tests.chaos.conftest import heal, outputs, statuses
+
+template, force, step = Path({template!r}), {force!r}, {step!r}
+WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
+chance = random.Random(1)
+
+
+def in_child(function):
+    pid = os.fork()
+    if pid == 0:
+        code = 1
+        try:
+            function()
+            code = 0
+        finally:
+            os._exit(code)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def run_until(folder, number, force):
+    left = number
+
+    def hook(event, args):
+        nonlocal left
+        if event in ("os.rename", "os.remove", "os.link", "os.mkdir", "os.rmdir") or (
+            event == "open" and isinstance(args[2], int) and args[2] & WRITING
+        ):
+            left -= 1
+            if left == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    def run():
+        workspace = Workspace(folder)
+        sys.addaudithook(hook)
+        assert workspace.steps.run(printing=False, force=force).ok
+
+    return in_child(run)
+
+
+def check(folder):
+    workspace = Workspace(folder)
+    for name, text in {{**outputs(workspace, "a"), **outputs(workspace, "b"), **outputs(workspace, "c")}}.items():
+        assert text in ("", "old", name + " is whole"), (name, text)
+    if force:
+        assert len(list(workspace.data_path.glob("[abc]/*.txt"))) == 3
+    assert 20 not in statuses(workspace)
+
+
+def check_and_heal(folder):
+    check(folder)
+    heal(Workspace(folder))
+    check(folder)
+
+
+number = killed = 0
+while True:
+    number += step
+    folder = template.with_name(f"trial-{{number}}")
+    shutil.copytree(template, folder)
+    code = run_until(folder, number, force)
+    if code == 0:
+        break
+    assert code == -signal.SIGKILL, (number, code)
+    killed += 1
+    if number % 3 == 0:  # recovery is killed too
+        assert in_child(lambda: check(folder)) == 0, number
+        run_until(folder, chance.randrange(1, 40), False)
+    assert in_child(lambda: check_and_heal(folder)) == 0, number
+    shutil.rmtree(folder)
+print("KILLED", killed, "OF", number - step)
+"""
+
+
+@pytest.mark.parametrize("force", [False, True], ids=["first run", "forced run"])
+def test_driver_killed_at_any_file_operation(force: bool, tmp_path: Path, start: StartProgram) -> None:
+    """Wherever a driver dies, each output is absent, old or whole, and the next plain run heals and leaves no litter."""
+    two = """
+        for path in self.path.output.values():
+            path.write_text(f"{path.name} is whole")
+    """
+    one = 'self.path.output.write_text(f"{self.path.output.name} is whole")'
+    both = {"a": ("a", "1-{id}.txt"), "b": ("b", "2-{id}.txt")}
+    scripts = {"two": script_text(two, path_out=both), "one": script_text(one, both, ("c", "3-{id}.txt"))}
+    template = tmp_path / "template"
+    workspace = make_workspace(template, records=["R"], scripts=scripts)
+    if force:
+        heal(workspace)
+        for path in workspace.data_path.glob("[abc]/*.txt"):
+            path.write_text("old")
+    program = start(SWEEPER.format(template=str(template), force=force, step=1))
+    assert program.wait(110) == 0, program.said
+    killed = int(program.said.split("KILLED ")[1].split()[0])
+    assert killed > 20

@@ -30,7 +30,8 @@ __all__ = ["DaskExecutor"]
 
 #: Seconds to wait for a scheduler at an address.
 CONNECT_TIMEOUT = 30
-#: Seconds to wait for workers that are asked to stop.
+#: Seconds to wait for a small answer: a result that is ready, a worker that is asked to stop. What a lost answer
+#: would have said is read from files.
 ANSWER_TIMEOUT = 5
 
 
@@ -175,7 +176,7 @@ class DaskExecutor:
 
     def _open(self, number: int, future: Any) -> Arrival:
         try:
-            answer = pickle.loads(future.result(timeout=CONNECT_TIMEOUT))
+            answer = pickle.loads(future.result(timeout=ANSWER_TIMEOUT))
         except BaseException as error:
             if isinstance(error, KeyboardInterrupt):
                 raise
