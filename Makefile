@@ -56,7 +56,7 @@ docs: $(STAMP) ## build the documentation, warnings are errors
 	@$(BIN)/python -m sphinx -q -W --keep-going -b html docs docs/_build/html
 	@echo "documentation: docs/_build/html/index.html"
 
-bench: $(STAMP) ## measure, small by default (make bench ARGS=--full)
+bench: $(STAMP) ## measure and write docs/benchmarks.md (ARGS=--quick: a minute)
 	@$(BIN)/python tests/benchmarks/run.py $(ARGS)
 
 chaos: $(STAMP) ## kill, fill and freeze it: the full set

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parent
 
 # Modules that must not be imported as doctest modules.
-collect_ignore_glob = ["docs/*.py", "docs/**/*.py", "sinagot/__main__.py", "example/*", "benchmarks/*"]
+collect_ignore_glob = ["docs/*.py", "docs/**/*.py", "sinagot/__main__.py", "example/*"]
 
 
 def copy_examples(folder: Path) -> None:

@@ -12,6 +12,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from textwrap import dedent, indent
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -189,8 +190,8 @@ class _BoundWorkspace(Workspace):
 
     bound: Executor
 
-    def executor(self, key: Hashable, make: Callable[[], Executor]) -> Executor:
-        return self.bound
+    def executor(self, key: Hashable, make: Callable[[], Executor]) -> AbstractContextManager[Executor]:
+        return nullcontext(self.bound)
 
 
 def _tree(workspace: Workspace, *folders: str) -> dict[str, bytes]:

@@ -12,7 +12,7 @@ from errno import EXDEV
 from stat import S_IMODE, S_ISDIR, S_ISGID, S_ISREG
 from typing import NamedTuple
 
-__all__ = ["Move", "beside", "copy", "move_all", "prepare", "remove", "sync"]
+__all__ = ["Move", "beside", "clear_beside", "copy", "move_all", "prepare", "remove", "sync"]
 
 
 class Move(NamedTuple):
@@ -56,6 +56,28 @@ def beside(final: str, attempt: str, suffix: str) -> str:
 
     parent, name = os.path.split(final)
     return os.path.join(parent, f".sinagot-{attempt}-{crc32(os.fsencode(name)):08x}.{suffix}")
+
+
+def clear_beside(final: str) -> None:
+    """Clear away what moves that were cut short left beside a final path; a former version returns to an empty place.
+
+    Parameters
+    ----------
+    final : str
+        A path that nobody is publishing now.
+    """
+    parent = os.path.dirname(final)
+    key = os.path.basename(beside(final, "", "")).removeprefix(".sinagot-")
+    try:
+        found = os.listdir(parent)
+    except OSError:
+        return
+    for name in found:
+        if name.startswith(".sinagot-") and name.endswith((f"{key}old", f"{key}part")):
+            path = os.path.join(parent, name)
+            if name.endswith("old") and not os.path.lexists(final):
+                os.replace(path, final)
+            remove(path)
 
 
 def prepare(moves: Sequence[Move], made_here: str) -> None:

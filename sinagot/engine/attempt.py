@@ -15,7 +15,14 @@ from sinagot.dataset.commit import Published, Stage, fingerprint, written_in_pla
 from sinagot.engine.bench import Bench, bench_for
 from sinagot.engine.causes import cause_of
 from sinagot.engine.claims import Claim, Held
-from sinagot.engine.entries import cause_from, context_of, note_missing, record_failure, record_success
+from sinagot.engine.entries import (
+    cause_from,
+    clear_after_death,
+    context_of,
+    note_missing,
+    record_failure,
+    record_success,
+)
 from sinagot.engine.job import Cause, Job, JobResult, Outcome
 from sinagot.engine.meter import Meter
 from sinagot.engine.paths import declared_inputs, flat_paths, script_paths, with_parent
@@ -87,6 +94,8 @@ def run_job(job: Job, printer: Printer | None = None) -> JobResult:
     if isinstance(claim, Held):
         return JobResult(job.key, Outcome.HELD, by=claim.owner.run_id if claim.owner else None)
     try:
+        if claim.taken_over:
+            clear_after_death(job, bench)
         seen = Seen(job, bench)
         return _look_again(job, bench, claim, seen) or _attempt(job, bench, claim, seen, printer)
     finally:
@@ -120,9 +129,13 @@ def _look_again(job: Job, bench: Bench, claim: Claim, seen: Seen) -> JobResult |
             options.log.folder, job.record_id, job.step.task, job.step.modality, job.step.label
         )
         return JobResult(job.key, Outcome.DONE_ELSEWHERE, by=found[1].get("run_id") if found else None)
-    broken = tuple(key for key in job.upstream if bench.failures.has(key) or bench.desk.is_taken(key))
+    holders = {key: bench.desk.holder(key) for key in job.upstream}
+    broken = tuple(key for key, holder in holders.items() if bench.failures.has(key) or holder == "dead")
     if broken:
         return _blocked(job, broken)
+    if "live" in holders.values():
+        # Another run is at the step before this one, or just looks whether it is done: ask again soon.
+        return JobResult(job.key, Outcome.HELD)
     if not options.ignore_missing and None in seen.inputs.values():
         missing = tuple(path for path, found_print in seen.inputs.items() if found_print is None)
         note_missing(job, missing)

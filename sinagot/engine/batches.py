@@ -7,9 +7,9 @@ from __future__ import annotations
 
 __all__ = ["BatchSize"]
 
-#: Seconds of work in one batch: long against the cost of sending it (about 1 ms), short against a person's patience.
-TARGET = 0.05
 _LARGEST = 512
+#: A batch is at most so many times as large as the one before: one quick chain says little of the next.
+_GROWTH = 4
 
 
 class BatchSize:
@@ -21,6 +21,8 @@ class BatchSize:
         How many batches run at once.
     ahead : int
         How many batches wait at each slot.
+    target : float, seconds
+        Work in one batch: long against the cost of sending it, short against a person's patience.
 
     Examples
     --------
@@ -28,13 +30,15 @@ class BatchSize:
     >>> size.next(remaining=1000)
     1
     >>> size.learn(chains=1, seconds=0.001)
-    >>> size.next(remaining=1000)
-    50
+    >>> [size.next(remaining=1000) for _ in range(4)]
+    [4, 16, 50, 50]
     >>> size.next(remaining=8)
     2
     """
 
-    def __init__(self, slots: int, ahead: int) -> None:
+    def __init__(self, slots: int, ahead: int, target: float = 0.05) -> None:
+        self._target = target
+        self._last = 1
         self._share = max(1, slots * (1 + ahead))
         self._seconds: float | None = None
 
@@ -42,11 +46,12 @@ class BatchSize:
         """Say how many chains the next batch should have."""
         if self._seconds is None:
             return 1
-        by_time = int(TARGET / self._seconds) if self._seconds > 0 else _LARGEST
+        by_time = int(self._target / self._seconds)
         fair = -(-remaining // self._share)
-        return max(1, min(by_time, fair, _LARGEST))
+        self._last = max(1, min(by_time, fair, _LARGEST, _GROWTH * self._last))
+        return self._last
 
     def learn(self, chains: int, seconds: float) -> None:
         """Take note of how long a batch took."""
         each = max(seconds / max(chains, 1), 1e-6)
-        self._seconds = each if self._seconds is None else 0.7 * self._seconds + 0.3 * each
+        self._seconds = each if self._seconds is None else (self._seconds + each) / 2

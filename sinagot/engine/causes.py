@@ -6,7 +6,6 @@ Knows exceptions and the user's source files; must not know jobs. Never raises, 
 from __future__ import annotations
 
 import re
-import traceback
 from collections.abc import Collection
 
 from sinagot.engine.job import Cause
@@ -45,6 +44,8 @@ def cause_of(
     shown : dict, optional
         Texts to replace, such as the stage folder by the final folder: people look for final paths.
     """
+    import traceback  # here: a run in which nothing fails does not need it
+
     try:
         lines = traceback.format_exception(error)
     except Exception:  # noqa: BLE001
@@ -72,6 +73,8 @@ def cause_of(
 
 
 def _last_lines(error: BaseException) -> list[str]:
+    import traceback
+
     try:
         return traceback.format_exception_only(error)
     except Exception:  # noqa: BLE001

@@ -170,8 +170,8 @@ def _is_torn(beat: float) -> bool:
 def _one_taker(path: str) -> Iterator[None]:
     """Let one process at a time look at a dead claim and replace it.
 
-    The kernel gives the lock back when its holder dies. Where it can't be had (some shares, a frozen holder), two takers
-    may replace each other's claim; the fence stops the one that lost.
+    The kernel gives the lock back when its holder dies. Where it can't be had (some shares, a frozen holder), two
+    takers may replace each other's claim; the fence stops the one that lost.
     """
     descriptor = -1
     try:
@@ -315,9 +315,16 @@ class ClaimDesk:
                 pass
         return True
 
-    def is_taken(self, key: str) -> bool:
-        """Say whether anybody, dead or alive, holds the claim of a job."""
-        return os.path.exists(f"{self.folder}/{file_key(key)}")
+    def holder(self, key: str) -> str | None:
+        """Say who holds the claim of a job: ``"live"``, ``"dead"``, or None when nobody does."""
+        path = f"{self.folder}/{file_key(key)}"
+        if not os.path.exists(path):
+            return None  # nearly always; one stat
+        owner, text, beat = self._read(path)
+        if text is None:
+            return None
+        dead = _is_torn(beat) if owner is None else self._is_dead(path, owner, beat)
+        return "dead" if dead else "live"
 
     def is_ours(self, claim: Claim) -> bool:
         """Say whether the claim is still ours; read just before publishing (fencing)."""

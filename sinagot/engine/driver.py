@@ -68,7 +68,7 @@ class Driver:
         self._executor = executor
         self._stop = stop
         self._book = book
-        self._size = BatchSize(executor.slots, executor.ahead)
+        self._size = BatchSize(executor.slots, executor.ahead, executor.batch_seconds)
         self._room = executor.slots * (1 + executor.ahead)
         self._flight: dict[int, list[Work]] = {}
         self._again: deque[Work] = deque()

@@ -10,9 +10,11 @@ from collections.abc import Callable
 from typing import Any
 
 from sinagot.dataset.commit import Fingerprint, Published
+from sinagot.dataset.moves import clear_beside
 from sinagot.engine.bench import Bench
 from sinagot.engine.history import now_text
 from sinagot.engine.job import Cause, Job, Outcome
+from sinagot.engine.paths import flat_paths
 from sinagot.runlog.capture import AttemptLog
 from sinagot.runlog.read import newest_status
 from sinagot.runlog.write import RecordLog
@@ -20,6 +22,7 @@ from sinagot.scripts.codes import StepStatus
 
 __all__ = [
     "cause_from",
+    "clear_after_death",
     "context_of",
     "event_of",
     "note_missing",
@@ -28,6 +31,13 @@ __all__ = [
     "record_loss",
     "record_success",
 ]
+
+
+def clear_after_death(job: Job, bench: Bench) -> None:
+    """Clear away what a dead attempt left beside the outputs of its job; the claim must be ours."""
+    extras = (bench.extras.get(job.key) or {}).get("paths", ())
+    for path in (*flat_paths(job.outputs), *flat_paths(job.control), *extras):
+        clear_beside(path)
 
 
 def note_missing(job: Job, missing: tuple[str, ...]) -> None:

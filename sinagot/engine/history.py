@@ -126,7 +126,7 @@ class Marks:
     >>> sorted(marks.names()), marks.get("REC-1/count")
     (['REC-1%2Fcount'], {'status': 40})
     >>> marks.clear("REC-1/count")
-    ... marks.get("REC-1/count") is None
+    >>> marks.get("REC-1/count") is None
     True
     """
 

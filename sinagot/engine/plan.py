@@ -156,15 +156,18 @@ def plan_chain(
         node = graph.nodes[number]
         facts = known(number)
         bad: list[str] = []
+        # The step before runs here first, or another run is at it: a missing input may appear.
+        is_coming = any(source in running for source in node.upstream)
         for source in node.upstream:
             if source in running:
                 continue
             other = known(source)
-            if other.failed or other.claim is not None:
+            if other.failed or other.claim == "dead":
                 bad.append(key_of(source))
+            is_coming = is_coming or other.claim == "live"
         verdict, reasons = decide(
             facts,
-            upstream_runs=any(source in running for source in node.upstream),
+            upstream_runs=is_coming,
             upstream_bad=tuple(bad),
             force=force,
             ignore_missing=ignore_missing,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -71,7 +71,8 @@ class RunRequest(NamedTuple):
     #: Nodes that were asked for.
     selected: frozenset[int]
     options: RunOptions
-    make_executor: Callable[[Callable[[], bool]], Executor]
+    #: Called with what says whether a stop was asked for.
+    lend_executor: Callable[[Callable[[], bool]], AbstractContextManager[Executor]]
     #: Called once, before the first job, with the run's folder: copies the code and gives the facts of the manifest.
     prepare: Callable[[str], Prepared]
     stop_grace: float = 10.0
@@ -286,7 +287,7 @@ class _Run:
             stack.enter_context(obeying(stop))
             stack.callback(lambda: self.folder.end(counts=self.ledger.counts, **exit_facts))
             stack.callback(close_benches, self.options.run_id)
-            executor = request.make_executor(lambda: stop.requested)
+            executor = stack.enter_context(request.lend_executor(lambda: stop.requested))
             driver = Driver(executor, stop, self._book)
             self._show()  # before the first job, which may take hours
             try:

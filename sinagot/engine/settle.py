@@ -10,7 +10,7 @@ from typing import Any
 
 from sinagot.engine.bench import bench_for
 from sinagot.engine.claims import Held
-from sinagot.engine.entries import record_loss
+from sinagot.engine.entries import clear_after_death, record_loss
 from sinagot.engine.executors.contract import Lost
 from sinagot.engine.history import iter_events
 from sinagot.engine.job import Cause, Job, JobResult, Outcome
@@ -56,6 +56,8 @@ def outcome(job: Job, event: Event | None, lost: Lost, *, is_stopped: bool) -> J
             return None
         return JobResult(job.key, Outcome.HELD, by=owner.run_id if owner else None)
     try:
+        if claim.taken_over:
+            clear_after_death(job, bench)
         if event is not None:
             if event.get("event") == Outcome.DONE:
                 bench.failures.clear(job.key)  # the worker may have died just before

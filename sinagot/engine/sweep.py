@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 
 from sinagot.engine.claims import dead_owner_files, live_owners
 
@@ -33,6 +32,8 @@ def sweep(state: str, stage_base: str) -> None:
     live = {f"{owner.run_id}-{owner.pid}" for owner in live_owners(state)}
     for name in stages:
         if name.rpartition("-")[0] not in live:
+            import shutil
+
             shutil.rmtree(f"{stage_base}/{name}", ignore_errors=True)
 
 

@@ -6,6 +6,7 @@ Types only. They let each module import what stands below it and name what stand
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -75,8 +76,8 @@ class House(Protocol):
     def note_problems(self, problems: Sequence[str]) -> None:
         """Keep what this look at the disk could not read."""
 
-    def executor(self, key: Hashable, make: Callable[[], Executor]) -> Executor:
-        """Give the executor of a key, made on first use and kept until the workspace is closed."""
+    def executor(self, key: Hashable, make: Callable[[], Executor]) -> AbstractContextManager[Executor]:
+        """Lend an executor of a key to one run; made when none is free, kept until the workspace is closed."""
 
 
 class Selection(Protocol):

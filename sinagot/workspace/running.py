@@ -9,6 +9,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -62,8 +63,10 @@ def start_run(
         _refuse_company(workspace)
     selected = frozenset(node.index for node in nodes if node.error is None)
 
-    def make_executor(stopping: Callable[[], bool]) -> Executor:
-        return MainProcessExecutor(stopping) if choice.here else workspace.executor(choice.key, choice.make)
+    def lend_executor(stopping: Callable[[], bool]) -> AbstractContextManager[Executor]:
+        if choice.here:
+            return nullcontext(MainProcessExecutor(stopping))
+        return workspace.executor(choice.key, choice.make)
 
     ids = _record_ids(scope, nodes, selected)
     request = RunRequest(
@@ -72,7 +75,7 @@ def start_run(
         rule=workspace.blueprint.ids,
         selected=selected,
         options=options,
-        make_executor=make_executor,
+        lend_executor=lend_executor,
         prepare=lambda folder: _prepare(
             workspace, [graph.nodes[number] for number in selected], choice, folder
         ),

@@ -10,12 +10,14 @@ import copy
 import os
 import weakref
 from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from sinagot.config.hints import did_you_mean
 from sinagot.config.load import load_configuration
+from sinagot.engine.executors.pool import ExecutorPool
 from sinagot.errors import ScopeError
 from sinagot.workspace.blueprint import Blueprint
 from sinagot.workspace.classes import find_class
@@ -76,7 +78,7 @@ class Workspace:
         self._configuration = load_configuration(config_path, data_path, scripts_path)
         self._blueprint = Blueprint(self._configuration)
         self.client = client
-        self._executors: dict[Hashable, Executor] = {}
+        self._executors = ExecutorPool()
         self._classes: dict[tuple[str, str], type] = {}
         self._logger: logging.Logger | None = None
         #: Folders that could not be read when last looked at.
@@ -86,7 +88,7 @@ class Workspace:
 
             warnings.warn(warning, UserWarning, stacklevel=2)
         # Pools and clusters that we start end with the object, whoever forgets to close it.
-        self._finalizer = weakref.finalize(self, _close_all, self._executors)
+        self._finalizer = weakref.finalize(self, _close, self._executors)
 
     # -- what it is
 
@@ -246,15 +248,13 @@ class Workspace:
 
     # -- running
 
-    def executor(self, key: Hashable, make: Callable[[], Executor]) -> Executor:
-        """Give the executor of a key, made on first use and kept until `close`."""
-        if key not in self._executors:
-            self._executors[key] = make()
-        return self._executors[key]
+    def executor(self, key: Hashable, make: Callable[[], Executor]) -> AbstractContextManager[Executor]:
+        """Lend an executor of a key to one run; it is made when none is free, and kept until `close`."""
+        return self._executors.lend(key, make)
 
     def close(self) -> None:
         """End the worker processes and clusters that this workspace started, and close its log files."""
-        _close_all(self._executors)
+        _close(self._executors)
 
     def __enter__(self) -> Self:
         return self
@@ -265,9 +265,8 @@ class Workspace:
         self.close()
 
 
-def _close_all(executors: dict[Hashable, Executor]) -> None:
-    while executors:
-        executors.popitem()[1].close()
+def _close(executors: ExecutorPool) -> None:
+    executors.close()
     import sys
 
     runlog = sys.modules.get("sinagot.runlog.write")

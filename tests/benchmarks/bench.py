@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from figures import Goal
 from machine import Place
 from measuring import probe
 from worlds import make_world
@@ -63,6 +64,10 @@ class Bench:
     def records(self, place: Place, records: int) -> int:
         """Give the number of records: a fifth on the disk, where making files costs several times as much."""
         return records if place is self.places[0] else max(1, records // 5)
+
+    def goal(self, place: Place, goal: Goal, *, enough: bool = True) -> Goal:
+        """Give what is asked: in memory only, and only where there is enough of what is measured."""
+        return goal if enough and place is self.places[0] else Goal()
 
     def rounds(self, place: Place, rounds: int) -> int:
         """Give the number of rounds: all in memory, half of them on the disk that stands beside it."""

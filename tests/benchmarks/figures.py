@@ -68,7 +68,13 @@ class Figure(NamedTuple):
 
     @property
     def verdict(self) -> str:
-        return self.goal.verdict(self.value.middle) if self.value is not None else ""
+        if self.value is None:
+            return ""
+        said = self.goal.verdict(self.value.middle)
+        limit = self.goal.limit
+        if limit is not None and self.value.low <= limit < self.value.high:
+            return f"{said}, rounds disagree"
+        return said
 
     def cells(self) -> list[str]:
         shown = spread = ""

@@ -20,8 +20,8 @@ Seconds of your machine differ; the ratios should not by much. `make bench` meas
 page; nothing in the tests depends on it.
 
 Each figure is the middle of several rounds in which all cases take turns; beside it stand the lowest and
-the highest round. On disk there are fewer records and half as many rounds. *Asked* is what we hold ourselves to now, in
-brackets where we are going.
+the highest round. *Asked* is what we hold ourselves to now, in brackets where we are going; it is asked
+of the rows in memory. On disk there are fewer records and half as many rounds.
 """
 
 _REMARKS = """## Remarks

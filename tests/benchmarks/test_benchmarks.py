@@ -8,7 +8,8 @@ import pytest
 
 
 @pytest.mark.slow
-def test_every_row_can_be_measured(tmp_path):
+def test_every_row_can_be_measured(tmp_path: Path) -> None:
+    """A run over tiny worlds measures every row and writes the page."""
     page = tmp_path / "page.md"
     program = Path(__file__).with_name("run.py")
     ended = subprocess.run(

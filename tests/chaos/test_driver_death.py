@@ -46,11 +46,13 @@ def test_driver_killed_in_mid_write(mode: str, tmp_path: Path, start: StartProgr
 
 #: Forks one driver after the other: each is killed at the next of its file operations, and then healed by a plain run.
 SWEEPER = """
+import importlib
 import os
 import random
 import shutil
 import signal
 import sys
+import traceback
 from pathlib import Path
 
 from sinagot import Workspace
@@ -68,6 +70,8 @@ def in_child(function):
         try:
             function()
             code = 0
+        except BaseException:
+            traceback.print_exc()
         finally:
             os._exit(code)
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
@@ -107,6 +111,17 @@ def check_and_heal(folder):
     heal(Workspace(folder))
     check(folder)
 
+
+def warm_up():
+    shutil.copytree(template, template.with_name("warm"))
+    heal(Workspace(template.with_name("warm")), force=force)
+    loaded = [name for name in sys.modules if not name.startswith(("sinagot_script", "__"))]
+    template.with_name("modules").write_text(" ".join(loaded))
+
+
+assert in_child(warm_up) == 0
+for name in template.with_name("modules").read_text().split():
+    importlib.import_module(name)
 
 number = killed = 0
 while True:

@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from textwrap import dedent
 
 import psutil
 import pytest
@@ -224,11 +225,9 @@ def test_ctrl_c_gives_grace_and_a_second_one_does_not(lab: Workspace, mode: str)
 @pytest.mark.parametrize("mode", ["main_process", "processes"])
 def test_second_ctrl_c_stops_now(lab: Workspace, mode: str) -> None:
     """A script that does not end by itself is killed by the second Ctrl-C and is INTERRUPTED; its records are run next time."""
-    endless = script_text(
-        "(self.data_path / 'starts' / self.id).touch()\nwhile not (self.data_path / 'go').exists():\n    time.sleep(0.01)\n"
-        + SLOW,
-        path_out=BOTH,
-    )
+    wait = "while not (self.data_path / 'go').exists():\n    time.sleep(0.01)\n"
+    body = "(self.data_path / 'starts' / self.id).touch()\n" + wait + dedent(SLOW)
+    endless = script_text(body, path_out=BOTH)
     (lab.scripts_path / "slow.py").write_text(endless)
     driver = start(lab, CALLS[mode])
     await_true(lambda: starts(lab) > 0, "a script starts")

@@ -9,10 +9,10 @@ from pathlib import Path
 import click
 import pytest
 
-from sinagot.version import __version__
 from sinagot.cli import main as main_module
 from sinagot.cli.commands import records as records_command
 from sinagot.cli.main import COMMANDS, group, main
+from sinagot.version import __version__
 from tests.cli.conftest import Invoke, Lab, Program, environment
 
 HEAVY = {"rich", "pandas", "numpy", "pydantic", "dask", "distributed", "psutil"}
@@ -32,7 +32,13 @@ def test_help_loads_nothing_heavy(program: Program, tmp_path: Path) -> None:
     modules = imported(done)
     assert not {name.partition(".")[0] for name in modules} & HEAVY
     ours = {name for name in modules if name.startswith("sinagot.")}
-    assert ours <= {"sinagot.cli", "sinagot.cli.main", "sinagot.cli.exits", "sinagot.cli.options", "sinagot.version"}
+    assert ours <= {
+        "sinagot.cli",
+        "sinagot.cli.main",
+        "sinagot.cli.exits",
+        "sinagot.cli.options",
+        "sinagot.version",
+    }
 
 
 def test_second_run_loads_nothing_heavy(program: Program, harbor: Path) -> None:

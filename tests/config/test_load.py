@@ -1,7 +1,5 @@
 """Laws of loading a configuration: paths, defaults, values, and one error with everything wrong."""
 
-# ruff: noqa: E501  (tables of cases)
-
 from __future__ import annotations
 
 import importlib.util

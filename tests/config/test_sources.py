@@ -1,7 +1,5 @@
 """Laws of reading and merging files."""
 
-# ruff: noqa: E501  (tables of cases)
-
 from __future__ import annotations
 
 import os

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sinagot.engine.batches import TARGET, BatchSize
+from sinagot.engine.batches import BatchSize
 
 
 def test_first_batch_is_one_chain() -> None:
@@ -15,12 +15,19 @@ def test_first_batch_is_one_chain() -> None:
 
 def test_tiny_chains_travel_together_and_long_ones_alone() -> None:
     """A batch holds about the target of work; chains longer than that go one by one."""
-    size = BatchSize(2, 1)
-    size.learn(1, TARGET / 20)
-    assert size.next(100_000) == 20
-    size = BatchSize(2, 1)
-    size.learn(1, TARGET * 3)
+    size = BatchSize(2, 1, target=0.1)
+    size.learn(1, 0.1 / 20)
+    assert [size.next(100_000) for _ in range(4)] == [4, 16, 20, 20]
+    size = BatchSize(2, 1, target=0.1)
+    size.learn(1, 0.3)
     assert size.next(100_000) == 1
+
+
+def test_one_quick_chain_does_not_make_a_huge_batch() -> None:
+    """A batch is at most four times as large as the one before, however quick the first chain was."""
+    size = BatchSize(2, 1)
+    size.learn(1, 0.0)
+    assert size.next(100_000) == 4
 
 
 def test_size_follows_what_is_learnt() -> None:

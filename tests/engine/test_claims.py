@@ -78,14 +78,14 @@ def test_claim_is_taken_once_and_released(desk: ClaimDesk, state: str) -> None:
     """A claim appears with its owner in it, is held until released, and is then free for others."""
     claim = desk.take(KEY)
     assert isinstance(claim, Claim) and not claim.taken_over
-    assert desk.is_ours(claim) and desk.is_taken(KEY)
+    assert desk.is_ours(claim) and desk.holder(KEY) == "live"
     other = ClaimDesk(state, "run-2")
     try:
         held = other.take(KEY)
         assert isinstance(held, Held) and held.owner == desk.owner
         assert isinstance(other.take("REC-1/b"), Claim)
         desk.release(claim)
-        assert not desk.is_taken(KEY)
+        assert desk.holder(KEY) is None
         again = other.take(KEY)
         assert isinstance(again, Claim) and not again.taken_over
     finally:

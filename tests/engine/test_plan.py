@@ -97,13 +97,19 @@ def test_missing_input_that_is_about_to_be_made_is_no_obstacle(make_node) -> Non
     assert found["b"].missing == ("input",)
 
 
+def test_step_that_another_run_is_at_is_waited_for(make_node) -> None:
+    """A live claim of the step before blocks nothing and lacks nothing: the run asks again until it is over."""
+    facts = {"a": Facts(False, claim="live"), "b": Facts(False, ("input",)), "c": Facts(False)}
+    found = plan(make_node, facts, selected=frozenset({1, 2}))
+    assert [job.verdict for job in found.values()] == [Verdict.RUN] * 2
+
+
 def test_unfinished_step_that_does_not_run_blocks(make_node) -> None:
     """A failed or unfinished step blocks what it feeds unless it runs itself in the same plan, whether or not its output is there."""
     for bad in (
         Facts(True, failed=True),
         Facts(False, failed=True),
         Facts(True, claim="dead"),
-        Facts(True, claim="live"),
     ):
         facts = {"a": bad, "b": Facts(False), "c": Facts(False)}
         found = plan(make_node, facts, selected=frozenset({1, 2}))
@@ -185,5 +191,5 @@ def test_plan_invariants(facts: list[Facts], force: bool, ignore_missing: bool, 
         assert is_needed == (verdict != Verdict.UP_TO_DATE)
         if verdict == Verdict.RUN:
             for source in graph.nodes[number].upstream:
-                is_bad = facts[source].failed or facts[source].claim is not None
+                is_bad = facts[source].failed or facts[source].claim == "dead"
                 assert not is_bad or verdicts.get(source) == Verdict.RUN

@@ -14,6 +14,12 @@ from typing import Any
 __all__ = ["Channel"]
 
 _HEADER = struct.Struct("!Q")
+_PIECE = 1 << 18
+
+
+def _packed(value: Any) -> bytes:
+    data = pickle.dumps(value, protocol=5)
+    return _HEADER.pack(len(data)) + data
 
 
 class Channel:
@@ -23,10 +29,10 @@ class Channel:
     --------
     >>> left, right = Channel.pair()
     >>> left.send({"a": 1})
-    ... right.receive()
+    >>> right.receive()
     {'a': 1}
     >>> left.close()
-    ... right.receive()
+    >>> right.receive()
     Traceback (most recent call last):
     EOFError
     >>> right.close()
@@ -34,6 +40,7 @@ class Channel:
 
     def __init__(self, sock: socket.socket) -> None:
         self._socket = sock
+        self._waiting = bytearray()
 
     @classmethod
     def pair(cls) -> tuple[Channel, Channel]:
@@ -54,8 +61,26 @@ class Channel:
 
     def send(self, value: Any) -> None:
         """Send one value; raises OSError when the other end is gone."""
-        data = pickle.dumps(value, protocol=5)
-        self._socket.sendall(_HEADER.pack(len(data)) + data)
+        self._socket.sendall(_packed(value))
+
+    def post(self, value: Any) -> None:
+        """Send one value without waiting: what the pipe does not take yet is kept for `flush`."""
+        self._waiting += _packed(value)
+        self.flush()
+
+    @property
+    def is_waiting(self) -> bool:
+        """True when something posted has yet to be sent."""
+        return bool(self._waiting)
+
+    def flush(self) -> None:
+        """Send as much of what was posted as the pipe takes now; raises OSError when the other end is gone."""
+        while self._waiting:
+            try:
+                sent = self._socket.send(self._waiting[:_PIECE], socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                return
+            del self._waiting[:sent]
 
     def receive(self) -> Any:
         """Receive one value; raises EOFError when the other end is gone."""

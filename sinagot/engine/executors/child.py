@@ -32,7 +32,7 @@ def _watch_parent(parent: int) -> None:
 
 
 def main() -> None:
-    """Serve batches until the parent closes the channel."""
+    """Serve batches until the parent closes the channel; SIGTERM lets the running job finish, and no more."""
     channel = Channel.from_descriptor(int(sys.argv[1]))
     parent = int(sys.argv[2])
     sys.path[:], python_path = channel.receive()
@@ -41,33 +41,38 @@ def main() -> None:
     else:
         os.environ["PYTHONPATH"] = python_path
     sys.argv = ["sinagot-worker"]
-    stop = {"asked": False}
+    state = {"asked": False, "idle": False}
 
-    def drain(signum: int, frame: FrameType | None) -> None:
-        stop["asked"] = True
+    def end(signum: int, frame: FrameType | None) -> None:
+        state["asked"] = True
+        if state["idle"]:
+            raise SystemExit(0)
 
-    signal.signal(signal.SIGTERM, drain)
+    signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_watch_parent, args=(parent,), daemon=True, name="sinagot-parent").start()
     hygiene = Hygiene()
     run_id: str | None = None
-    while True:
-        try:
+    try:
+        while not state["asked"]:
+            state["idle"] = True
             number, chains = channel.receive()
-        except EOFError:
-            break
-        if chains[0][0].options.run_id != run_id:
-            # A stop holds for the rest of its run, batches in the pipe included, and not for the next one.
-            stop["asked"] = False
-            if run_id is not None:
-                close_benches(run_id)
-            run_id = chains[0][0].options.run_id
-        results = [run_chain(chain, lambda: stop["asked"], after_job=hygiene.restore) for chain in chains]
-        try:
-            channel.send((number, results))
-        except OSError:
-            break
-    close_benches()
+            state["idle"] = False
+            if chains[0][0].options.run_id != run_id:
+                if run_id is not None:
+                    close_benches(run_id)
+                run_id = chains[0][0].options.run_id
+            results = [
+                run_chain(chain, lambda: state["asked"], after_job=hygiene.restore) for chain in chains
+            ]
+            try:
+                channel.send((number, results))
+            except OSError:
+                break
+    except EOFError:
+        pass  # the parent has closed its end
+    finally:
+        close_benches()
 
 
 if __name__ == "__main__":

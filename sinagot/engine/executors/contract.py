@@ -42,6 +42,13 @@ class Executor(Protocol):
     here: bool
 
     @property
+    def is_usable(self) -> bool:
+        """False when the place where jobs run is gone: a later run needs another executor."""
+
+    #: Seconds of work that one batch should hold, so that sending it costs little.
+    batch_seconds: float
+
+    @property
     def slots(self) -> int:
         """How many batches can run at once."""
 

@@ -12,6 +12,7 @@ import queue
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from sinagot.engine.executors.contract import Arrival, Chain, Lost
@@ -35,6 +36,23 @@ CONNECT_TIMEOUT = 30
 ANSWER_TIMEOUT = 5
 
 
+class _NamelessMain(ModuleType):
+    """Stands for `__main__` while a worker is started: all of it is there but for the file that it came from."""
+
+    def __init__(self, main: ModuleType) -> None:
+        super().__init__("__main__")
+        self._sinagot_main = main
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "__file__":
+            raise AttributeError(name)
+        return getattr(self._sinagot_main, name)
+
+
+_HIDING = threading.Lock()
+_HIDDEN: list[ModuleType] = []
+
+
 @contextlib.contextmanager
 def _hidden_main() -> Iterator[None]:
     """Start worker processes without running the user's program in them.
@@ -42,20 +60,29 @@ def _hidden_main() -> Iterator[None]:
     `multiprocessing` runs the file of `__main__` again in each process it spawns; a script that calls `steps.run()` at
     module level, without a guard, would start itself over and over.
     """
-    main = sys.modules.get("__main__")
-    hidden = {}
-    if main is not None:
-        for name in ("__file__", "__spec__"):
-            if getattr(main, name, None) is not None:
-                hidden[name] = getattr(main, name)
-                setattr(main, name, None)
-        if "__file__" in hidden:
-            del main.__file__
+    with _HIDING:  # several clusters and nannies may be at it at once
+        _HIDDEN.append(_HIDDEN[0] if _HIDDEN else sys.modules["__main__"])
+        if len(_HIDDEN) == 1:
+            sys.modules["__main__"] = _NamelessMain(_HIDDEN[0])
     try:
         yield
     finally:
-        for name, value in hidden.items():
-            setattr(main, name, value)
+        with _HIDING:
+            main = _HIDDEN.pop()
+            if not _HIDDEN:
+                sys.modules["__main__"] = main
+
+
+def _nanny_class() -> type:
+    """Give a class of nannies that hide `__main__` also from a worker that takes a dead one's place."""
+    from distributed import Nanny
+
+    class HidingNanny(Nanny):
+        async def instantiate(self) -> Any:
+            with _hidden_main():
+                return await super().instantiate()
+
+    return HidingNanny
 
 
 class DaskExecutor:
@@ -80,6 +107,7 @@ class DaskExecutor:
 
     ahead = 2
     here = False
+    batch_seconds = 0.4  # a task costs scheduler, worker and driver about 9 ms together
 
     def __init__(
         self,
@@ -94,6 +122,7 @@ class DaskExecutor:
         self._futures: dict[int, Any] = {}
         # While children are being killed no batch is settled: their claims look alive until they are dead.
         self._killing = threading.Lock()
+        self._run_id = ""
         if client is None:
             client = self._connect(scheduler, dict(cluster or {}), workers)
         self.client: Any = client
@@ -127,6 +156,8 @@ class DaskExecutor:
         # A dying worker is blamed once and by us; nothing listens beyond this machine unless told to.
         arguments.setdefault("dashboard_address", "127.0.0.1:0")
         arguments.setdefault("worker_dashboard_address", "127.0.0.1:0")
+        if arguments.get("processes", True):
+            arguments.setdefault("worker_class", _nanny_class())
         with dask.config.set({"distributed.scheduler.allowed-failures": 0}), _hidden_main():
             try:
                 self._own_cluster = LocalCluster(**arguments)  # type: ignore[no-untyped-call]
@@ -135,6 +166,11 @@ class DaskExecutor:
                     f"LocalCluster refuses its arguments: {error}", key="dask.cluster", found=arguments
                 ) from error
             return Client(self._own_cluster, set_as_default=False)  # type: ignore[no-untyped-call]
+
+    @property
+    def is_usable(self) -> bool:
+        """False when the connection to the scheduler is lost; a client of somebody else stays what it is."""
+        return not self._own_client or self.client.status in ("running", "connecting")
 
     @property
     def slots(self) -> int:
@@ -147,9 +183,16 @@ class DaskExecutor:
         first = chains[0][0]
         name = f"{first.key}+{sum(map(len, chains)) - 1}-{first.options.run_id[-6:]}-{number}"
         payload = pickle.dumps((number, chains), protocol=5)
-        future = self.client.submit(
-            run_batch_in_child, payload, list(sys.path), key=name, pure=False, retries=0
-        )
+        self._run_id = first.options.run_id
+        try:
+            future = self.client.submit(
+                run_batch_in_child, payload, list(sys.path), key=name, pure=False, retries=0
+            )
+        except Exception as error:  # noqa: BLE001  (a closed client: Dask has many ways to say so)
+            gone = _Gone(Lost(f"Dask takes no more work: {type(error).__name__}: {error}", usable=False))
+            self._futures[number] = gone
+            self._arrived.put((number, gone, gone))
+            return
         self._futures[number] = future
         future.add_done_callback(lambda done: self._arrived.put((number, done, done)))
 
@@ -159,7 +202,9 @@ class DaskExecutor:
         wait = timeout
         while True:
             try:
-                number, future, answer = self._arrived.get(timeout=wait) if wait else self._arrived.get_nowait()
+                number, future, answer = (
+                    self._arrived.get(timeout=wait) if wait else self._arrived.get_nowait()
+                )
             except queue.Empty:
                 break
             wait = 0.0
@@ -190,7 +235,7 @@ class DaskExecutor:
 
     def drain(self) -> None:
         """Cancel what has not begun; let each child finish its running job only."""
-        self._on_workers(drain_children)
+        self._on_workers(drain_children, self._run_id)
 
     def kill(self) -> None:
         """Kill the children on all workers; what waits there does not begin."""
@@ -199,19 +244,19 @@ class DaskExecutor:
             for future in futures.values():
                 with contextlib.suppress(Exception):
                     future.cancel(force=True)
-            self._on_workers(kill_children)
+            self._on_workers(kill_children, self._run_id)
             lost = Lost("the run was stopped")
             for number, future in futures.items():
                 self._arrived.put((number, future, _Gone(lost)))
 
-    def _on_workers(self, function: Callable[[], None]) -> None:
+    def _on_workers(self, function: Callable[..., None], *arguments: str) -> None:
         """Call a function on every worker, but wait for no cluster that does not answer."""
         if self.client.status != "running":
             return
 
         def ask() -> None:
             with contextlib.suppress(Exception):  # a worker that is gone needs no stopping
-                self.client.run(function, on_error="ignore")
+                self.client.run(function, *arguments, on_error="ignore")
 
         asking = threading.Thread(target=ask, name="sinagot-dask-call", daemon=True)
         asking.start()
@@ -230,10 +275,13 @@ class DaskExecutor:
 
 
 class _Gone:
-    """Stands for a future whose answer nobody waits for."""
+    """Stands for a future whose answer nobody waits for, or that could not be had."""
 
     def __init__(self, lost: Lost) -> None:
         self._lost = lost
+
+    def cancel(self, force: bool = False) -> None:
+        """Nothing is under way."""
 
     def result(self, timeout: float) -> bytes:
         return pickle.dumps(self._lost)

@@ -11,14 +11,15 @@ import pickle
 import threading
 from typing import Any
 
-from sinagot.engine.executors.contract import Lost
+from sinagot.engine.executors.contract import Arrival, Lost
 from sinagot.engine.executors.processes import ChildProcess
 
 __all__ = ["close_idle_children", "drain_children", "kill_children", "run_batch_in_child"]
 
 _LOCK = threading.Lock()
-_IDLE: list[ChildProcess] = []
-_BUSY: set[ChildProcess] = set()
+_IDLE: list[tuple[list[str], ChildProcess]] = []
+#: Busy children, and the run that each works for: several drivers may share the workers.
+_BUSY: dict[ChildProcess, str] = {}
 
 
 def run_batch_in_child(payload: bytes, path: list[str]) -> bytes:
@@ -37,45 +38,65 @@ def run_batch_in_child(payload: bytes, path: list[str]) -> bytes:
         Pickled results, or a `Lost` when the child died.
     """
     number, chains = pickle.loads(payload)
+    child = _take_idle(path) or ChildProcess(path)
     with _LOCK:
-        child = _IDLE.pop() if _IDLE else ChildProcess(path)
-        _BUSY.add(child)
+        _BUSY[child] = chains[0][0].options.run_id
     answer: Any = None
     try:
         child.submit(number, chains)
         answer = child.receive()
     finally:
+        is_well = isinstance(answer, Arrival) and not child.is_draining
         with _LOCK:
-            _BUSY.discard(child)
-            if answer is not None and not isinstance(answer, Lost):
-                _IDLE.append(child)
-            else:
-                child.kill()
-                child.channel.close()
-    return pickle.dumps(answer if isinstance(answer, Lost) else answer.results)
+            del _BUSY[child]
+            if is_well:
+                _IDLE.append((path, child))
+        if not is_well:
+            child.close()
+    return pickle.dumps(answer.results if isinstance(answer, Arrival) else answer)
 
 
-def drain_children() -> None:
-    """Ask the busy children to stop after their running job."""
-    with _LOCK:
-        for child in _BUSY:
-            child.drain()
+def _take_idle(path: list[str]) -> ChildProcess | None:
+    """Give a waiting child that searches modules where this driver does; one that does not makes room for a new one."""
+    while True:
+        with _LOCK:
+            alike = next((entry for entry in _IDLE if entry[0] == path), None)
+            entry = alike or (_IDLE[0] if _IDLE else None)
+            if entry is None:
+                return None
+            _IDLE.remove(entry)
+        child = entry[1]
+        if alike is not None and child.process.poll() is None:
+            return child
+        child.close()
+        if alike is None:
+            return None
 
 
-def kill_children() -> None:
-    """Kill the busy children with everything they started; they are dead when this returns."""
-    with _LOCK:
-        children = list(_BUSY)
+def drain_children(run_id: str) -> None:
+    """Ask the busy children of a run to stop after their running job."""
+    for child in _busy(run_id):
+        child.drain()
+
+
+def kill_children(run_id: str | None = None) -> None:
+    """Kill the busy children of a run, or of all, with everything they started; they are dead when this returns."""
+    children = _busy(run_id)
     for child in children:
         child.kill()
     for child in children:
         child.process.wait(timeout=5)
 
 
+def _busy(run_id: str | None) -> list[ChildProcess]:
+    with _LOCK:
+        return [child for child, its_run in _BUSY.items() if run_id in (None, its_run)]
+
+
 def close_idle_children() -> None:
     """End the children that wait for work: whoever asked for them is done."""
     with _LOCK:
-        children = list(_IDLE)
+        children = [child for _, child in _IDLE]
         _IDLE.clear()
     for child in children:
         child.close()

@@ -23,6 +23,8 @@ class MainProcessExecutor:
     slots = 1
     ahead = 0
     here = True
+    is_usable = True
+    batch_seconds = 0.05
 
     def __init__(self, stopping: Callable[[], bool] | None = None) -> None:
         self.stopping = stopping or (lambda: False)

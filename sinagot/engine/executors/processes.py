@@ -63,27 +63,39 @@ class ChildProcess:
         finally:
             other.close()
         self.numbers: deque[int] = deque()
+        #: Asked to stop: it ends when its running job is over.
+        self.is_draining = False
         with contextlib.suppress(OSError):  # a child that died at once is found by its silence
             self.channel.send((path, os.environ.get("PYTHONPATH")))
 
     def submit(self, number: int, chains: list[Chain]) -> None:
-        """Hand over a batch; a dead child is noticed when it is asked for results."""
+        """Hand over a batch to an idle child; a dead one is noticed when it is asked for results."""
         self.numbers.append(number)
         with contextlib.suppress(OSError):
             self.channel.send((number, chains))
+
+    def post(self, number: int, chains: list[Chain]) -> None:
+        """Hand over a batch to a busy child, which may be about to send results: nobody waits for the other."""
+        self.numbers.append(number)
+        with contextlib.suppress(OSError):
+            self.channel.post((number, chains))
 
     def receive(self) -> Arrival | Lost:
         """Take one batch back, or learn how the child ended."""
         try:
             number, results = self.channel.receive()
         except EOFError:
+            # The channel closes a moment before the process is over; killing it now would hide how it ended.
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(timeout=1)
             self.kill()
             return describe_exit(self.process.wait())
         self.numbers.remove(number)
         return Arrival(number, results)
 
     def drain(self) -> None:
-        """Ask the child to stop after its running job."""
+        """Ask the child to end after its running job."""
+        self.is_draining = True
         with contextlib.suppress(OSError):
             self.process.send_signal(signal.SIGTERM)
 
@@ -114,6 +126,8 @@ class ProcessExecutor:
 
     ahead = 2
     here = False
+    is_usable = True
+    batch_seconds = 0.05
 
     def __init__(self, workers: int | None = None) -> None:
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -123,8 +137,10 @@ class ProcessExecutor:
 
     def submit(self, number: int, chains: list[Chain]) -> None:
         """Give the batch to the child with the least to do; a new one while there are few."""
-        idle = min(self._children, key=lambda child: len(child.numbers), default=None)
-        if (idle is None or idle.numbers) and len(self._children) < self.slots:
+        self._drop_ended()
+        usable = [child for child in self._children if not child.is_draining]
+        idle = min(usable, key=lambda child: len(child.numbers), default=None)
+        if (idle is None or idle.numbers) and len(usable) < self.slots:
             try:
                 idle = ChildProcess()
             except OSError as error:
@@ -135,7 +151,14 @@ class ProcessExecutor:
             else:
                 self._children.append(idle)
         assert idle is not None
-        idle.submit(number, chains)
+        idle.post(number, chains)
+
+    def _drop_ended(self) -> None:
+        """Let go of idle children that have ended, or are about to: a batch sent there would be lost."""
+        for child in list(self._children):
+            if not child.numbers and (child.is_draining or child.process.poll() is not None):
+                self._children.remove(child)
+                child.close()
 
     def collect(self, timeout: float) -> list[Arrival]:
         """Give the batches that came back."""
@@ -144,10 +167,15 @@ class ProcessExecutor:
         if arrivals or not busy:
             return arrivals
         poll = select.poll()
-        for descriptor in busy:
-            poll.register(descriptor, select.POLLIN)
-        for descriptor, _ in poll.poll(timeout * 1000):
+        for descriptor, child in busy.items():
+            poll.register(descriptor, select.POLLIN | (select.POLLOUT if child.channel.is_waiting else 0))
+        for descriptor, state in poll.poll(timeout * 1000):
             child = busy[descriptor]
+            if state & select.POLLOUT:
+                with contextlib.suppress(OSError):
+                    child.channel.flush()
+            if not state & ~select.POLLOUT:
+                continue
             answer = child.receive()
             if isinstance(answer, Arrival):
                 arrivals.append(answer)
@@ -160,12 +188,14 @@ class ProcessExecutor:
     def drain(self) -> None:
         """Let each child finish its running job only."""
         for child in self._children:
-            child.drain()
+            if child.numbers:
+                child.drain()
 
     def kill(self) -> None:
         """Kill all children with what they started."""
         for child in self._children:
-            child.kill()
+            if child.numbers:
+                child.kill()
 
     def close(self) -> None:
         """End the children."""

@@ -50,7 +50,7 @@ def _measure(bench: Bench, place: Place) -> list[Figure]:
         return f"{seconds([value / steps for value in values])} a step"
 
     # In a short run the imports are a good part of each step.
-    goal = Goal(0.5, 0.25) if records >= 1000 else Goal()
+    goal = bench.goal(place, Goal(0.5, 0.25), enough=records >= 1000)
     return [
         Figure(what, place.name, each(ours), f"bare call {each(bare)}", over, " ms", goal),
         Figure("the same by the clock", place.name, "", "", slower, " ms"),

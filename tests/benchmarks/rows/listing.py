@@ -23,17 +23,21 @@ def measure(bench: Bench) -> list[Figure]:
     figures = []
     for place in bench.places:
         flat = bench.sizes.flat
-        goal = Goal(2.5, 2.0) if flat >= 10_000 else Goal()
+        goal = bench.goal(place, Goal(2.5, 2.0), enough=flat >= 10_000)
         for shuffled in (False, True) if place is bench.places[0] else (True,):
             what = f"`ids()`, {flat:,} files, {'shuffled' if shuffled else 'in order'}"
             make = partial(make_flat, files=flat, shuffled=shuffled)
             figures.append(_measure(bench, place, what, make, goal))
         folders = bench.sizes.folders
         what = f"`ids()`, {folders:,} records, a folder each"
-        figures.append(_measure(bench, place, what, partial(make_folders, records=folders), Goal(10, 10)))
+        figures.append(
+            _measure(
+                bench, place, what, partial(make_folders, records=folders), bench.goal(place, Goal(10, 10))
+            )
+        )
         if bench.million:
             make = partial(make_flat, files=1_000_000, shuffled=True)
-            goal = Goal(None, 2.3)
+            goal = bench.goal(place, Goal(None, 2.3))
             figures.append(_measure(bench, place, "`ids()`, 1,000,000 files, shuffled", make, goal))
     return figures
 

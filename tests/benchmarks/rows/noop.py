@@ -26,15 +26,15 @@ def measure(bench: Bench) -> list[Figure]:
     figures = []
     for place in bench.places:
         records = bench.records(place, bench.sizes.records)
-        figures += _measure(bench, place, records, is_asked=records >= 10_000)
+        figures += _measure(bench, place, records)
         if place is bench.places[0]:
             figures += _counters(bench, place, records)
             if records >= 2000:
-                figures += _measure(bench, place, records // 10, is_asked=False)
+                figures += _measure(bench, place, records // 10)
     return figures
 
 
-def _measure(bench: Bench, place: Place, records: int, *, is_asked: bool) -> list[Figure]:
+def _measure(bench: Bench, place: Place, records: int) -> list[Figure]:
     folder = bench.done_world(place, records)
     bench.say(f"no-op of {records} records ({place.name})")
     ours = {
@@ -52,7 +52,7 @@ def _measure(bench: Bench, place: Place, records: int, *, is_asked: bool) -> lis
             figures.append(Figure(what, place.name, text, "ninja is absent: install ninja-build"))
         for peer in peers:
             theirs = cpu(taken[peer])
-            goal = Goal(2.0, 1.0) if peer == "ninja" and is_asked else Goal()
+            goal = bench.goal(place, Goal(2.0, 1.0), enough=peer == "ninja" and records >= 10_000)
             found = ratio(mine, theirs)
             figures.append(Figure(what, place.name, text, f"{peer} {seconds(theirs)}", found, goal=goal))
             text = what = ""

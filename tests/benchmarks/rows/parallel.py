@@ -83,15 +83,14 @@ def _tiny(bench: Bench, place: Place) -> list[Figure]:
         name: [1000 * value / steps[name] for value in fact(some, "all_cpu")] for name, some in taken.items()
     }
     figures = []
+    cheap = bench.goal(place, Goal(None, 0.3))
     for name, limit in (("processes", None), ("Dask", 2000 if records >= 10_000 else None)):
         what = f"{name}, {records:,} x 2 tiny steps"
         shown = Spread.of(speed[name])
-        goal = Goal(limit, None, at_least=True)
+        goal = bench.goal(place, Goal(limit, None, at_least=True))
         figures += [
             Figure(what, place.name, f"{number(shown.middle)} steps/s", "", shown, "/s", goal),
-            Figure(
-                "CPU a step, all processes", place.name, "", "", Spread.of(cost[name]), " ms", Goal(None, 0.3)
-            ),
+            Figure("CPU a step, all processes", place.name, "", "", Spread.of(cost[name]), " ms", cheap),
         ]
         for peer, title in (
             ("one task per step", "Dask, one task per step"),
@@ -155,7 +154,7 @@ def _burning(bench: Bench, place: Place) -> list[Figure]:
             f"{_middle(fact(taken[name], 'wall')):.2f} s",
             f"two forks {_middle(least):.2f} s",
             ratio(fact(taken[name], "wall"), least),
-            goal=Goal(1.08, 1.05) if steps >= 1000 else Goal(),  # a pool's start is much of a short run
+            goal=bench.goal(place, Goal(1.08, 1.05), enough=steps >= 1000),
         )
         for name in ("processes", "Dask")
     ]

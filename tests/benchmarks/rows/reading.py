@@ -39,7 +39,7 @@ def _measure(bench: Bench, folder: Path, place: Place, what: str, kind: str) -> 
     facts = probe("tables", folder, bench.sizes.rounds, kind).facts
     ours, peer = facts["ours"], facts["peer"]
     names = {"status": "listings and DataFrame", "logs": "pandas.read_json"}
-    goal = Goal(None, 0.25 if _has_pyarrow() else 0.8) if kind == "logs" else Goal()
+    goal = bench.goal(place, Goal(None, 0.25 if _has_pyarrow() else 0.8), enough=kind == "logs")
     text = f"{names[kind]} {seconds(peer)}"
     return Figure(what, place.name, seconds(ours), text, ratio(ours, peer), goal=goal)
 
