@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import tempfile
 import tomllib
 from doctest import ELLIPSIS, IGNORE_EXCEPTION_DETAIL, NORMALIZE_WHITESPACE
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     from sybil import Example
 
 ROOT = Path(__file__).parent
+
+# A run in the background (nohup, some CI) inherits an ignored Ctrl-C, and so would every program that tests start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Modules that must not be imported as doctest modules.
 collect_ignore_glob = ["docs/*.py", "docs/**/*.py", "sinagot/__main__.py", "example/*"]

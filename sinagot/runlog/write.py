@@ -118,7 +118,17 @@ class RecordLog:
 
 def close_all() -> None:
     """Close every open log and lock file of this process; the next line opens its file again."""
-    _logs.close()
+    thread = get_ident()
+    if thread in _logs.busy:
+        return  # Python ran the finaliser of a workspace in the midst of our own work, which holds the lock
+    later: _Later = []
+    _logs.busy[thread] = later
+    try:
+        _logs.close()
+    finally:
+        del _logs.busy[thread]
+        for log, more in later:
+            log.write(*more)
 
 
 _Key = tuple[str, str, int, int]

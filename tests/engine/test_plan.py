@@ -105,17 +105,23 @@ def test_step_that_another_run_is_at_is_waited_for(make_node) -> None:
 
 
 def test_unfinished_step_that_does_not_run_blocks(make_node) -> None:
-    """A failed or unfinished step blocks what it feeds unless it runs itself in the same plan, whether or not its output is there."""
-    for bad in (
-        Facts(True, failed=True),
-        Facts(False, failed=True),
-        Facts(True, claim="dead"),
-    ):
+    """A step that failed or did not end blocks what it feeds unless it runs in the same plan, with or without an output."""
+    for bad in (Facts(True, failed=True), Facts(False, failed=True), Facts(True, claim="dead")):
         facts = {"a": bad, "b": Facts(False), "c": Facts(False)}
         found = plan(make_node, facts, selected=frozenset({1, 2}))
         assert [job.verdict for job in found.values()] == [Verdict.BLOCKED] * 2
         assert found["b"].missing == ("REC-1/a",)
         assert [job.verdict for job in plan(make_node, facts).values()] == [Verdict.RUN] * 3
+
+
+def test_step_that_another_run_works_on_is_waited_for(make_node) -> None:
+    """What a live run is making now may appear: the step behind it runs; a mark of failure blocks as ever."""
+    gone = Facts(False, ("input",))
+    found = plan(make_node, {"a": gone._replace(claim="live"), "b": gone, "c": gone}, selected=frozenset({1}))
+    assert found["b"].verdict == Verdict.RUN
+    marked = gone._replace(claim="live", failed=True)
+    found = plan(make_node, {"a": marked, "b": gone, "c": gone}, selected=frozenset({1}))
+    assert found["b"].verdict == Verdict.BLOCKED
 
 
 def test_block_of_a_plan_is_a_chain(make_node) -> None:

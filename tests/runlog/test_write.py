@@ -330,3 +330,29 @@ def test_writing_leaves_no_logger_behind(target: LogTarget) -> None:
     assert len(ours) <= 1
     assert not [name for name in logging.root.manager.loggerDict if "REC" in name]
     assert "sinagot.runlog.handler" in sys.modules
+
+
+@pytest.mark.parametrize("moment", ["opening", "closing"])
+def test_finaliser_in_the_midst_of_a_write_does_not_lock_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    """Python may run the finaliser of a workspace, which closes all logs, while one is being opened or closed: nothing hangs."""
+    from sinagot.runlog import handler
+
+    target = LogTarget(str(tmp_path / "LOG"), str(tmp_path / "locks"))
+    made = handler.LineHandler if moment == "opening" else handler.LineHandler.close
+
+    def interrupted(*arguments: Any) -> Any:
+        close_all()
+        return made(*arguments)
+
+    if moment == "opening":
+        monkeypatch.setattr(handler, "LineHandler", interrupted)
+    else:
+        monkeypatch.setattr(handler.LineHandler, "close", interrupted)
+    RecordLog(target, "REC-1").write(make_line({"record_id": "REC-1"}, 0, "one"))
+    close_all()
+    monkeypatch.undo()
+    RecordLog(target, "REC-1").write(make_line({"record_id": "REC-1"}, 0, "two"))
+    close_all()
+    assert [line["message"] for line in read_lines(target.folder, "REC-1")[0]] == ["one", "two"]

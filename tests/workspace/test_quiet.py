@@ -72,12 +72,13 @@ def watch(event, arguments):
     if event == "open" and isinstance(arguments[0], str):
         opened.append(arguments[0])
 sys.addaudithook(watch)
+before = set(sys.modules)  # tools that measure bring their own
 from sinagot import Workspace
 ws = Workspace(".")
 {ask}
 heavy = ("pandas", "numpy", "dask", "distributed", "pydantic", "concurrent_log_handler", "json_log_formatter", "rich", "click",
     "difflib", "multiprocessing", "asyncio")
-modules = [name for name in sys.modules if name.partition(".")[0] in heavy]
+modules = [name for name in set(sys.modules) - before if name.partition(".")[0] in heavy]
 scripts = [name for name in sys.modules if getattr(sys.modules[name], "__file__", None) and "/lab/scripts/" in sys.modules[name].__file__]
 print(json.dumps([opened, modules, scripts]))
 """

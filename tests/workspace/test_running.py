@@ -376,3 +376,18 @@ def test_manifest_tells_of_the_run(lab) -> None:
     assert manifest["versions"]["workspace"] == "7"
     assert set(manifest["scripts"]) == {"a", "b"}
     assert any(path.suffix == ".py" for path in (folder / "code").rglob("*"))
+
+
+def test_step_behind_one_that_another_run_is_at_waits_for_it(lab) -> None:
+    """Asked for b while another run is at a: b is run when a is done, and nothing is reported as missing or blocked."""
+    lab.unit("a", "b", ids=["REC-1"])
+    gate = lab.gate("a-REC-1")
+    first = lab.open().steps.run("a", wait=False)
+    gate.wait()
+    timer = threading.Timer(0.1, gate.open)
+    timer.start()
+    second = lab.open().steps.run("b")
+    first.wait(20)
+    timer.join()
+    assert second.counts["done"] == 1 and lab.ran() == ["a-REC-1", "b-REC-1"]
+    assert lab.text("b/REC-1.csv") == "REC-1\na\nb\n"

@@ -11,7 +11,7 @@ import pickle
 import threading
 from typing import Any
 
-from sinagot.engine.executors.contract import Arrival, Lost
+from sinagot.engine.executors.contract import Arrival
 from sinagot.engine.executors.processes import ChildProcess
 
 __all__ = ["close_idle_children", "drain_children", "kill_children", "run_batch_in_child"]

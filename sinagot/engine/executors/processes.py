@@ -60,6 +60,9 @@ class ChildProcess:
                 # The package must be found as it is here, also when it is not installed.
                 env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, path))},
             )
+        except BaseException:
+            self.channel.close()
+            raise
         finally:
             other.close()
         self.numbers: deque[int] = deque()
