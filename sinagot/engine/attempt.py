@@ -128,7 +128,9 @@ def _look_again(job: Job, bench: Bench, claim: Claim, seen: Seen) -> JobResult |
         found = newest_status(
             options.log.folder, job.record_id, job.step.task, job.step.modality, job.step.label
         )
-        return JobResult(job.key, Outcome.DONE_ELSEWHERE, by=found[1].get("run_id") if found else None)
+        if found is None:  # brought from outside, or shared with a task whose step made it just now
+            return JobResult(job.key, Outcome.UP_TO_DATE)
+        return JobResult(job.key, Outcome.DONE_ELSEWHERE, by=found[1].get("run_id"))
     holders = {key: bench.desk.holder(key) for key in job.upstream}
     broken = tuple(key for key, holder in holders.items() if bench.failures.has(key) or holder == "dead")
     if broken:

@@ -155,6 +155,11 @@ def _edges(nodes: Sequence[StepNode]) -> tuple[list[set[int]], list[int | None]]
         unit = (node.task, node.modality)
         before.append(last.get(unit))
         last[unit] = number
+        for slot in node.outputs:
+            # A result that several tasks share is made by the first of them; the others come after it.
+            edges[number].update(
+                other for other in writers[slot.root, slot.pattern.canonical] if other < number
+            )
         for slot in node.inputs:
             for source in writers.get((slot.root, slot.pattern.canonical), ()):
                 other = nodes[source]

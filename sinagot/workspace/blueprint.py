@@ -236,7 +236,9 @@ class Blueprint:
                         hint="write to another path, so that the input stays what it was",
                     )
                 other = writers.setdefault(name, node)
-                if other is not node:
+                # One script that several tasks share may have one result for all of them: it is made once.
+                is_shared = (other.label, other.modality) == (node.label, node.modality)
+                if other is not node and not is_shared:
                     raise ConfigurationError.at(
                         f"steps {other.place} and {node.place} write the same file {slot.pattern.source!r}",
                         hint="put {task} or {modality}, or a name of its own, into one of the paths",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-import os
 import re
 import threading
 from collections.abc import Iterator
@@ -16,8 +15,6 @@ from types import ModuleType
 import pytest
 
 EXAMPLE = Path(__file__).parents[2] / "example" / "eeg_rest_arithmetic"
-#: Folder with copies of the public recordings, for the machines that have them.
-REAL_FILES = os.environ.get("SINAGOT_EEG_FILES")
 
 
 @pytest.fixture(scope="module")
@@ -62,11 +59,12 @@ def test_registry_has_every_file_of_every_subject_and_no_other(download: ModuleT
     assert all(re.fullmatch("[0-9a-f]{64}", digest) for digest in download.REGISTRY.values())
 
 
-@pytest.mark.skipif(not REAL_FILES, reason="SINAGOT_EEG_FILES names no folder with the recordings")
-def test_known_hashes_are_those_of_the_real_files(download: ModuleType) -> None:
+def test_known_hashes_are_those_of_the_real_files(download: ModuleType, shared_data: Path) -> None:
     """The hashes in the script are the hashes of the recordings."""
-    folder = Path(str(REAL_FILES))
-    real = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in download.REGISTRY}
+    real = {
+        name: hashlib.sha256((shared_data / "eeg" / name).read_bytes()).hexdigest()
+        for name in download.REGISTRY
+    }
     assert real == download.REGISTRY
 
 

@@ -147,3 +147,21 @@ def test_restored_input_lets_the_blocked_step_run(lab) -> None:
     assert outcomes(lab.open().steps.run("b", ignore_missing=True)) == {"b-REC-1": "blocked"}
     lab.heal("a-REC-1")
     assert outcomes(lab.open().steps.run()) == {"a-REC-1": "done", "b-REC-1": "done", "c-REC-1": "done"}
+
+
+def test_result_that_tasks_share_is_made_once(tmp_path) -> None:
+    """A script of a modality whose output names no task runs for the first task; for the others its result is there."""
+    from sinagot.testing import make_workspace, script_text
+
+    body = "with open(self.data_path / 'ran', 'a') as ran: ran.write(self.task)\nself.path.output.write_text('form')"
+    ws = make_workspace(
+        tmp_path,
+        records=2,
+        tasks={"RS": ["clinical"], "MMN": ["clinical"]},
+        modalities={"clinical": {"form": script_text(body)}},
+    )
+    report = ws.steps.run(printing=False)
+    assert {name: count for name, count in report.counts.items() if count} == {"done": 2, "up_to_date": 2}
+    assert (ws.data_path / "ran").read_text() == "RSRS"
+    assert set(ws.steps.status()["step_status"]) == {30}
+    assert ws.steps.run(printing=False).counts["up_to_date"] == 4

@@ -1,0 +1,162 @@
+"""Ctrl-C, SIGTERM and SIGHUP in the middle of scripts: what runs may finish, nothing begins, all is accounted for."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sinagot import Workspace
+from sinagot.testing import await_true, make_workspace, script_text
+from tests.chaos.conftest import (
+    HALVES,
+    WHOLE,
+    Program,
+    StartProgram,
+    await_half,
+    driver,
+    heal,
+    let_go,
+    litter,
+    outputs,
+    statuses,
+)
+
+pytestmark = pytest.mark.chaos
+
+RECORDS = ["R1", "R2", "R3", "R4"]
+MODES: dict[str, dict[str, Any]] = {
+    "main_process": {"mode": "main_process"},
+    "processes": {"mode": "processes", "workers": 1},
+    "dask": {"mode": "dask", "workers": 1},
+}
+
+each_mode = pytest.mark.parametrize("mode", MODES)
+
+#: Does not care for anything that it can be asked.
+DEAF = script_text(
+    """
+    (self.data_path / f"{self.id}.half").write_text("0")
+    while not (self.data_path / "free").exists():
+        try:
+            time.sleep(0.01)
+        except KeyboardInterrupt:
+            (self.data_path / f"{self.id}.asked").touch()
+            raise
+    self.path.output.write_text("first half, second half")
+    """
+)
+
+
+def begin(workspace: Workspace, start: StartProgram, mode: str) -> Program:
+    """Start a driver, and wait until its first script is in mid-write."""
+    program = start(driver(workspace, **MODES[mode]))
+    await_half(workspace, "R1")
+    return program
+
+
+def ask(program: Program, number: int) -> None:
+    """Send a signal as a terminal does, and wait until the program says that it is stopping."""
+    program.signal_group(number)
+    await_true(lambda: "Stopping" in program.said, "the program notices the signal")
+
+
+@pytest.mark.parametrize(
+    ("mode", "number"),
+    [
+        ("main_process", signal.SIGINT),
+        ("processes", signal.SIGINT),
+        ("dask", signal.SIGINT),
+        ("processes", signal.SIGTERM),
+        ("main_process", signal.SIGHUP),
+    ],
+    ids=lambda value: value.name if isinstance(value, signal.Signals) else value,
+)
+def test_first_signal_lets_the_running_script_finish(
+    mode: str, number: signal.Signals, tmp_path: Path, start: StartProgram
+) -> None:
+    """After one signal the running script ends well and is published; the others are not begun, and are reported so."""
+    workspace = make_workspace(tmp_path, records=RECORDS, scripts={"a": HALVES})
+    program = begin(workspace, start, mode)
+    ask(program, number)
+    assert program.process.poll() is None
+    let_go(workspace)
+    assert program.wait() == 128 + number
+    assert program.ended() == (number, {"done": 1, "interrupted": 3})
+    assert "running scripts get 10 s" in program.said and "Ctrl-C again" in program.said
+    program.assert_no_orphans()
+    assert outputs(workspace) == {"R1.txt": WHOLE}
+    assert statuses(workspace) == [30, 10, 10, 10]
+    assert litter(workspace) == []
+    heal(workspace, left=3)
+
+
+@each_mode
+def test_second_signal_ends_the_running_script(mode: str, tmp_path: Path, start: StartProgram) -> None:
+    """After a second signal the running script is ended at once: INTERRUPTED, nothing published, done by the next run."""
+    workspace = make_workspace(tmp_path, records=RECORDS, scripts={"a": HALVES})
+    program = begin(workspace, start, mode)
+    ask(program, signal.SIGINT)
+    program.signal_group(signal.SIGINT)
+    assert program.wait(20) == 130
+    assert program.ended() == (signal.SIGINT, {"interrupted": 4})
+    program.assert_no_orphans()
+    assert outputs(workspace) == {}
+    assert statuses(workspace) == [42, 10, 10, 10]
+    assert workspace["R1"].logs_json()[-1]["step_status"] == 42
+    let_go(workspace)
+    heal(workspace, left=4)
+
+
+@each_mode
+def test_grace_has_an_end(mode: str, tmp_path: Path, start: StartProgram) -> None:
+    """A script that does not end within the grace is ended, without a second signal."""
+    settings = "[run]\nstop_grace = 0.5"
+    workspace = make_workspace(tmp_path, records=RECORDS, scripts={"a": DEAF}, settings=settings)
+    program = begin(workspace, start, mode)
+    ask(program, signal.SIGTERM)
+    assert program.wait(20) == 143
+    assert program.ended() == (signal.SIGTERM, {"interrupted": 4})
+    program.assert_no_orphans()
+    assert statuses(workspace) == [42, 10, 10, 10]
+    let_go(workspace)
+    heal(workspace, left=4)
+
+
+def test_uncaught_interrupt_says_what_happened(tmp_path: Path, start: StartProgram) -> None:
+    """A program that catches nothing ends with RunInterrupted, which carries the report and is a KeyboardInterrupt."""
+    workspace = make_workspace(tmp_path, records=RECORDS, scripts={"a": HALVES})
+    text = f"from sinagot import Workspace\nWorkspace({str(tmp_path)!r}).steps.run(printing=False)"
+    program = start(text)
+    await_half(workspace, "R1")
+    ask(program, signal.SIGINT)
+    let_go(workspace)
+    assert program.wait() not in (0, None)
+    assert "RunInterrupted: run interrupted" in program.said
+    heal(workspace, left=3)
+
+
+def test_notebook_goes_on_after_an_interrupt(tmp_path: Path, start: StartProgram) -> None:
+    """After Ctrl-C the same process can run again on the same workspace: no claim of its former run is in its way."""
+    workspace = make_workspace(tmp_path, records=RECORDS, scripts={"a": HALVES})
+    text = f"""
+        from sinagot import Workspace
+        workspace = Workspace({str(tmp_path)!r})
+        try:
+            workspace.steps.run(printing=False, mode="processes", workers=1)
+        except KeyboardInterrupt as error:
+            print("FIRST", error.report.counts["interrupted"], flush=True)
+        (workspace.data_path / "free").touch()
+        report = workspace.steps.run(printing=False, mode="processes", workers=1)
+        print("SECOND", report.counts["done"], report.ok, flush=True)
+    """
+    program = start(text)
+    await_half(workspace, "R1")
+    ask(program, signal.SIGINT)
+    program.signal(signal.SIGINT)
+    assert program.wait() == 0, program.said
+    assert "FIRST 4" in program.said and "SECOND 4 True" in program.said
+    program.assert_no_orphans()
+    heal(workspace, left=0)
