@@ -22,6 +22,9 @@ ROOT = Path(__file__).parents[2]
 
 #: For scripts: wait for a file, but not for ever.
 WAITING = """
+import signal
+import sys
+
 def await_file(path):
     end = time.monotonic() + 60
     while not path.exists():
@@ -32,6 +35,14 @@ def await_file(path):
 def tell(path, text):
     path.with_suffix(".part").write_text(text)
     path.with_suffix(".part").replace(path)
+
+def tell_when_asked_to_end(path):
+    former = signal.getsignal(signal.SIGTERM)
+    def note(*arguments):
+        former(*arguments)
+        tell(path, "")
+    if callable(former) and sys.argv == ["sinagot-worker"]:
+        signal.signal(signal.SIGTERM, note)
 """
 
 #: Writes its output in two halves; in between it says that it is there, and waits until it is let go.
@@ -40,6 +51,7 @@ HALVES = script_text(
     with self.path.output.open("w") as file:
         file.write("first half, ")
         file.flush()
+        tell_when_asked_to_end(self.data_path / f"{self.id}.asked")
         tell(self.data_path / f"{self.id}.half", str(os.getpid()))
         await_file(self.data_path / "free")
         file.write("second half")

@@ -81,6 +81,8 @@ def test_first_signal_lets_the_running_script_finish(
     workspace = make_workspace(tmp_path, records=RECORDS, scripts={"a": HALVES})
     program = begin(workspace, start, mode)
     ask(program, number)
+    if mode != "main_process":
+        await_true((workspace.data_path / "R1.asked").exists, "the worker is asked to stop")
     assert program.process.poll() is None
     let_go(workspace)
     assert program.wait() == 128 + number

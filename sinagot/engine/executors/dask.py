@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from sinagot.engine.executors import dask_worker
 from sinagot.engine.executors.contract import Arrival, Chain, Lost
 from sinagot.engine.executors.dask_worker import (
     close_idle_children,
@@ -158,6 +159,7 @@ class DaskExecutor:
         arguments.setdefault("worker_dashboard_address", "127.0.0.1:0")
         if arguments.get("processes", True):
             arguments.setdefault("worker_class", _nanny_class())
+            arguments["preload"] = [dask_worker.__name__, *_as_list(arguments.get("preload"))]
         with dask.config.set({"distributed.scheduler.allowed-failures": 0}), _hidden_main():
             try:
                 self._own_cluster = LocalCluster(**arguments)  # type: ignore[no-untyped-call]
@@ -285,6 +287,10 @@ class _Gone:
 
     def result(self, timeout: float) -> bytes:
         return pickle.dumps(self._lost)
+
+
+def _as_list(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, list | tuple) else [] if value is None else [value]
 
 
 def _cores() -> int:

@@ -8,18 +8,25 @@ from __future__ import annotations
 
 import atexit
 import pickle
+import signal
 import threading
 from typing import Any
 
 from sinagot.engine.executors.contract import Arrival
 from sinagot.engine.executors.processes import ChildProcess
 
-__all__ = ["close_idle_children", "drain_children", "kill_children", "run_batch_in_child"]
+__all__ = ["close_idle_children", "dask_setup", "drain_children", "kill_children", "run_batch_in_child"]
 
 _LOCK = threading.Lock()
 _IDLE: list[tuple[list[str], ChildProcess]] = []
 #: Busy children, and the run that each works for: several drivers may share the workers.
 _BUSY: dict[ChildProcess, str] = {}
+
+
+def dask_setup(worker: Any) -> None:
+    """Let Ctrl-C in the terminal reach the driver only; Dask calls this when a worker of our own cluster begins."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def run_batch_in_child(payload: bytes, path: list[str]) -> bytes:
