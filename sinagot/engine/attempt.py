@@ -21,6 +21,7 @@ from sinagot.engine.entries import (
     context_of,
     note_missing,
     record_failure,
+    record_loss,
     record_success,
 )
 from sinagot.engine.job import Cause, Job, JobResult, Outcome
@@ -94,10 +95,16 @@ def run_job(job: Job, printer: Printer | None = None) -> JobResult:
     if isinstance(claim, Held):
         return JobResult(job.key, Outcome.HELD, by=claim.owner.run_id if claim.owner else None)
     try:
-        if claim.taken_over:
-            clear_after_death(job, bench)
-        seen = Seen(job, bench)
-        return _look_again(job, bench, claim, seen) or _attempt(job, bench, claim, seen, printer)
+        try:
+            if claim.taken_over:
+                clear_after_death(job, bench)
+            seen = Seen(job, bench)
+            result = _look_again(job, bench, claim, seen)
+        except OSError as error:  # a name too long for the file system, a folder that may not be entered
+            cause = cause_of(error, ())
+            record_loss(job, bench, StepStatus.ERROR, cause)
+            return JobResult(job.key, Outcome.FAILED, cause=cause)
+        return result or _attempt(job, bench, claim, seen, printer)
     finally:
         bench.desk.release(claim)
 

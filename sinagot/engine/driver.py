@@ -74,8 +74,6 @@ class Driver:
         self._again: deque[Work] = deque()
         self._held: deque[tuple[float, Work]] = deque()
         self._sent = 0
-        #: True when workers died: what they left lies about.
-        self.has_losses = False
         self._drained = self._killed = False
         self._usable = True
 
@@ -191,7 +189,6 @@ class Driver:
 
     def _settle(self, batch: list[Work], lost: Lost) -> None:
         """Find out from the files what a lost batch did; the job that died is blamed, the rest is sent again."""
-        self.has_losses = True
         events = settle.read_events([job for work in batch for job in work.jobs])
         # Every job is looked at: one that was blocked or had no input leaves no event, and a later one may have died.
         found = [

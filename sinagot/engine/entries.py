@@ -15,6 +15,7 @@ from sinagot.engine.bench import Bench
 from sinagot.engine.history import now_text
 from sinagot.engine.job import Cause, Job, Outcome
 from sinagot.engine.paths import flat_paths
+from sinagot.engine.sweep import sweep
 from sinagot.runlog.capture import AttemptLog
 from sinagot.runlog.read import newest_status
 from sinagot.runlog.write import RecordLog
@@ -34,7 +35,8 @@ __all__ = [
 
 
 def clear_after_death(job: Job, bench: Bench) -> None:
-    """Clear away what a dead attempt left beside the outputs of its job; the claim must be ours."""
+    """Clear away what a dead attempt left, in its stage and beside the outputs of its job; the claim must be ours."""
+    sweep(job.options.state_path, job.options.stage_base)
     extras = (bench.extras.get(job.key) or {}).get("paths", ())
     for path in (*flat_paths(job.outputs), *flat_paths(job.control), *extras):
         clear_beside(path)

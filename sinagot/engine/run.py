@@ -299,8 +299,6 @@ class _Run:
                         "the run ended early: the place where jobs ran is gone; run again to go on"
                     )
             finally:
-                if driver.has_losses:
-                    sweep(self.options.state_path, self.options.stage_base)
                 self.report.stopped_by = stop.signum
                 exit_facts |= {"stopped_by": stop.signum, "ok": self.report.ok}
 

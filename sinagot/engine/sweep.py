@@ -1,7 +1,7 @@
 """Clears away what dead processes left: their owner files and private stages.
 
-Knows names in the state folder; must not know jobs. Called once when a run begins; what a live process owns is left
-alone, and so is everything whose owner cannot be judged from this host.
+Knows names in the state folder; must not know jobs. Called when a run begins and when a dead process's job is taken
+over; what a live process owns is left alone, and so is everything whose owner cannot be judged from this host.
 """
 
 from __future__ import annotations

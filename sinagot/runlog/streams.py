@@ -45,10 +45,15 @@ class Tee:
         return self._target
 
     def write(self, text: str) -> int:
-        """Write a text; heard first, so that it is on record also when the terminal has gone."""
+        """Write a text; heard first, and so on record: a terminal that has gone is no fault of who prints."""
         if isinstance(text, str):
             self._heard(text)
-        return len(text) if self._target is None else self._target.write(text)
+        if self._target is not None:
+            try:
+                self._target.write(text)
+            except OSError:
+                pass
+        return len(text)
 
     def writelines(self, lines: Iterable[str]) -> None:
         """Write several texts."""
@@ -58,7 +63,10 @@ class Tee:
     def flush(self) -> None:
         """Flush the stream behind."""
         if self._target is not None:
-            self._target.flush()
+            try:
+                self._target.flush()
+            except OSError:
+                pass
 
     def close(self) -> None:
         """Flush only: a script must not close the standard output of the program that runs it."""

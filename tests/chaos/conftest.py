@@ -188,7 +188,10 @@ def statuses(workspace: Workspace) -> list[int]:
 def await_half(workspace: Workspace, *record_ids: str) -> dict[str, int]:
     """Wait until the scripts of some records are in mid-write, and give their process ids."""
     files = {record_id: workspace.data_path / f"{record_id}.half" for record_id in record_ids}
-    await_true(lambda: all(file.exists() for file in files.values()), f"mid-write of {record_ids}")
+    await_true(
+        lambda: all(file.exists() and file.read_text() for file in files.values()),
+        f"mid-write of {record_ids}",
+    )
     return {record_id: int(file.read_text()) for record_id, file in files.items()}
 
 

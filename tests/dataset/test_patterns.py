@@ -151,7 +151,8 @@ def test_no_value_ever_leads_outside(value: str, source: str) -> None:
     except (InvalidIdError, PatternError):
         return
     assert posixpath.normpath(path) == path
-    assert not path.startswith(("/", "..")) and path.count("/") == source.count("/") and "\0" not in path
+    assert not path.startswith("/") and ".." not in path.split("/") and "\0" not in path
+    assert path.count("/") == source.count("/")
 
 
 @given(st.text(min_size=1, max_size=12))

@@ -44,3 +44,18 @@ def test_a_half_made_tee_does_not_recurse() -> None:
     """Copying, which asks for attributes before there are any, ends."""
     with pytest.raises((AttributeError, KeyError, TypeError)):
         copy.copy(Tee.__new__(Tee)).anything  # noqa: B018
+
+
+def test_terminal_that_has_gone_is_no_fault_of_who_prints() -> None:
+    """What cannot be written any more is heard all the same, and raises nothing in the script."""
+
+    class Gone(io.StringIO):
+        def write(self, text: str) -> int:
+            raise BrokenPipeError(32, "Broken pipe")
+
+        def flush(self) -> None:
+            raise OSError(5, "Input/output error")
+
+    heard: list[str] = []
+    print("said", file=Tee(Gone(), heard.append), flush=True)
+    assert "".join(heard) == "said\n"

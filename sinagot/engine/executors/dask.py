@@ -236,7 +236,7 @@ class DaskExecutor:
         return Arrival(number, answer)
 
     def drain(self) -> None:
-        """Cancel what has not begun; let each child finish its running job only."""
+        """Let each child finish its running job only; what waits on the workers does not begin."""
         self._on_workers(drain_children, self._run_id)
 
     def kill(self) -> None:

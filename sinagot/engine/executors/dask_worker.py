@@ -10,6 +10,7 @@ import atexit
 import pickle
 import signal
 import threading
+from collections import deque
 from typing import Any
 
 from sinagot.engine.executors.contract import Arrival
@@ -21,6 +22,8 @@ _LOCK = threading.Lock()
 _IDLE: list[tuple[list[str], ChildProcess]] = []
 #: Busy children, and the run that each works for: several drivers may share the workers.
 _BUSY: dict[ChildProcess, str] = {}
+#: Runs that were asked to stop.
+_STOPPED: deque[str] = deque(maxlen=100)
 
 
 def dask_setup(worker: Any) -> None:
@@ -45,9 +48,12 @@ def run_batch_in_child(payload: bytes, path: list[str]) -> bytes:
         Pickled results, or a `Lost` when the child died.
     """
     number, chains = pickle.loads(payload)
+    run_id = chains[0][0].options.run_id
+    if run_id in _STOPPED:
+        return pickle.dumps([[] for _ in chains])
     child = _take_idle(path) or ChildProcess(path)
     with _LOCK:
-        _BUSY[child] = chains[0][0].options.run_id
+        _BUSY[child] = run_id
     answer: Any = None
     try:
         child.submit(number, chains)
@@ -81,7 +87,8 @@ def _take_idle(path: list[str]) -> ChildProcess | None:
 
 
 def drain_children(run_id: str) -> None:
-    """Ask the busy children of a run to stop after their running job."""
+    """Ask the busy children of a run to stop after their running job; what waits here does not begin."""
+    _STOPPED.append(run_id)
     for child in _busy(run_id):
         child.drain()
 
