@@ -138,6 +138,8 @@ def test_no_shell_unless_asked(tmp_path: Path) -> None:
 
 def test_environment_tells_the_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Id, labels, paths and options stand in the environment; those of an outer step do not, other variables do."""
+    for name in [name for name in os.environ if name.startswith("SINAGOT_")]:
+        monkeypatch.delenv(name)  # of the machine that tests
     monkeypatch.setenv("SINAGOT_INPUT_OLD", "outer")
     monkeypatch.setenv("SINAGOT_WORKSPACE", "kept")
     script = make(tmp_path, "env", reads={"a-b": "x/{id}"}, task="RS", opts={"cut": 3, "name": "n"})
