@@ -1,6 +1,6 @@
 """Atomic outputs: a private stage per attempt, published as one or not at all.
 
-Knows final paths and their twins in the stage; must not know records, steps, claims or logs.
+Knows what is staged and where it belongs; must not know records, steps, claims or logs.
 Stands between a script's ``run()`` (which writes below `Stage.path`) and the final files that readers see.
 """
 
@@ -14,15 +14,13 @@ from typing import NamedTuple
 
 from sinagot.dataset.moves import Move, beside, move_all, prepare, remove
 from sinagot.dataset.moves import sync as flush
+from sinagot.dataset.stages import StageFolder
 from sinagot.errors import BadOutputError, ForeignFileError, MissingOutputError
 
 __all__ = ["Fingerprint", "Published", "Stage", "fingerprint", "written_in_place"]
 
 #: Size, mtime_ns and inode of a file; the size of a folder counts as 0.
 Fingerprint = tuple[int, int, int]
-
-# Path segments that the mirror below the stage could not take over word for word.
-_ODD_SEGMENTS = frozenset({"", os.curdir, os.pardir})
 
 
 def fingerprint(path: str) -> Fingerprint | None:
@@ -75,84 +73,16 @@ class Published(NamedTuple):
     in_place: tuple[str, ...]
 
 
-class Stage:
-    """The private folder of one attempt, which mirrors the tree below the output root.
-
-    Parameters
-    ----------
-    base : str
-        Folder of all stages, on the file system of the outputs: ``<root>/.sinagot/stage``. Made when needed.
-    attempt : str
-        Name of the attempt, unique and usable as a file name. A name used before opens that stage again, for
-        `recover`.
-    roots : str or sequence of str
-        The output root: a final path below it keeps its relative path in the stage, others get one folder
-        per parent. Further roots (the dataset) are where a published link may lead besides.
-
-    Attributes
-    ----------
-    folder : str
-        The private folder; it exists from the first `path` to `discard`.
+class Stage(StageFolder):
+    """The private folder of one attempt, whose content is published as one or not at all.
 
     Notes
     -----
-    One small output costs one mkdir for the attempt and one per level of its parents, a listing of each of
-    these, four stats, one rename and as many rmdirs.
+    One small output costs one rename for the folder (where an earlier attempt left one like it; else one mkdir a
+    level), a listing of each of its levels before and after, four stats and one rename for the output.
     """
 
-    __slots__ = ("_attempt", "_folders", "_outside", "_prefix", "_prefixes", "_twins", "folder")
-
-    def __init__(self, base: str, attempt: str, roots: str | Sequence[str]) -> None:
-        self.folder = base + os.sep + attempt
-        self._attempt = attempt
-        plain = (roots,) if isinstance(roots, str) else roots
-        self._prefixes = tuple(root.rstrip(os.sep) + os.sep for root in plain)
-        self._prefix = self._prefixes[0]
-        self._twins: dict[str, str] = {}
-        self._folders: set[str] = set()  # made by us
-        self._outside: dict[str, str] = {}  # name in the stage -> folder outside the root
-
-    def path(self, final: str) -> str:
-        """Return the staged twin of a final path; its parents are made, the output itself is not.
-
-        Parameters
-        ----------
-        final : str
-            Absolute final path of an output.
-
-        Returns
-        -------
-        str
-            Path in the private folder with the same file name and suffix.
-        """
-        staged = self._twins.get(final)
-        if staged is None:
-            staged = self._twins[final] = self._twin(final)
-            folder = staged.rpartition(os.sep)[0]
-            if folder not in self._folders:
-                self._make(folder)
-        return staged
-
-    def final(self, staged: str) -> str | None:
-        """Return the final path of a path in the stage, ``None`` for a path elsewhere.
-
-        Parameters
-        ----------
-        staged : str
-            Any path; also of an undeclared file in the stage.
-
-        Returns
-        -------
-        str or None
-            Where `publish` would move it.
-        """
-        if not staged.startswith(self.folder + os.sep):
-            return None
-        relative = staged[len(self.folder) + 1 :]
-        first, _, rest = relative.partition(os.sep)
-        if first in self._outside:
-            return self._outside[first] + os.sep + rest
-        return self._prefix + relative
+    __slots__ = ()
 
     def publish(
         self,
@@ -260,47 +190,6 @@ class Stage:
             remove(backup)
             remove(beside(final, self._attempt, "part"))
         return whole
-
-    def discard(self) -> None:
-        """Remove the private folder and whatever is left in it."""
-        try:
-            # Longest first is deepest first along each branch.
-            for folder in sorted(self._folders, key=len, reverse=True):
-                os.rmdir(folder)
-        except OSError:  # not empty: the attempt failed, or left empty folders
-            remove(self.folder)
-        else:
-            if not self._folders:  # a stage of an earlier process
-                remove(self.folder)
-        self._folders.clear()
-        self._twins.clear()
-
-    def _twin(self, final: str) -> str:
-        """Return where a final path stands in the stage."""
-        if final.startswith(self._prefix):
-            relative = final[len(self._prefix) :]
-            if _ODD_SEGMENTS.isdisjoint(relative.split(os.sep)):
-                return self.folder + os.sep + relative
-        from hashlib import sha256  # only for outputs outside the root
-
-        parent, name = os.path.split(final)
-        key = ".outside-" + sha256(os.fsencode(parent)).hexdigest()[:16]
-        self._outside[key] = parent
-        return os.sep.join((self.folder, key, name))
-
-    def _make(self, folder: str) -> None:
-        """Make a folder of the stage with its parents."""
-        if folder != self.folder:
-            parent = folder.rpartition(os.sep)[0]
-            if parent not in self._folders:
-                self._make(parent)
-        try:
-            os.mkdir(folder)
-        except FileExistsError:
-            pass
-        except FileNotFoundError:  # the first stage ever, or a state folder removed meanwhile
-            os.makedirs(folder, exist_ok=True)
-        self._folders.add(folder)
 
     def _check_outputs(
         self, outputs: Sequence[str], optional: Sequence[str], before: Mapping[str, Fingerprint | None]

@@ -7,7 +7,7 @@ what happened. The order of the last steps is what makes a crash harmless: publi
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -57,22 +57,27 @@ def run_chain(
     """
     results: list[JobResult] = []
     bad: set[str] = set()
+    good: set[str] = set()
     for job in chain:
         if stopping():
             break
         broken = tuple(key for key in job.upstream if key in bad)
-        result = _blocked(job, broken) if broken else run_job(job, printer)
+        result = _blocked(job, broken) if broken else run_job(job, printer, done_here=good)
         if after_job is not None:
             after_job()
         results.append(result)
         if result.outcome == Outcome.HELD:
             break
-        if result.outcome not in (Outcome.DONE, Outcome.DONE_ELSEWHERE, Outcome.UP_TO_DATE):
+        if result.outcome == Outcome.DONE:
+            good.add(job.key)
+        elif result.outcome not in (Outcome.DONE_ELSEWHERE, Outcome.UP_TO_DATE):
             bad.add(job.key)
     return results
 
 
-def run_job(job: Job, printer: Printer | None = None) -> JobResult:
+def run_job(
+    job: Job, printer: Printer | None = None, *, done_here: Collection[str] = frozenset()
+) -> JobResult:
     """Execute one job, or find out why not.
 
     Parameters
@@ -81,6 +86,8 @@ def run_job(job: Job, printer: Printer | None = None) -> JobResult:
         What to do.
     printer : Printer, optional
         Where lines for people go; collected in the result when not given.
+    done_here : collection of str
+        Keys of jobs that this process has just done: of those no file needs to tell.
 
     Returns
     -------
@@ -99,7 +106,7 @@ def run_job(job: Job, printer: Printer | None = None) -> JobResult:
             if claim.taken_over:
                 clear_after_death(job, bench)
             seen = Seen(job, bench)
-            result = _look_again(job, bench, claim, seen)
+            result = _look_again(job, bench, claim, seen, done_here)
         except OSError as error:  # a name too long for the file system, a folder that may not be entered
             cause = cause_of(error, ())
             record_loss(job, bench, StepStatus.ERROR, cause)
@@ -120,7 +127,9 @@ class Seen:
         self.was_marked = bench.failures.has(job.key)
 
 
-def _look_again(job: Job, bench: Bench, claim: Claim, seen: Seen) -> JobResult | None:
+def _look_again(
+    job: Job, bench: Bench, claim: Claim, seen: Seen, done_here: Collection[str]
+) -> JobResult | None:
     """Find out, now that nobody else can start the job, whether there is still something to do."""
     options = job.options
     mark = bench.failures.get(job.key) if seen.was_marked else None
@@ -138,7 +147,7 @@ def _look_again(job: Job, bench: Bench, claim: Claim, seen: Seen) -> JobResult |
         if found is None:  # brought from outside, or shared with a task whose step made it just now
             return JobResult(job.key, Outcome.UP_TO_DATE)
         return JobResult(job.key, Outcome.DONE_ELSEWHERE, by=found[1].get("run_id"))
-    holders = {key: bench.desk.holder(key) for key in job.upstream}
+    holders = {key: bench.desk.holder(key) for key in job.upstream if key not in done_here}
     broken = tuple(key for key, holder in holders.items() if bench.failures.has(key) or holder == "dead")
     if broken:
         return _blocked(job, broken)
@@ -164,7 +173,7 @@ def _attempt(job: Job, bench: Bench, claim: Claim, seen: Seen, printer: Printer 
     if collected:
         printer = Printer(options.level, collect=True)
     log = AttemptLog(RecordLog(options.log, job.record_id), context_of(job, attempt), options.level, printer)
-    stage = Stage(bench.stage_base, attempt, options.output_path) if step.atomic else None
+    stage = Stage(bench.stage_base, attempt, options.output_path, bench.spares) if step.atomic else None
     meter = Meter()
     try:
         log.line(StepStatus.INIT, "Init run", hold=True)
@@ -307,7 +316,7 @@ def _publish(
     published = stage.publish(
         list(finals), flat_paths(job.control), may_replace=may_replace, before=finals, commit=fence
     )
-    stage.discard()
+    stage.release()
     if published.extras:
         may_replace("")
         bench.extras.set(job.key, {"paths": sorted({*published.extras, *(known or ())})})

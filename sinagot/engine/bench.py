@@ -10,18 +10,19 @@ import os
 import threading
 from pathlib import Path
 
+from sinagot.dataset.stages import SpareFolders
 from sinagot.engine.claims import BEAT, ClaimDesk
 from sinagot.engine.history import EventFile, Marks
 from sinagot.engine.job import RunOptions
 
-__all__ = ["Bench", "bench_for", "close_benches"]
+__all__ = ["Bench", "bench_for", "close_benches", "tidy_benches"]
 
 _BENCHES: dict[tuple[str, str, int], Bench] = {}
 _LOCK = threading.Lock()
 
 
 class Bench:
-    """Claims, events and marks of one process in one run."""
+    """Claims, events, marks and emptied stages of one process in one run."""
 
     def __init__(self, options: RunOptions) -> None:
         state = options.state_path
@@ -30,6 +31,7 @@ class Bench:
         self.extras = Marks(state, "extras")
         self.events = EventFile(f"{state}/runs/{options.run_id}", f"{self.desk.owner.host}-{os.getpid()}")
         self.stage_base = options.stage_base
+        self.spares = SpareFolders()
         self.data_path = Path(options.data_path)
         self.host = self.desk.owner.host
         self.pid = os.getpid()
@@ -54,6 +56,7 @@ class Bench:
     def close(self) -> None:
         """End this process's part in the run."""
         self._over.set()
+        self.spares.clear()
         self.events.close()
         self.desk.finish()
 
@@ -74,3 +77,9 @@ def close_benches(run_id: str | None = None) -> None:
     """Close the benches of a run in this process (of all runs when None)."""
     for key in [key for key in _BENCHES if run_id is None or key[1] == run_id]:
         _BENCHES.pop(key).close()
+
+
+def tidy_benches() -> None:
+    """Leave nothing on disk that only the next jobs of this process would use: nobody knows when they come."""
+    for bench in list(_BENCHES.values()):
+        bench.spares.clear()

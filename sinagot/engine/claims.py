@@ -8,6 +8,7 @@ Unlike a lock of the operating system a claim works on network drives, can be re
 from __future__ import annotations
 
 import errno
+import functools
 import json
 import os
 import re
@@ -42,6 +43,7 @@ _LOCK_PAUSE = 0.005  # seconds
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9_/~-][A-Za-z0-9_./~-]*")  # what quoting leaves alone, and slashes
 
 
+@functools.lru_cache(256)  # each attempt asks some four times
 def file_key(key: str) -> str:
     """Turn a job key into one file name: percent-encoded, with a digest when it would be too long.
 
@@ -50,9 +52,8 @@ def file_key(key: str) -> str:
     >>> file_key("REC-1/RS/EEG/alpha")
     'REC-1%2FRS%2FEEG%2Falpha'
     """
-    is_plain = _PLAIN_KEY.fullmatch(
-        key
-    )  # quoting costs ten times as much as finding out that it need not be done
+    # Quoting costs ten times as much as finding out that it need not be done.
+    is_plain = _PLAIN_KEY.fullmatch(key)
     name = key.replace("/", "%2F") if is_plain else quote(key, safe="", errors="surrogateescape")
     if len(name) > _LONGEST_NAME:
         import hashlib

@@ -12,11 +12,11 @@ from typing import Any
 from sinagot.dataset.commit import Fingerprint, Published
 from sinagot.dataset.moves import clear_beside
 from sinagot.engine.bench import Bench
-from sinagot.engine.history import now_text
 from sinagot.engine.job import Cause, Job, Outcome
 from sinagot.engine.paths import flat_paths
 from sinagot.engine.sweep import sweep
 from sinagot.runlog.capture import AttemptLog
+from sinagot.runlog.lines import now_utc
 from sinagot.runlog.read import newest_status
 from sinagot.runlog.write import RecordLog
 from sinagot.scripts.codes import StepStatus
@@ -93,7 +93,7 @@ def event_of(
         "event": outcome,
         "key": job.key,
         "attempt": attempt,
-        "time": now_text(),
+        "time": now_utc(),
         "record_id": job.record_id,
         "task": job.step.task,
         "modality": job.step.modality,

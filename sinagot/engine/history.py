@@ -14,21 +14,16 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Any
 
 from sinagot.engine.claims import file_key
+from sinagot.runlog.lines import now_utc
 
-__all__ = ["EventFile", "Marks", "RunFolder", "append_line", "iter_events", "now_text", "replace_text"]
+__all__ = ["EventFile", "Marks", "RunFolder", "append_line", "iter_events", "replace_text"]
 
 #: Longest line that a reader takes; more is garbage.
 _LONGEST_LINE = 1 << 20
 _encode = json.JSONEncoder(default=str).encode  # made once: a third of what a small line costs
-
-
-def now_text() -> str:
-    """Give the present time, UTC, ISO 8601 with microseconds and offset."""
-    return datetime.now(UTC).isoformat(timespec="microseconds")
 
 
 def replace_text(path: str, text: str) -> None:
@@ -105,12 +100,12 @@ class RunFolder:
     def begin(self, **facts: Any) -> None:
         """Write the manifest of a run that starts."""
         os.makedirs(self.path, exist_ok=True)
-        self._manifest = {"start": now_text(), "end": None, **facts}
+        self._manifest = {"start": now_utc(), "end": None, **facts}
         replace_text(f"{self.path}/run.json", json.dumps(self._manifest, default=str, indent=1))
 
     def end(self, **facts: Any) -> None:
         """Write the manifest of a run that is over; claims in its name are dead from now on."""
-        self._manifest |= {"end": now_text(), **facts}
+        self._manifest |= {"end": now_utc(), **facts}
         if os.path.isdir(self.path):
             replace_text(f"{self.path}/run.json", json.dumps(self._manifest, default=str, indent=1))
 

@@ -253,6 +253,7 @@ def old_time_to_utc_form(text: Any) -> Any:
         return text
 
 
+@functools.lru_cache(256)
 def log_file_name(record_id: str) -> str:
     """Give the name of the log file of a record.
 

@@ -313,4 +313,4 @@ class Blueprint:
         for node in nodes:
             for slot in node.inputs:
                 if slot.pattern.canonical in written:
-                    slot.root = os.fspath(config.output_path)
+                    slot.move_to(os.fspath(config.output_path))

@@ -94,6 +94,7 @@ class Program:
             "DASK_TEMPORARY_DIRECTORY": str(folder / "dask"),
         }
         with self._said.open("wb") as said:
+            self._known: set[int] = set()
             self.process = subprocess.Popen(
                 [sys.executable, str(file)],
                 cwd=folder,
@@ -124,10 +125,12 @@ class Program:
 
     def signal(self, number: int) -> None:
         """Send a signal to the program alone."""
+        self._known.update(self.pids())
         self.process.send_signal(number)
 
     def signal_group(self, number: int) -> None:
         """Send a signal as a terminal does: to every process of the session's group."""
+        self._known.update(self.pids())
         os.killpg(self.process.pid, number)
 
     def pids(self) -> list[int]:
@@ -140,7 +143,11 @@ class Program:
                     state = Path(f"/proc/{entry}/stat").read_text().rpartition(")")[2].split()[0]
                 except OSError:
                     continue
-                if self._mark in environment.split(b"\0") and state not in "ZX":
+                # One that is dying has lost its environment a moment before it has ended.
+                is_ours = self._mark in environment.split(b"\0") or (
+                    not environment and int(entry) in self._known
+                )
+                if is_ours and state not in "ZX":
                     found.append(int(entry))
         return found
 
@@ -210,8 +217,14 @@ def litter(workspace: Workspace, *, owners: bool = True) -> list[str]:
     """List what an ended run must not leave: claims, owners, stages, and former versions beside the outputs."""
     root = workspace.data_path
     found = [path for kind in ("claims", "stage") for path in (root / ".sinagot" / kind).glob("*")]
+    if (
+        not owners
+    ):  # a driver that died with its last job done leaves folders that would have served the next one
+        found = [
+            path for path in found if path.is_file() or any(below.is_file() for below in path.rglob("*"))
+        ]
     # An owner file that was never written belongs to nobody; for a minute it might be somebody's who just begins.
-    if owners:
+    else:
         found += [path for path in (root / ".sinagot" / "owners").glob("*") if path.stat().st_size]
     found += root.rglob(".sinagot-*")
     return sorted(str(path.relative_to(root)) for path in found)

@@ -16,7 +16,6 @@ from sinagot.engine.history import (
     RunFolder,
     append_line,
     iter_events,
-    now_text,
     replace_text,
 )
 
@@ -158,8 +157,3 @@ def test_half_written_marks_are_not_seen(tmp_path: Path) -> None:
     marks.set("REC-1/a", {})
     Path(marks.folder, "REC-1%2Fb.123-abc~").touch()
     assert marks.names() == {"REC-1%2Fa"}
-
-
-def test_now_is_utc_with_six_digits() -> None:
-    """Times are ISO 8601, UTC, with microseconds and offset."""
-    assert len(now_text()) == 32 and now_text().endswith("+00:00")

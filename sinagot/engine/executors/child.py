@@ -13,7 +13,7 @@ import threading
 from types import FrameType
 
 from sinagot.engine.attempt import run_chain
-from sinagot.engine.bench import close_benches
+from sinagot.engine.bench import close_benches, tidy_benches
 from sinagot.engine.executors.channel import Channel
 from sinagot.engine.executors.hygiene import Hygiene
 
@@ -65,6 +65,7 @@ def main() -> None:
             results = [
                 run_chain(chain, lambda: state["asked"], after_job=hygiene.restore) for chain in chains
             ]
+            tidy_benches()
             try:
                 channel.send((number, results))
             except OSError:

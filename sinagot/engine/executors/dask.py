@@ -11,6 +11,7 @@ import pickle
 import queue
 import sys
 import threading
+import zlib
 from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -160,7 +161,11 @@ class DaskExecutor:
         if arguments.get("processes", True):
             arguments.setdefault("worker_class", _nanny_class())
             arguments["preload"] = [dask_worker.__name__, *_as_list(arguments.get("preload"))]
-        with dask.config.set({"distributed.scheduler.allowed-failures": 0}), _hidden_main():
+        settings = {
+            "distributed.scheduler.allowed-failures": 0,
+            "distributed.admin.low-level-log-length": 100,
+        }
+        with dask.config.set(settings), _hidden_main():
             try:
                 self._own_cluster = LocalCluster(**arguments)  # type: ignore[no-untyped-call]
             except (TypeError, ValueError) as error:
@@ -184,7 +189,8 @@ class DaskExecutor:
         """Send the batch to the cluster."""
         first = chains[0][0]
         name = f"{first.key}+{sum(map(len, chains)) - 1}-{first.options.run_id[-6:]}-{number}"
-        payload = pickle.dumps((number, chains), protocol=5)
+        # Dask's client, scheduler and workers each remember the last thousand messages: they must be small.
+        payload = zlib.compress(pickle.dumps((number, chains), protocol=5), 1)
         self._run_id = first.options.run_id
         try:
             future = self.client.submit(

@@ -10,6 +10,7 @@ import atexit
 import pickle
 import signal
 import threading
+import zlib
 from collections import deque
 from typing import Any
 
@@ -38,7 +39,7 @@ def run_batch_in_child(payload: bytes, path: list[str]) -> bytes:
     Parameters
     ----------
     payload : bytes
-        Pickled number and chains of jobs.
+        Number and chains of jobs, pickled and compressed by zlib.
     path : list of str
         Module search path of the driver; what is not there on the worker is of no use and harmless.
 
@@ -47,7 +48,7 @@ def run_batch_in_child(payload: bytes, path: list[str]) -> bytes:
     bytes
         Pickled results, or a `Lost` when the child died.
     """
-    number, chains = pickle.loads(payload)
+    number, chains = pickle.loads(zlib.decompress(payload))
     run_id = chains[0][0].options.run_id
     if run_id in _STOPPED:
         return pickle.dumps([[] for _ in chains])

@@ -1,0 +1,112 @@
+"""Laws of the stage folders that one attempt leaves to the next."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from sinagot.dataset.stages import SpareFolders, StageFolder
+
+
+class Desk:
+    """Attempts of one process, one after the other."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.base = root / ".sinagot" / "stage"
+        self.spares = SpareFolders()
+        self.number = 0
+
+    def begin(self, *finals: str) -> StageFolder:
+        """Begin an attempt that asks for some outputs."""
+        self.number += 1
+        stage = StageFolder(str(self.base), f"a{self.number}", str(self.root), self.spares)
+        for final in finals:
+            stage.path(str(self.root / final))
+        return stage
+
+    def tree(self) -> set[str]:
+        """List all that is below the folder of stages."""
+        return {path.relative_to(self.base).as_posix() for path in self.base.rglob("*")}
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    """Give a desk on an empty dataset."""
+    return Desk(tmp_path)
+
+
+def test_next_attempt_takes_the_folder_over(desk: Desk) -> None:
+    """The next attempt with the same first folder gets what the last one left, under its own name."""
+    first = desk.begin("out/R1.csv", "log/deep/R1.txt")
+    inode = os.stat(first.folder).st_ino
+    first.release()
+    second = desk.begin("out/R2.csv", "log/deep/R2.txt")
+    assert os.stat(second.folder).st_ino == inode
+    assert desk.tree() == {"a2", "a2/out", "a2/log", "a2/log/deep"}
+    assert second.path(str(desk.root / "out/R2.csv")) == f"{second.folder}/out/R2.csv"
+    second.discard()
+    assert desk.tree() == set()
+
+
+def test_steps_do_not_take_each_others_folders(desk: Desk) -> None:
+    """Each step finds the folder of its own last attempt, and one folder a step is kept."""
+    for _ in range(3):
+        for step in ("one", "two"):
+            desk.begin(f"{step}/R.csv").release()
+    assert desk.tree() == {"a5", "a5/one", "a6", "a6/two"}
+    desk.spares.clear()
+    assert desk.tree() == set()
+
+
+def test_late_writer_meets_an_error(desk: Desk) -> None:
+    """A thread that outlives its attempt cannot write into that of another record."""
+    first = desk.begin("out/R1.csv")
+    late = Path(first.path(str(desk.root / "out/R1.csv")))
+    first.release()
+    desk.begin("out/R2.csv")
+    with pytest.raises(FileNotFoundError):
+        late.write_text("too late")
+
+
+@pytest.mark.parametrize("place", ["out/stray.csv", "stray.csv", "other/stray.csv"])
+def test_what_came_in_between_is_removed(desk: Desk, place: str) -> None:
+    """A file that was written into a folder after its attempt never becomes part of the next one."""
+    first = desk.begin("out/R1.csv")
+    stray = Path(first.folder, place)
+    first.release()
+    stray.parent.mkdir(exist_ok=True)
+    stray.write_text("stray")
+    second = desk.begin("out/R2.csv")
+    assert desk.tree() == {"a2", "a2/out"}
+    second.discard()
+    assert desk.tree() == set()
+
+
+def test_swept_folder_is_made_anew(desk: Desk) -> None:
+    """Where the folder that was kept is gone, the next attempt makes its own."""
+    first = desk.begin("out/R1.csv")
+    first.release()
+    (Path(first.folder) / "out").rmdir()
+    desk.begin("out/R2.csv").release()
+    assert desk.tree() == {"a2", "a2/out"}
+    for path in (desk.base / "a2" / "out", desk.base / "a2"):
+        path.rmdir()
+    desk.begin("out/R3.csv")
+    assert desk.tree() == {"a3", "a3/out"}
+
+
+def test_two_folders_of_one_kind_leave_one(desk: Desk) -> None:
+    """Of two attempts side by side, the folder of the one that ends last is kept."""
+    first, second = desk.begin("out/R1.csv"), desk.begin("out/R2.csv")
+    first.release()
+    second.release()
+    assert desk.tree() == {"a2", "a2/out"}
+
+
+def test_attempt_without_outputs_leaves_nothing(desk: Desk) -> None:
+    """A stage that nobody asked for a path is never made, kept or removed."""
+    desk.begin().release()
+    assert not desk.base.exists()
