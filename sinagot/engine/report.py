@@ -113,7 +113,7 @@ class RunReport:
 
         Notes
         -----
-        Raises what a run that is waited for raises: ScriptError, RunInterrupted, and so on.
+        Raises what a run that is waited for raises: ScriptError, KeyboardInterrupt, and so on.
         """
         if self._thread is not None:
             self._thread.join(timeout)

@@ -14,16 +14,18 @@ import time
 from types import FrameType, TracebackType
 from typing import Any, Self
 
-__all__ = ["RunInterrupted", "RunTerminated", "StopRequest"]
+__all__ = ["RunTerminated", "StopRequest", "run_interrupted"]
 
 
-class RunInterrupted(KeyboardInterrupt):
-    """Ctrl-C ended the run; what was done is in `report`."""
+def run_interrupted(report: Any = None) -> KeyboardInterrupt:
+    """Make what Ctrl-C leads to: a plain KeyboardInterrupt, whose `report` has what was done.
 
-    def __init__(self, report: Any = None) -> None:
-        super().__init__("run interrupted")
-        self.report = report
-        self.signum = int(signal.SIGINT)
+    Plain, because Python ends a program with the signal (130 for a shell) for this very class only; a program that
+    ends otherwise does not end the shell loop in which it was called.
+    """
+    error = KeyboardInterrupt(f"run interrupted: {report!r}")
+    error.report = report  # type: ignore[attr-defined]
+    return error
 
 
 class RunTerminated(SystemExit):

@@ -17,7 +17,7 @@ from sinagot.engine.executors.contract import Executor
 from sinagot.engine.executors.main_process import MainProcessExecutor
 from sinagot.engine.job import RunOptions
 from sinagot.engine.run import Prepared, RunRequest, new_run_id, run
-from sinagot.engine.stop import RunInterrupted, RunTerminated
+from sinagot.engine.stop import RunTerminated, run_interrupted
 from sinagot.errors import ScriptError, WorkspaceBusyError
 from sinagot.runlog.write import LogTarget
 from sinagot.workspace.choices import ExecutorChoice
@@ -102,7 +102,7 @@ def _finish(report: RunReport, broken: list[StepNode]) -> None:
 
     if report.stopped_by is not None:
         if report.stopped_by == signal.SIGINT:
-            raise RunInterrupted(report)
+            raise run_interrupted(report)
         raise RunTerminated(report.stopped_by, report)
     if broken:
         first = broken[0].error

@@ -282,8 +282,10 @@ class StepCollection:
             Some scripts are broken; what could run has run, `report` has it.
         WorkspaceBusyError
             Exclusive use was asked for and another run is going on.
-        RunInterrupted
-            Ctrl-C; a KeyboardInterrupt with the report.
+        KeyboardInterrupt
+            Ctrl-C; its `report` has what was done.
+        SystemExit
+            SIGTERM or SIGHUP (code 143 or 129), with `report` as well.
         """
         if step_label is not None:
             self._check(step_label)

@@ -71,7 +71,7 @@ try:
     report = workspace.steps.run(**{options!r})
     code = 0 if report.ok else 3
 except (KeyboardInterrupt, SystemExit) as error:
-    report, code = error.report, 128 + error.signum
+    report, code = error.report, 128 + error.report.stopped_by
 print("ENDED", json.dumps([report.stopped_by, report.counts]), flush=True)
 sys.exit(code)
 """

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from sinagot.engine.stop import RunInterrupted, RunTerminated, StopRequest
+from sinagot.engine.stop import RunTerminated, StopRequest, run_interrupted
 
 
 def send(number: int) -> None:
@@ -111,8 +111,8 @@ def test_other_threads_install_nothing(plain_handlers) -> None:
 
 def test_exceptions_carry_the_report_and_the_exit_code() -> None:
     """Ctrl-C is a KeyboardInterrupt; SIGTERM and SIGHUP are exits with 143 and 129."""
-    assert isinstance(RunInterrupted("report"), KeyboardInterrupt)
-    assert RunInterrupted("report").report == "report" and RunInterrupted().signum == 2
+    interrupt = run_interrupted("report")
+    assert type(interrupt) is KeyboardInterrupt and vars(interrupt) == {"report": "report"}
     for number, code in ((signal.SIGTERM, 143), (signal.SIGHUP, 129)):
         error = RunTerminated(number, "report")
         assert isinstance(error, SystemExit) and error.code == code and error.report == "report"

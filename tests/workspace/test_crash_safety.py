@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from sinagot.engine.claims import Owner, file_key
-from sinagot.engine.stop import RunInterrupted, RunTerminated
+from sinagot.engine.stop import RunTerminated
 from sinagot.utils import StepStatus
 
 ROOT = Path(__file__).parents[2]
@@ -242,7 +242,7 @@ def test_signal_ends_the_run_with_its_code(lab, number: signal.Signals, code: in
 
 @pytest.mark.parametrize(
     ("number", "kind"),
-    [(signal.SIGINT, RunInterrupted), (signal.SIGTERM, RunTerminated)],
+    [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, RunTerminated)],
     ids=lambda value: str(value),
 )
 def test_grace_lets_the_running_script_finish(lab, number: signal.Signals, kind: type[BaseException]) -> None:
@@ -287,7 +287,7 @@ def test_signal_just_before_a_script_starts_it_not(lab, monkeypatch: pytest.Monk
 
     monkeypatch.setattr(AttemptLog, "line", interrupted)
     lab.unit("a", "b", ids=["REC-1", "REC-2"])
-    with pytest.raises(RunInterrupted) as caught:
+    with pytest.raises(KeyboardInterrupt) as caught:
         lab.open().steps.run()
     assert caught.value.report.counts["interrupted"] == 4
     assert lab.ran() == []

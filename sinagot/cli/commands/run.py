@@ -142,7 +142,7 @@ def _run(
     workspace: Workspace, scope: RecordCollection, step: str | None, *, debug: bool, **options: Any
 ) -> tuple[RunReport | None, Exception | None]:
     """Run with a progress display; give the report, and the error of broken scripts beside it."""
-    from sinagot.engine.stop import RunInterrupted, RunTerminated
+    from sinagot.engine.stop import RunTerminated
     from sinagot.errors import ScriptError
 
     # A bar and a debugger do not share a terminal.
@@ -150,8 +150,11 @@ def _run(
         try:
             update = display.update if not options["dry_run"] else None
             return scope.steps.run(step, debug=debug, printing=False, progress=update, **options), None
-        except (RunInterrupted, RunTerminated) as stop:
-            return stop.report, None
+        except (KeyboardInterrupt, RunTerminated) as stop:
+            report: RunReport | None = getattr(stop, "report", None)
+            if report is None:
+                raise
+            return report, None
         except ScriptError as error:
             if error.report is None:
                 raise
