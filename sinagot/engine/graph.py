@@ -14,7 +14,7 @@ from typing import Any
 from sinagot.dataset.patterns import PathPattern
 from sinagot.engine.job import JobStep, job_key
 from sinagot.engine.paths import Paths
-from sinagot.errors import ScriptError
+from sinagot.errors import ConfigurationError, ScriptError
 
 __all__ = ["RecordGraph", "Slot", "StepNode"]
 
@@ -132,6 +132,11 @@ class RecordGraph:
     nodes : sequence of StepNode
         In configuration order: unit by unit, each unit's steps in their order. Patterns are bound to task and modality.
 
+    Raises
+    ------
+    ConfigurationError
+        Steps wait for each other in a circle.
+
     Attributes
     ----------
     nodes : tuple of StepNode
@@ -157,6 +162,7 @@ def _edges(nodes: Sequence[StepNode]) -> tuple[list[set[int]], list[int | None]]
     for number, node in enumerate(nodes):
         for slot in node.outputs:
             writers.setdefault((slot.root, slot.pattern.canonical), []).append(number)
+    reads = [{(slot.root, slot.pattern.canonical) for slot in node.inputs} for node in nodes]
     edges: list[set[int]] = [set() for _ in nodes]
     before: list[int | None] = []
     last: dict[tuple[str | None, str | None], int] = {}
@@ -172,10 +178,29 @@ def _edges(nodes: Sequence[StepNode]) -> tuple[list[set[int]], list[int | None]]
         for slot in node.inputs:
             for source in writers.get((slot.root, slot.pattern.canonical), ()):
                 other = nodes[source]
-                # Within a unit the configured order rules: a later step never feeds an earlier one.
-                if source != number and ((other.task, other.modality) != unit or source < number):
+                # Within a unit the configured order rules, unless the two feed each other.
+                feeds_back = any(
+                    (slot.root, slot.pattern.canonical) in reads[source] for slot in node.outputs
+                )
+                if source != number and (
+                    (other.task, other.modality) != unit or source < number or feeds_back
+                ):
                     edges[number].add(source)
     return edges, before
+
+
+def _circle(nodes: Sequence[StepNode], waits: Sequence[set[int]]) -> ConfigurationError:
+    """Name the steps of which each waits for the next."""
+    number = next(number for number, sources in enumerate(waits) if sources)
+    path: list[int] = []
+    while number not in path:  # whoever still waits, waits for one that does
+        path.append(number)
+        number = min(waits[number])
+    circle = [nodes[one].place for one in path[path.index(number) :]][::-1]
+    return ConfigurationError.at(
+        f"steps wait for each other in a circle: {' -> '.join([*circle, circle[0]])}",
+        hint="let one of them read another file, or change the order of the steps",
+    )
 
 
 def _order(nodes: Sequence[StepNode], edges: list[set[int]], before: list[int | None]) -> list[int]:
@@ -192,11 +217,7 @@ def _order(nodes: Sequence[StepNode], edges: list[set[int]], before: list[int | 
     order: list[int] = []
     while len(order) < len(nodes):
         if not ready:
-            # A circle of units that feed each other: configuration order breaks it.
-            stuck = min(number for number, sources in enumerate(waits) if sources and number not in order)
-            edges[stuck] &= set(order)
-            waits[stuck] = set()
-            ready = [stuck]
+            raise _circle(nodes, waits)
         number = heapq.heappop(ready)
         order.append(number)
         for follower in followers[number]:

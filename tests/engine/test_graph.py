@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from graphlib import CycleError, TopologicalSorter
 
 import pytest
 from hypothesis import given
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from sinagot.dataset.patterns import PathPattern
 from sinagot.engine.graph import RecordGraph, Slot, StepNode
+from sinagot.errors import ConfigurationError
 
 
 def upstream(graph: RecordGraph) -> dict[str, set[str]]:
@@ -50,11 +52,30 @@ def test_other_units_come_first_when_they_feed(make_node) -> None:
     assert graph.chains == ((0, 1, 2), (3,))
 
 
-def test_circle_of_units_is_broken_by_configuration_order(make_node) -> None:
-    """Units that feed each other in a circle still come out, each once, in configuration order."""
-    graph = RecordGraph([make_node("x", ["y"], ["x"], ("T", "x")), make_node("y", ["x"], ["y"], ("T", "y"))])
-    assert [node.label for node in graph.nodes] == ["x", "y"]
-    assert upstream(graph) == {"x": set(), "y": {"x"}}
+@pytest.mark.parametrize("units", [("x", "y"), ("x", "x")], ids=["two units", "one unit"])
+def test_circle_is_refused(make_node, units: tuple[str, str]) -> None:
+    """Steps that feed each other can never all run: the error names them."""
+    nodes = [
+        make_node("raw", ["raw"], ["z"], ("T", "x")),
+        make_node("a", ["b"], ["a"], ("T", units[0])),
+        make_node("b", ["a"], ["b"], ("T", units[1])),
+    ]
+    with pytest.raises(
+        ConfigurationError, match=r"wait for each other in a circle: (T-.-a -> T-.-b|T-.-b -> T-.-a) -> "
+    ):
+        RecordGraph(nodes)
+
+
+def test_circle_through_the_order_of_a_unit_is_refused(make_node) -> None:
+    """A unit whose first step waits for a unit that waits for its second step is a circle too."""
+    nodes = [
+        make_node("x1", ["y"], ["x1"], ("T", "x")),
+        make_node("x2", ["raw"], ["x2"], ("T", "x")),
+        make_node("y1", ["x2"], ["y"], ("T", "y")),
+    ]
+    with pytest.raises(ConfigurationError, match="T-y-y1") as caught:
+        RecordGraph(nodes)
+    assert "T-x-x1" in str(caught.value) and "T-x-x2" in str(caught.value)
 
 
 def test_same_path_below_another_root_is_no_edge() -> None:
@@ -105,9 +126,27 @@ steps = st.lists(
 )
 
 
+def has_circle(wanted: list[tuple[tuple[str, str], set[str], str]]) -> bool:
+    """Say whether steps (unit, inputs, output) wait for each other."""
+    waits: dict[int, set[int]] = {}
+    for number, (unit, inputs, output) in enumerate(wanted):
+        waits[number] = {other for other in range(number) if wanted[other][0] == unit}
+        for other, (its_unit, its_inputs, its_output) in enumerate(wanted):
+            if its_output in inputs and other != number and (its_unit != unit or output in its_inputs):
+                waits[number].add(other)
+    try:
+        TopologicalSorter(waits).prepare()
+    except CycleError:
+        return True
+    return False
+
+
 @given(steps)
 def test_any_graph_has_an_order(wanted: list[tuple[tuple[str, str], set[str]]]) -> None:
-    """Every step comes out once, after all that feeds it, each unit in its order; chains part the steps and cut no edge."""
+    """Every step comes out once, after all that feeds it, each unit in its order; chains part the steps and cut no edge.
+
+    Or steps wait for each other, and the graph is refused.
+    """
     counts: dict[tuple[str, str], int] = defaultdict(int)
     nodes = []
     wanted = sorted(wanted, key=lambda step: step[0])
@@ -121,6 +160,10 @@ def test_any_graph_has_an_order(wanted: list[tuple[tuple[str, str], set[str]]]) 
         nodes.append(
             StepNode(f"{number}", counts[unit], *unit, inputs=[slot(path) for path in inputs], outputs=out)
         )
+    if has_circle([(unit, inputs, "pqrstuv"[number]) for number, (unit, inputs) in enumerate(wanted)]):
+        with pytest.raises(ConfigurationError, match="circle"):
+            RecordGraph(nodes)
+        return
     graph = RecordGraph(nodes)
     assert sorted(node.label for node in graph.nodes) == sorted(node.label for node in nodes)
     assert [node.index for node in graph.nodes] == list(range(len(nodes)))
