@@ -152,6 +152,27 @@ class StageFolder:
             return self._outside[first] + os.sep + rest
         return self._prefix + relative
 
+    def with_finals(self, text: str) -> str:
+        """Return a text with final paths where it names paths of the stage.
+
+        Parameters
+        ----------
+        text : str
+            Anything: a message, a traceback, what a script printed.
+
+        Returns
+        -------
+        str
+            What people can use: the stage is gone when they read it.
+        """
+        if self.folder not in text:
+            return text
+        for name, parent in self._outside.items():
+            text = text.replace(f"{self.folder}{os.sep}{name}", parent)
+        return text.replace(self.folder + os.sep, self._prefix).replace(
+            self.folder, self._prefix.rstrip(os.sep)
+        )
+
     def release(self) -> None:
         """Give the folder, from which all has been published, to the next attempt of this process."""
         if self._spares is None or not self._folders:

@@ -174,6 +174,8 @@ def _attempt(job: Job, bench: Bench, claim: Claim, seen: Seen, printer: Printer 
         printer = Printer(options.level, collect=True)
     log = AttemptLog(RecordLog(options.log, job.record_id), context_of(job, attempt), options.level, printer)
     stage = Stage(bench.stage_base, attempt, options.output_path, bench.spares) if step.atomic else None
+    if stage is not None:
+        log.translate = stage.with_finals
     meter = Meter()
     try:
         log.line(StepStatus.INIT, "Init run", hold=True)
@@ -208,8 +210,7 @@ def _explain(job: Job, error: BaseException, stage: Stage | None) -> Cause:
     """Describe what went wrong, in words of final paths."""
     source = job.step.source
     files = [source.path, *(module.path for module in source.modules)]
-    shown = {} if stage is None else {f"{stage.folder}/": f"{job.options.output_path}/"}
-    cause = cause_of(error, files, shown=shown)
+    cause = cause_of(error, files, shown=str if stage is None else stage.with_finals)
     missing = getattr(error, "filename", None) if isinstance(error, FileNotFoundError) else None
     final = stage.final(missing) if stage is not None and isinstance(missing, str) else None
     if final is None or not os.path.exists(final):

@@ -6,7 +6,7 @@ Knows exceptions and the user's source files; must not know jobs. Never raises, 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 from sinagot.engine.job import Cause
 
@@ -31,7 +31,7 @@ def _cut(text: str) -> str:
 
 
 def cause_of(
-    error: BaseException, user_files: Collection[str], *, shown: dict[str, str] | None = None
+    error: BaseException, user_files: Collection[str], *, shown: Callable[[str], str] = str
 ) -> Cause:
     """Describe an exception.
 
@@ -41,8 +41,8 @@ def cause_of(
         What left the script.
     user_files : collection of str
         Files of the user's code: the innermost frame in one of them is where it happened.
-    shown : dict, optional
-        Texts to replace, such as the stage folder by the final folder: people look for final paths.
+    shown : callable, optional
+        Gives a text as people shall read it: with final paths for those of the stage.
     """
     import traceback  # here: a run in which nothing fails does not need it
 
@@ -60,9 +60,7 @@ def cause_of(
     for frame in frames:
         if frame.filename in user_files:
             where = f"{frame.filename}:{frame.lineno} in {frame.name}"
-    message, text = _text(error), "".join(lines)
-    for old, new in (shown or {}).items():
-        message, text = message.replace(old, new), text.replace(old, new)
+    message, text = shown(_text(error)), shown("".join(lines))
     kind = type(error)
     name = (
         kind.__qualname__

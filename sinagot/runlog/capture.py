@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from _thread import RLock, get_ident
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from sinagot.runlog.lines import fill_line, level_number, line_template
@@ -52,6 +52,8 @@ class AttemptLog:
 
     Attributes
     ----------
+    translate : callable
+        Gives a text that the script said as people shall read it.
     error : OSError or None
         Why lines of the script are not yet written. Scripts never see it: such lines wait for the next try,
         the last of which is the attempt's own next line; what does not fit into the wait is counted there
@@ -92,6 +94,7 @@ class AttemptLog:
         "level",
         "log",
         "printer",
+        "translate",
     )
 
     def __init__(
@@ -106,6 +109,7 @@ class AttemptLog:
         self._template = line_template(context)
         self.level = level_number(level)
         self.printer = printer
+        self.translate: Callable[[str], str] = str
         self.error: OSError | None = None
         self._logger: ScriptLogger | None = None
         self._lock = RLock()
@@ -209,7 +213,7 @@ class AttemptLog:
         """Take a warning that Python shows."""
         if self.level <= 30 and not self._is_closed:
             facts = {"logger": "py.warnings"}
-            self._say_quietly([fill_line(self._template, _SPOKEN, text, "WARNING", facts)])
+            self._say_quietly([fill_line(self._template, _SPOKEN, self.translate(text), "WARNING", facts)])
 
     def take_record(self, record: logging.LogRecord, *, is_own: bool = False) -> None:
         """Take a record of `logger` or of any other logger."""
@@ -218,6 +222,11 @@ class AttemptLog:
         if record.levelno < self.level or self._is_closed:
             return
         message, facts, extra = parts_of_record(record)
+        message = self.translate(message)
+        facts = {name: self.translate(text) for name, text in facts.items()}
+        extra = {
+            name: self.translate(value) if type(value) is str else value for name, value in extra.items()
+        }
         if not is_own:
             facts["logger"] = record.name
         level = record.levelname
@@ -250,7 +259,8 @@ class AttemptLog:
                 self._printed_bytes += len(text) + 1
                 continue
             self._room -= len(text) + 64  # empty lines are not free either
-            lines.append(fill_line(self._template, _SPOKEN, text.removesuffix("\r"), "INFO", facts))
+            shown = self.translate(text.removesuffix("\r"))
+            lines.append(fill_line(self._template, _SPOKEN, shown, "INFO", facts))
             if len(lines) == _BATCH:
                 self._say_quietly(lines)
                 lines = []

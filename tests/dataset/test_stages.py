@@ -110,3 +110,15 @@ def test_attempt_without_outputs_leaves_nothing(desk: Desk) -> None:
     """A stage that nobody asked for a path is never made, kept or removed."""
     desk.begin().release()
     assert not desk.base.exists()
+
+
+def test_texts_name_final_paths(desk: Desk) -> None:
+    """Every path of the stage becomes the final one: declared, undeclared, the folder itself, and outside the root."""
+    stage = desk.begin("out/R1.csv")
+    away = stage.path("/elsewhere/deep/R1.csv")
+    root = str(desk.root)
+    text = f"{stage.folder}/out/R1.csv, {stage.folder}/more.txt in {stage.folder} and {away}"
+    assert (
+        stage.with_finals(text) == f"{root}/out/R1.csv, {root}/more.txt in {root} and /elsewhere/deep/R1.csv"
+    )
+    assert stage.with_finals("nothing of ours") == "nothing of ours"

@@ -116,6 +116,32 @@ def test_paths_in_logs_and_tracebacks_are_final(lab) -> None:
     assert line["exc_message"] == group.message and ".sinagot/stage" not in line["traceback"]
 
 
+def test_what_a_script_says_names_final_paths(lab) -> None:
+    """Lines that a script prints, warns or logs about its output name the path at which it can be found afterwards."""
+    lab.unit("a", ids=["REC-1"])
+    said = """
+        import logging
+        import warnings
+
+        print("printed", self.path.output)
+        warnings.warn(f"warned {self.path.output}")
+        logging.getLogger("library").warning("told %s", self.path.output)
+        self.logger.info("logged %s", self.path.output.parent, extra={"where": str(self.path.output)})
+    """
+    lab.wish("a-REC-1", said)
+    with pytest.warns(UserWarning, match="warned"):
+        lab.open().steps.run().raise_for_failures()
+    final = lab.data / "a/REC-1.csv"
+    said = [line for line in lab.lines(step_status=20) if line["message"] != "Processing run"]
+    assert [line["message"].split(" (")[0] for line in said] == [
+        f"printed {final}",
+        f"UserWarning: warned {final}",
+        f"told {final}",
+        f"logged {final.parent}",
+    ]
+    assert said[-1]["where"] == str(final)
+
+
 def test_atomic_false_writes_under_the_final_name(lab) -> None:
     """With ATOMIC = False the script works on the final file; a failure is on record all the same and the step is done again."""
     lab.unit("a", "b", ids=["REC-1"])
