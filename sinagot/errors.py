@@ -107,10 +107,11 @@ class ConfigurationError(SinagotError, ValueError):
     """Something that the user wrote in a workspace file or an argument is wrong.
 
     The message is built from the facts: ``file:line: key: what is wrong (found ..., allowed ...); did you mean ...``.
-    Several problems found at once are in `problems`, each a `ConfigurationError` of its own.
+    Several problems found at once are in `problems`, each a `ConfigurationError` of its own; `warnings` tells
+    what else was noticed.
     """
 
-    FACTS = ("file", "line", "key", "found", "allowed", "hint", "problems")
+    FACTS = ("file", "line", "key", "found", "allowed", "hint", "problems", "warnings")
 
     file: Path | None
     line: int | None
@@ -119,6 +120,7 @@ class ConfigurationError(SinagotError, ValueError):
     allowed: Any
     hint: str | None
     problems: tuple[ConfigurationError, ...] | None
+    warnings: tuple[str, ...] | None
 
     @classmethod
     def at(

@@ -172,8 +172,7 @@ def _missing_lines(report: RunReport) -> Iterator[str]:
 
 def _failure_lines(report: RunReport, workspace: Workspace, asked: str | None) -> Iterator[str]:
     # What waits for a failed step, or was stopped, has no cause of its own.
-    dull = ("Blocked", "KeyboardInterrupt") if report.stopped_by is not None else ("Blocked",)
-    groups = [group for group in report.failures if group.exc_type not in dull]
+    groups = [group for group in report.failures if group.outcome == "failed"]
     if not groups:
         return
     steps = {

@@ -77,7 +77,7 @@ def load_configuration(
     if well_formed and tables["run"]["mode"] == "dask" and (missing := dask_problem()):
         problems.error(("run", "mode"), missing, found="dask")
     if problems.errors:
-        raise joined_error(problems.errors)
+        raise joined_error(problems.errors, (*verdict, *problems.warnings))
     return _build(tables, files, digest, paths, verdict, (*verdict, *problems.warnings))
 
 

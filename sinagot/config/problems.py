@@ -73,13 +73,15 @@ class Problems:
         return self.sources[0].file, None
 
 
-def joined_error(errors: Sequence[ConfigurationError]) -> ConfigurationError:
+def joined_error(errors: Sequence[ConfigurationError], warnings: Sequence[str] = ()) -> ConfigurationError:
     """Make one error of several; its `problems` holds each.
 
     Parameters
     ----------
     errors : sequence of ConfigurationError
         At least one.
+    warnings : sequence of str
+        What the user should be told besides; kept in `warnings` of the error.
 
     Returns
     -------
@@ -97,14 +99,17 @@ def joined_error(errors: Sequence[ConfigurationError]) -> ConfigurationError:
     problems = tuple(sorted(errors, key=lambda error: (str(error.file or ""), error.line or 0)))
     if len(problems) == 1:
         only = problems[0]
-        return ConfigurationError(only.message, **{**only.facts, "problems": problems})
+        return ConfigurationError(
+            only.message, **{**only.facts, "problems": problems, "warnings": tuple(warnings)}
+        )
     lines = [
         f"{len(problems)} problems in the configuration:",
         *(f"  {error}" for error in problems[:MAX_SHOWN]),
     ]
     if len(problems) > MAX_SHOWN:
         lines.append(f"  ... and {len(problems) - MAX_SHOWN} more")
-    return ConfigurationError("\n".join(lines), file=problems[0].facts.get("file"), problems=problems)
+    file = problems[0].facts.get("file")
+    return ConfigurationError("\n".join(lines), file=file, problems=problems, warnings=tuple(warnings))
 
 
 def key_text(path: Iterable[str | int]) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from sinagot.engine.causes import normalised
 from sinagot.engine.graph import RecordGraph, StepNode
 from sinagot.engine.job import Cause, Outcome
 
@@ -15,16 +16,24 @@ __all__ = ["Failure", "Ledger"]
 
 _CODE = {outcome: code for code, outcome in enumerate(Outcome.ALL)}
 _PENDING = 255
+_LONGEST = 1000  # characters of a message, but for the first of its group
 
 
 class Failure(NamedTuple):
-    """One job that failed."""
+    """One job that failed, was blocked or interrupted."""
 
     record_id: str
     task: str | None
     modality: str | None
     step_label: str
     cause: Cause
+    outcome: str
+
+    @property
+    def group(self) -> tuple[str, str, str, str]:
+        """Exception type, line of the user's code, message without names and numbers, and step: what failures share."""
+        step = "-".join(part for part in (self.task, self.modality, self.step_label) if part)
+        return self.cause.exc_type, self.cause.where, normalised(self.cause.message), step
 
 
 class Ledger:
@@ -46,6 +55,7 @@ class Ledger:
         self.selected = tuple(sorted(selected))
         self._codes = {node: bytearray(b"\xff") * len(ids) for node in self.selected}
         self.failures: list[Failure] = []
+        self._groups: set[tuple[str, str, str, str]] = set()
         #: Why a job ended as it did, by record and node, where there is more to say than the outcome.
         self.reasons: dict[tuple[int, int], str] = {}
 
@@ -71,8 +81,13 @@ class Ledger:
     def fail(self, record: int, node: StepNode, outcome: str, cause: Cause) -> None:
         """Book one job that failed, with its cause."""
         self.mark(record, node.index, outcome)
-        self.reasons[record, node.index] = f"{cause.exc_type}: {cause.message}"
-        self.failures.append(Failure(self.ids[record], node.task, node.modality, node.label, cause))
+        failure = Failure(self.ids[record], node.task, node.modality, node.label, cause, outcome)
+        if failure.group in self._groups:
+            # One traceback a group is kept here, the others in the logs: 100,000 of them would fill the memory.
+            failure = failure._replace(cause=cause._replace(message=cause.message[:_LONGEST], traceback=""))
+        self._groups.add(failure.group)
+        self.reasons[record, node.index] = f"{cause.exc_type}: {failure.cause.message}"
+        self.failures.append(failure)
 
     def close(self, outcome: str) -> None:
         """Book what is still open: an interrupted run leaves nothing unaccounted for."""

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from sinagot.engine.causes import normalised
 from sinagot.engine.job import Outcome
 from sinagot.engine.ledger import Failure, Ledger
 from sinagot.errors import StepFailedError
@@ -34,6 +33,8 @@ class FailureGroup:
         self.message = first.cause.message
         self.where = first.cause.where
         self.traceback = first.cause.traceback
+        #: ``failed``, ``blocked`` or ``interrupted``.
+        self.outcome = first.outcome
         self.step = step
         self.records = records
 
@@ -151,11 +152,7 @@ class RunReport:
         """Failures grouped by cause, the largest group first."""
         groups: dict[tuple[str, str, str, str], list[Failure]] = {}
         for failure in self._ledger.failures:
-            step = "-".join(part for part in (failure.task, failure.modality, failure.step_label) if part)
-            cause = failure.cause
-            groups.setdefault((cause.exc_type, cause.where, normalised(cause.message), step), []).append(
-                failure
-            )
+            groups.setdefault(failure.group, []).append(failure)
         made = [
             FailureGroup(items[0], step, tuple(item.record_id for item in items))
             for (_, _, _, step), items in groups.items()

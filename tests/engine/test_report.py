@@ -47,6 +47,24 @@ def test_closing_books_what_is_open_and_nothing_else(graph: RecordGraph) -> None
     assert ledger.counts["done"] == 1 and ledger.counts["interrupted"] == 5 and ledger.counts["failed"] == 0
 
 
+def test_memory_of_failures_is_bounded(graph: RecordGraph) -> None:
+    """Of failures that share a cause one keeps its traceback and whole message; each keeps its outcome."""
+    ledger = Ledger(graph, IDS, frozenset({0, 1}))
+    long = CAUSE._replace(message="number 1\n" + "x" * 5000, traceback="t" * 5000)
+    for record in range(3):
+        ledger.fail(record, graph.nodes[0], Outcome.FAILED, long)
+        ledger.fail(record, graph.nodes[1], Outcome.BLOCKED, Cause("Blocked", f"REC-{record}/a failed", ""))
+    kept = [failure.cause for failure in ledger.failures if failure.outcome == Outcome.FAILED]
+    assert [(len(cause.message), len(cause.traceback)) for cause in kept] == [
+        (5009, 5000),
+        (1000, 0),
+        (1000, 0),
+    ]
+    groups = report_of(ledger).failures
+    assert [(group.outcome, group.count) for group in groups] == [("failed", 3), ("blocked", 3)]
+    assert groups[0].traceback == long.traceback
+
+
 def test_nodes_not_asked_for_are_not_counted(graph: RecordGraph) -> None:
     """A run of one step has one job a record."""
     ledger = Ledger(graph, IDS, frozenset({1}))

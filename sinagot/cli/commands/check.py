@@ -82,6 +82,8 @@ class _Findings:
         except ConfigurationError as error:
             for one in error.problems or (error,):
                 self._note_error(one)
+            for text in error.warnings or ():
+                self._note(self.warnings, text)
             return
         for text in self.workspace.configuration.warnings:
             self._note(self.warnings, text)

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["DaskExecutor"]
 
 #: Seconds to wait for a scheduler at an address.
-CONNECT_TIMEOUT = 30
+CONNECT_TIMEOUT = 10
 #: Seconds to wait for a small answer: a result that is ready, a worker that is asked to stop. What a lost answer
 #: would have said is read from files.
 ANSWER_TIMEOUT = 5

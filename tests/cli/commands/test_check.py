@@ -24,12 +24,14 @@ def test_good_workspace(invoke: Invoke, harbor: Path) -> None:
 
 def test_all_problems_of_the_configuration(invoke: Invoke, make_lab: Lab) -> None:
     """Everything that is wrong in the file is listed, each with its line; exit code 4."""
-    lab = make_lab(toml="[step]\nscripts = []\n[run]\nmode = 'dusk'\n[path]\ndataset = 'nowhere'\n")
+    toml = "[step]\nscripts = []\n[run]\nmode = 'dusk'\n[path]\ndataset = 'nowhere'\n[log]\nlevle = 'INFO'\n"
+    lab = make_lab(toml=toml)
     result = invoke(lab, "check")
     assert result.exit_code == 4
     for line in (1, 4, 6):
         assert f"Error: workspace.toml:{line}: " in result.stdout
-    assert "3 errors, 0 warnings" in result.stdout
+    assert "Warning: workspace.toml:8: log.levle: unknown key" in result.stdout
+    assert "3 errors, 1 warning" in result.stdout
     assert result.stderr == ""
 
 
