@@ -312,5 +312,6 @@ class Blueprint:
         written = {slot.pattern.canonical for node in nodes for slot in node.outputs}
         for node in nodes:
             for slot in node.inputs:
-                if slot.pattern.canonical in written:
-                    slot.move_to(os.fspath(config.output_path))
+                # Nodes are kept from one question to the next, and who writes what may have changed meanwhile.
+                is_made = slot.pattern.canonical in written
+                slot.move_to(os.fspath(config.output_path if is_made else config.data_path))
