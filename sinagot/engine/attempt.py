@@ -180,7 +180,7 @@ def _attempt(job: Job, bench: Bench, claim: Claim, seen: Seen, printer: Printer 
     try:
         log.line(StepStatus.INIT, "Init run", hold=True)
         log.line(StepStatus.PROCESSING, "Processing run")
-        with _script_stopped_by_signals():
+        with _ScriptStoppedBySignals():
             _call(job, bench, stage, log)
         published = _publish(job, bench, claim, stage, seen)
     except BaseException as error:
@@ -234,16 +234,17 @@ def _stop_was_asked() -> bool:
     return any(stop.requested for stop in _STOP)
 
 
-@contextmanager
-def _script_stopped_by_signals() -> Iterator[None]:
-    """Tell the stop request of this process, if there is one, that a script runs in its thread."""
-    for stop in _STOP:
-        stop.script_running = True
-    try:
+class _ScriptStoppedBySignals:
+    """Tells the stop request of this process, if there is one, that a script runs in its thread."""
+
+    def __enter__(self) -> None:
+        for stop in _STOP:
+            stop.script_running = True
         if _stop_was_asked():
+            self.__exit__()
             raise KeyboardInterrupt  # it came after the driver looked: nothing new is started
-        yield
-    finally:
+
+    def __exit__(self, *error: object) -> None:
         for stop in _STOP:
             stop.script_running = False
 

@@ -263,12 +263,12 @@ class _Run:
 
     # -- driving
 
-    def _drive(self, first: Work, works: Iterator[Work], pending: int) -> None:
-        request = self.request
+    def _begin(self) -> None:
+        """Write down that the run begins, and with which code."""
         try:
-            prepared = request.prepare(self.folder.path)
+            prepared = self.request.prepare(self.folder.path)
             sweep(self.options.state_path, self.options.stage_base)
-            self.folder.begin(records=len(request.ids), jobs=self.ledger.total, **prepared.manifest)
+            self.folder.begin(records=len(self.request.ids), jobs=self.ledger.total, **prepared.manifest)
         except OSError as error:
             raise StorageError(
                 f"the state folder {self.options.state_path} can't be written: {error.strerror or error}; free space, "
@@ -278,16 +278,21 @@ class _Run:
         for number, source in prepared.sources.items():
             step = self._job_steps[number]
             self._job_steps[number] = step._replace(source=source) if step is not None else None
-        # The first chain was planned before the run had its own copy of the code.
-        first = first._replace(jobs=tuple(self._job(first.record, number) for number in first.nodes))
+
+    def _drive(self, first: Work, works: Iterator[Work], pending: int) -> None:
+        request = self.request
         here = request.here or self.options.debug
         exit_facts: dict[str, Any] = {}
         with ExitStack() as stack:
             stop = stack.enter_context(StopRequest(request.stop_grace, here=here))
             stack.enter_context(obeying(stop))
+            executor = stack.enter_context(request.lend_executor(lambda: stop.requested))
+            executor.warm(pending)
+            self._begin()
+            # The first chain was planned before the run had its own copy of the code.
+            first = first._replace(jobs=tuple(self._job(first.record, number) for number in first.nodes))
             stack.callback(lambda: self.folder.end(counts=self.ledger.counts, **exit_facts))
             stack.callback(close_benches, self.options.run_id)
-            executor = stack.enter_context(request.lend_executor(lambda: stop.requested))
             driver = Driver(executor, stop, self._book)
             self._show()  # before the first job, which may take hours
             try:

@@ -6,7 +6,6 @@ Knows `json-log-formatter`, whose class it extends; must not know files. `handle
 from __future__ import annotations
 
 import json
-import logging
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,22 +14,10 @@ from json_log_formatter import JSONFormatter
 
 from sinagot.runlog.lines import ESTABLISHED_FIELDS, MAX_LINE, MAX_TEXT, cut_text, safe_text
 
-__all__ = ["LineFormatter", "LineRecord"]
+__all__ = ["LineFormatter"]
 
 _MOST_VALUES = 10_000  # of one line: ends cycles and bounds hostile nesting
 _DEEPEST = 20
-
-
-class LineRecord(logging.LogRecord):
-    """A log record that carries one ready line; it has nothing that a plain record spends its time on."""
-
-    def __init__(self, line: Mapping[str, Any]) -> None:
-        self.line = line
-        self.exc_info = None
-
-    def getMessage(self) -> str:  # noqa: N802 - of the base class
-        """Give the text of the line."""
-        return safe_text(self.line.get("message"))
 
 
 class LineFormatter(JSONFormatter):  # type: ignore[misc]  # the library has no types
@@ -40,25 +27,11 @@ class LineFormatter(JSONFormatter):  # type: ignore[misc]  # the library has no 
     a line at 1 MiB.
     """
 
-    def extra_from_record(self, record: logging.LogRecord) -> dict[str, Any]:
-        """Give the fields of the line."""
-        if isinstance(record, LineRecord):
-            return dict(record.line)
-        extra: dict[str, Any] = super().extra_from_record(record)
-        return extra
-
-    def json_record(self, message: str, extra: dict[str, Any], record: logging.LogRecord) -> dict[str, Any]:
-        """Give the line as it is: it has its message and time already."""
-        if isinstance(record, LineRecord):
-            return extra
-        full: dict[str, Any] = super().json_record(message, extra, record)
-        return full
-
     def mutate_json_record(self, json_record: dict[str, Any]) -> dict[str, Any]:
         """Leave the fields alone; `to_json` knows what to do with each type."""
         return json_record
 
-    def to_json(self, record: dict[str, Any]) -> str:
+    def to_json(self, record: Mapping[str, Any]) -> str:
         """Serialise a line; never raises and never gives more than `MAX_LINE` bytes."""
         try:
             text = _encode(record)

@@ -22,7 +22,7 @@ from typing import Any
 
 from concurrent_log_handler import ConcurrentRotatingFileHandler
 
-from sinagot.runlog.formatter import LineFormatter, LineRecord
+from sinagot.runlog.formatter import LineFormatter
 from sinagot.runlog.parts import LineParser, all_lines, open_part
 
 if sys.platform != "win32":  # pragma: no branch
@@ -147,12 +147,11 @@ class LineHandler(ConcurrentRotatingFileHandler):
         OSError
             The lines are not on disk; names the file.
         """
-        texts = [self.format(LineRecord(line)) for line in lines]
+        texts = [_FORMATTER.to_json(line) for line in lines]
         texts.append("")
         data = "\n".join(texts).encode("ascii")
         self._do_lock()
         try:
-            self._check_stream()
             size = self._ready_stream()
             if self._has_lock and 0 < self.maxBytes < size + len(data) and size:
                 self.doRollover()
@@ -169,8 +168,7 @@ class LineHandler(ConcurrentRotatingFileHandler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Append the line of one record."""
-        line = record.line if isinstance(record, LineRecord) else json.loads(self.format(record))
-        self.write_lines([line])
+        self.write_lines([json.loads(self.format(record))])
 
     def close(self) -> None:
         """Close the log file; the lock file is shared with other handlers and stays."""
@@ -196,18 +194,31 @@ class LineHandler(ConcurrentRotatingFileHandler):
         return _open_regular(self.baseFilename, _OPEN_FLAGS | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0))
 
     def _ready_stream(self) -> int:
-        """Open the log file where that is needed; gives its size."""
-        if self.stream is None or self.stream.closed:
-            self.stream = self.do_open()
+        """Open the log file where that is needed, which another process may have turned meanwhile; gives its size."""
+        if self.stream is not None and not self.stream.closed:
+            try:
+                there, ours = os.stat(self.baseFilename), os.fstat(self.stream.fileno())
+                if there.st_ino == ours.st_ino and there.st_dev == ours.st_dev:
+                    return ours.st_size
+            except OSError:  # it is gone, or the script closed all descriptors that it did not know
+                pass
+            self._close()
+        self.stream = self.do_open()
         return os.fstat(self.stream.fileno()).st_size
 
     def _do_lock(self) -> None:
         if self.stream_lock is None or self.stream_lock.closed:
             self.stream_lock, self._thread_lock = LOCKS.get(self.lockFilename)
+        # Not as the base class does it, which swallows what goes wrong; `forget` sees to forks.
+        self._thread_lock.acquire()
         try:
-            super()._do_lock()
-        except RuntimeError as error:  # the base class gave up; callers expect errors of files
-            raise OSError(errno.ENOLCK, str(error), self.lockFilename) from error
+            self._lock_stream_lock(self.stream_lock)
+        except BaseException as error:
+            self._thread_lock.release()
+            if isinstance(error, Exception) and not isinstance(error, OSError):
+                raise OSError(errno.ENOLCK, str(error), self.lockFilename) from error
+            raise
+        self.is_locked = True
 
     def _do_unlock(self) -> None:
         if not _HAS_FLOCK:  # pragma: no cover - Windows

@@ -31,6 +31,9 @@ class Scripted:
         self.asked: list[str] = []
         self._arrivals: list[Arrival] = []
 
+    def warm(self, count: int) -> None:
+        pass
+
     def submit(self, number: int, chains: list[Chain]) -> None:
         self.sent.append([job.key for chain in chains for job in chain])
         answer = self.answer(chains)

@@ -15,7 +15,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sinagot.runlog.formatter import LineFormatter, LineRecord
+from sinagot.runlog.formatter import LineFormatter
 from sinagot.runlog.lines import ESTABLISHED_FIELDS, MAX_LINE, MAX_TEXT, make_line
 
 ANYTHING = st.recursive(
@@ -34,7 +34,7 @@ ANYTHING = st.recursive(
 
 
 def written(**fields: Any) -> dict[str, Any]:
-    text = LineFormatter().format(LineRecord(fields))
+    text = LineFormatter().to_json(fields)
     assert text.isascii() and "\n" not in text and len(text) < MAX_LINE
     line = json.loads(text, parse_constant=lambda name: 1 / 0)
     assert isinstance(line, dict)

@@ -12,6 +12,7 @@ import sys
 import threading
 from types import FrameType
 
+import sinagot.runlog.handler  # noqa: F401  (the first line of a log needs it: loaded while the driver prepares)
 from sinagot.engine.attempt import run_chain
 from sinagot.engine.bench import close_benches, tidy_benches
 from sinagot.engine.executors.channel import Channel

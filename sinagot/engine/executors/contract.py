@@ -52,6 +52,9 @@ class Executor(Protocol):
     def slots(self) -> int:
         """How many batches can run at once."""
 
+    def warm(self, count: int) -> None:
+        """Begin to make ready what so many chains can use; returns at once."""
+
     def submit(self, number: int, chains: list[Chain]) -> None:
         """Take a batch; returns at once unless jobs run here."""
 

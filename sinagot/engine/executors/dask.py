@@ -185,6 +185,9 @@ class DaskExecutor:
         threads: dict[str, int] = self.client.nthreads()
         return max(1, sum(threads.values()))
 
+    def warm(self, count: int) -> None:
+        """Nothing to make ready: whether children are needed, the workers see when batches come."""
+
     def submit(self, number: int, chains: list[Chain]) -> None:
         """Send the batch to the cluster."""
         first = chains[0][0]

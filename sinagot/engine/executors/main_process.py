@@ -30,6 +30,9 @@ class MainProcessExecutor:
         self.stopping = stopping or (lambda: False)
         self._done: list[Arrival] = []
 
+    def warm(self, count: int) -> None:
+        """Nothing to make ready."""
+
     def submit(self, number: int, chains: list[Chain]) -> None:
         """Run the batch."""
         options = chains[0][0].options
