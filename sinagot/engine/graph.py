@@ -132,17 +132,17 @@ class RecordGraph:
     nodes : sequence of StepNode
         In configuration order: unit by unit, each unit's steps in their order. Patterns are bound to task and modality.
 
-    Raises
-    ------
-    ConfigurationError
-        Steps wait for each other in a circle.
-
     Attributes
     ----------
     nodes : tuple of StepNode
         In running order: configuration order, except where another unit's output must come first.
     chains : tuple of tuple of int
         Indices of nodes that belong together: one worker runs each of them in order.
+
+    Raises
+    ------
+    ConfigurationError
+        Steps wait for each other in a circle.
     """
 
     def __init__(self, nodes: Sequence[StepNode]) -> None:
