@@ -56,13 +56,13 @@ docs: $(STAMP) ## build the documentation, warnings are errors
 	@$(BIN)/python -m sphinx -q -W --keep-going -b html docs docs/_build/html
 	@echo "documentation: docs/_build/html/index.html"
 
-bench: $(STAMP) ## measure and write docs/benchmarks.md (ARGS=--quick: a minute)
+bench: $(STAMP) ## measure and write docs/benchmarks.md (ARGS=--quick: two minutes; ARGS=--large: 100,000 records too)
 	@$(BIN)/python tests/benchmarks/run.py $(ARGS)
 
 chaos: $(STAMP) ## kill, fill and freeze it: the full set
 	@SINAGOT_CHAOS=full $(BIN)/python -m pytest -q --timeout=1800 tests/chaos $(ARGS)
 
 clean: ## remove what these commands made, but for .venv
-	@rm -rf .demo docs/_build build dist htmlcov .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	@rm -rf .demo .venv-peers docs/_build build dist htmlcov .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	@rm -rf .import_linter_cache
 	@find sinagot tests docs example -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from sinagot.errors import SinagotError as SinagotError
     from sinagot.errors import StepFailedError as StepFailedError
     from sinagot.errors import StoredDataError as StoredDataError
+    from sinagot.scripts.group import GroupTemplate as GroupTemplate
     from sinagot.scripts.template import ScriptTemplate as ScriptTemplate
     from sinagot.workspace.workspace import Workspace as Workspace
 
@@ -23,6 +24,7 @@ __all__ = ["ScriptTemplate", "Workspace"]
 
 _HOMES = {
     "ConfigurationError": "sinagot.errors",
+    "GroupTemplate": "sinagot.scripts.group",
     "RunReport": "sinagot.engine.report",
     "ScriptTemplate": "sinagot.scripts.template",
     "SinagotError": "sinagot.errors",

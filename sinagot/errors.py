@@ -26,6 +26,8 @@ SinagotError
     ├── ForeignFileError                 an extra file would replace a file of others
     ├── BadOutputError                   an output is no plain file or folder
     ├── CommandFailedError               a command step ended with a non-zero code
+    ├── StepMemoryError (MemoryError)    an attempt used more than its `memory`
+    ├── StepTimeoutError (TimeoutError)  an attempt took longer than its `timeout`
     └── SupersededError                  the claim was lost before publishing
 """
 
@@ -53,6 +55,8 @@ __all__ = [
     "ScriptError",
     "SinagotError",
     "StepFailedError",
+    "StepMemoryError",
+    "StepTimeoutError",
     "StorageError",
     "StoredDataError",
     "SupersededError",
@@ -267,6 +271,14 @@ class CommandFailedError(JobError):
     """A command step ended with a non-zero exit code."""
 
     FACTS = ("paths", "command", "exit_code")
+
+
+class StepMemoryError(JobError, MemoryError):
+    """The attempt and what it started used more memory than `memory` allows; it was killed."""
+
+
+class StepTimeoutError(JobError, TimeoutError):
+    """The attempt took longer than `timeout` allows; it was ended with everything that it started."""
 
 
 class SupersededError(JobError):

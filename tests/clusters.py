@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -15,11 +16,14 @@ from sinagot.testing import await_true
 
 ROOT = Path(__file__).parents[1]
 
-__all__ = ["DaskProcesses"]
+__all__ = ["DaskProcesses", "Slurm", "end"]
 
 
 class DaskProcesses:
     """One scheduler and some workers with one thread each, on free ports; `with` ends them."""
+
+    #: Variables of the environment of scheduler and workers.
+    settings: Mapping[str, str] = {}
 
     def __init__(self, folder: Path, workers: int = 2) -> None:
         self.folder = folder
@@ -33,6 +37,7 @@ class DaskProcesses:
             **os.environ,
             "PYTHONPATH": str(ROOT),
             "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "False",
+            **self.settings,
         }
         with (self.folder / "dask.log").open("ab") as log:
             return subprocess.Popen(
@@ -55,9 +60,9 @@ class DaskProcesses:
         await_true(lambda: _address(file), "the Dask scheduler starts")
         self.address = _address(file)
 
-    def start_worker(self) -> subprocess.Popen[bytes]:
-        """Start one worker without a nanny: its process is the one that runs tasks."""
-        worker = self._start("worker", self.address, "--nthreads", "1", "--no-nanny", "--no-dashboard")
+    def start_worker(self, nanny: str = "--no-nanny") -> subprocess.Popen[bytes]:
+        """Start one worker; without a nanny its process is the one that runs tasks."""
+        worker = self._start("worker", self.address, "--nthreads", "1", nanny, "--no-dashboard")
         self.workers.append(worker)
         return worker
 
@@ -69,10 +74,16 @@ class DaskProcesses:
         self.await_workers(self._count)
         return self
 
+    def log(self) -> str:
+        """Give what scheduler and workers have said."""
+        return (self.folder / "dask.log").read_text(errors="replace")
+
     def await_workers(self, count: int) -> None:
         """Wait until the scheduler knows so many workers."""
         from distributed import Client
 
+        if not count:
+            return
         with Client(self.address, set_as_default=False) as client:
             client.wait_for_workers(count, timeout=60)
 
@@ -81,6 +92,93 @@ class DaskProcesses:
     ) -> None:
         for process in [*self.workers, self.scheduler]:
             end(process)
+
+
+#: Stand-ins for the programs of SLURM: jobs are processes of this machine, each in a session of its own.
+SBATCH = """
+import os, pathlib, subprocess, sys
+folder = pathlib.Path({folder!r})
+refusal = folder / "refusal"
+if refusal.exists():
+    sys.exit("sbatch: error: " + refusal.read_text())
+number = len(list(folder.glob("*.pid"))) + 1
+script = folder / f"{{number}}.sh"
+script.write_text(pathlib.Path(sys.argv[-1]).read_text())
+members = [word for line in script.read_text().splitlines() if "--array=1-" in line for word in [line.rpartition("-")[2]]]
+for member in range(1, int(members[0]) + 1) if members else [None]:
+    environment = dict(os.environ, **({{"SLURM_ARRAY_TASK_ID": str(member)}} if member else {{}}))
+    with open(folder / f"{{number}}.out", "ab") as out:
+        job = subprocess.Popen(
+            ["bash", str(script)], stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=environment, start_new_session=True
+        )
+    with open(folder / f"{{number}}.pid", "a") as pids:
+        pids.write(f"{{job.pid}}\\n")
+print("Submitted batch job", number)
+"""
+SCANCEL = """
+import os, pathlib, signal, sys
+for number in sys.argv[1:]:
+    for pid in (pathlib.Path({folder!r}) / f"{{number}}.pid").read_text().split():
+        try:
+            os.killpg(int(pid), signal.SIGTERM)
+        except ProcessLookupError:
+            pass
+"""
+SQUEUE = """
+import pathlib
+for file in pathlib.Path({folder!r}).glob("*.pid"):
+    for pid in file.read_text().split():
+        try:
+            state = pathlib.Path(f"/proc/{{pid}}/stat").read_text().rpartition(")")[2].split()[0]
+        except OSError:
+            state = "X"
+        if state not in "ZX":
+            print(file.stem)
+"""
+
+
+class Slurm:
+    """A batch system of one machine: `sbatch`, `scancel` and `squeue` in a folder for the PATH."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.programs = folder / "bin"
+        self.programs.mkdir(parents=True)
+        for name, text in (("sbatch", SBATCH), ("scancel", SCANCEL), ("squeue", SQUEUE)):
+            file = self.programs / name
+            file.write_text(f"#!{sys.executable}\n{text.format(folder=str(folder))}")
+            file.chmod(0o755)
+
+    def refuse(self, text: str) -> None:
+        """Let `sbatch` refuse what comes from now on."""
+        (self.folder / "refusal").write_text(text)
+
+    def scripts(self) -> list[str]:
+        """Give the texts of what was handed in, in order."""
+        files = sorted(self.folder.glob("*.sh"), key=lambda file: int(file.stem))
+        return [file.read_text() for file in files]
+
+    def pids(self) -> list[int]:
+        """List the processes that jobs began with, of those that still run."""
+        found = [int(pid) for file in self.folder.glob("*.pid") for pid in file.read_text().split()]
+        return [pid for pid in found if is_running(pid)]
+
+    def kill(self, pid: int) -> None:
+        """End a job as its time limit does in the end."""
+        os.killpg(pid, signal.SIGKILL)
+
+    def end(self) -> None:
+        """End what still runs."""
+        for pid in self.pids():
+            self.kill(pid)
+
+
+def is_running(pid: int) -> bool:
+    """Say whether a process lives; a zombie does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
 
 
 def end(process: subprocess.Popen[Any], number: int = signal.SIGKILL) -> None:

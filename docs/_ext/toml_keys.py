@@ -34,7 +34,7 @@ def tables() -> list[type[BaseModel]]:
         extras = model.__annotations__.get("__pydantic_extra__")
         inside = [field.annotation for field in model.model_fields.values()]
         if extras is not None:
-            inside.append(schema.Command)
+            inside.append(schema.Step)
         for annotation in inside:
             for one in models_in(annotation):
                 if one not in found:
@@ -70,7 +70,7 @@ def default_words(field: FieldInfo) -> str:
 def keys_of(model: type[BaseModel]) -> dict[str, FieldInfo]:
     """Give the keys of a table that are no tables of their own."""
     fields = model.model_fields.items()
-    return {name: field for name, field in fields if not any(models_in(field.annotation))}
+    return {field.alias or name: field for name, field in fields if not any(models_in(field.annotation))}
 
 
 def section(model: type[BaseModel]) -> str:

@@ -15,7 +15,14 @@ if TYPE_CHECKING:
     from sinagot.workspace.scope import Scope
     from sinagot.workspace.workspace import Workspace
 
-__all__ = ["check_step", "tell_nothing_found", "tell_problems", "tell_without_data", "where_records_are"]
+__all__ = [
+    "check_step",
+    "is_group",
+    "tell_nothing_found",
+    "tell_problems",
+    "tell_without_data",
+    "where_records_are",
+]
 
 #: Folders that are named one by one.
 _MOST_NAMED = 5
@@ -62,7 +69,8 @@ def check_step(scope: Scope, step: str | None) -> None:
     from sinagot.config.hints import did_you_mean
     from sinagot.errors import NotFoundError
 
-    names = list(dict.fromkeys(one.label for one in scope.steps))
+    groups = scope.steps.group_names() if scope.is_whole else []
+    names = list(dict.fromkeys([*(one.label for one in scope.steps), *groups]))
     if step is not None and step not in names:
         hint = did_you_mean(step, names)
         raise NotFoundError(
@@ -117,3 +125,25 @@ def tell_problems(workspace: Workspace) -> None:
         warn(clean(problem))
     if len(workspace.problems) > _MOST_NAMED:
         warn(f"... and {len(workspace.problems) - _MOST_NAMED} more that can't be read")
+
+
+def is_group(workspace: Workspace, word: str) -> bool:
+    """Say whether a word where a record may stand names a group step, or all records.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        Where it is looked for.
+    word : str
+        Of the command line; the id of a record always wins.
+
+    Returns
+    -------
+    bool
+        True also for ``all/records``, as tables have it.
+    """
+    from sinagot.scripts.group import GROUP_ID
+
+    if word == GROUP_ID:
+        return True
+    return not workspace.blueprint.ids.matches(word) and word in workspace.steps.group_names()

@@ -26,7 +26,15 @@ COMMANDS = {
     "records": "List the ids of the records, one a line.",
     "status": "Show the status of every step of every record, and totals.",
     "run": "Run the steps that are not done.",
+    "why": "Say what a run would do with a record, and why.",
+    "accept": "Settle changes that do not change results.",
+    "exclude": "Exclude records, or a task, modality or step of them.",
+    "include": "Take exclusions back.",
+    "report": "Say where the records of the study have gone.",
+    "config": "Show the configuration and the parameters that hold.",
+    "submit": "Write a SLURM job array that runs what is not done.",
     "logs": "Show the log of a record, oldest line first.",
+    "doctor": "Measure drives, Python and workers, and say what to set.",
 }
 
 

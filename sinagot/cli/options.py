@@ -21,6 +21,7 @@ __all__ = [
     "choose_records",
     "json_option",
     "open_workspace",
+    "read_settings",
     "record_option",
     "scope_options",
     "workspace_options",
@@ -204,8 +205,36 @@ def open_workspace(*, show_warnings: bool = True) -> Workspace:
     return workspace
 
 
+def read_settings(settings: Sequence[str]) -> dict[str, Any]:
+    """Read the values of ``--set``.
+
+    Parameters
+    ----------
+    settings : sequence of str
+        ``key=value`` each.
+
+    Returns
+    -------
+    dict
+        Parameters; the last one of a key wins.
+    """
+    if not settings:
+        return {}
+    from sinagot.config.params import Layer, merge_layers, parse_setting
+
+    try:
+        return merge_layers([Layer((), parse_setting(one)) for one in settings])
+    except ValueError as error:
+        raise click.UsageError(f"--set: {error}") from error
+
+
 def choose_records(
-    workspace: Workspace, task: str | None, modality: str | None, records: Sequence[str] = ()
+    workspace: Workspace,
+    task: str | None,
+    modality: str | None,
+    records: Sequence[str] = (),
+    *,
+    is_given: bool = False,
 ) -> RecordCollection:
     """Give the records that the options name.
 
@@ -217,6 +246,8 @@ def choose_records(
         Values of ``--task`` and ``--modality``.
     records : sequence of str
         Values of ``--record``; all records when there are none.
+    is_given : bool
+        Records were named, even if there are none.
 
     Returns
     -------
@@ -226,4 +257,4 @@ def choose_records(
     scope = workspace.records
     if task is not None or modality is not None:
         scope = scope.get_subscope(task, modality)
-    return scope.select(records) if records else scope
+    return scope.select(records) if records or is_given else scope

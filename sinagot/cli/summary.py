@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sinagot.cli.exclusions import excluded_lines
 from sinagot.cli.exits import Exit
 from sinagot.cli.options import workspace_words
 from sinagot.cli.progress import duration_text
@@ -23,12 +24,16 @@ from sinagot.cli.texts import (
     short_path,
     shortened,
 )
+from sinagot.scripts.group import GROUP_ID
 
 if TYPE_CHECKING:
     from sinagot.engine.report import FailureGroup, RunReport
     from sinagot.workspace.workspace import Workspace
 
-__all__ = ["dry_lines", "exit_code", "report_json", "summary_lines"]
+__all__ = ["dry_lines", "exit_code", "older_lines", "report_json", "summary_lines"]
+
+#: Seconds that may be spent on finding results that are older than an input.
+_LEAST_LOOK = 0.1
 
 #: Causes that are written out; all are in the JSON.
 _MOST_GROUPS = 10
@@ -56,7 +61,7 @@ def exit_code(report: RunReport, *, is_broken: bool = False) -> int:
         return 128 + report.stopped_by
     if is_broken:
         return Exit.INVALID
-    if report.total == 0 or report.counts["missing_input"] == report.total:
+    if report.total == report.counts["missing_input"] + report.counts["excluded"]:
         return Exit.NOTHING
     return Exit.OK if report.ok or report.dry else Exit.FAILED
 
@@ -82,6 +87,7 @@ def report_json(report: RunReport, code: int) -> dict[str, Any]:
         "ok": code == Exit.OK,
         "dry_run": report.dry,
         "stopped_by": report.stopped_by,
+        "stopped_because": report.stopped_because,
         "records": report.n_records,
         "jobs": report.total,
         "counts": report.counts,
@@ -96,6 +102,7 @@ def report_json(report: RunReport, code: int) -> dict[str, Any]:
                 "traceback": group.traceback or None,
                 "count": group.count,
                 "records": list(group.records),
+                "differences": list(group.differences),
             }
             for group in report.failures
         ],
@@ -136,8 +143,12 @@ def summary_lines(report: RunReport, workspace: Workspace, step: str | None) -> 
     """
     counts = report.counts
     jobs = f"{counted(report.total, 'job')} of {counted(report.n_records, 'record')}"
-    if counts["up_to_date"] == report.total:
-        yield f"Nothing to do: {jobs} {'is' if report.total == 1 else 'are'} up to date."
+    if report.total and counts["up_to_date"] + counts["excluded"] == report.total:
+        words = "up to date" if counts["up_to_date"] else "excluded"
+        if words != "excluded" and counts["excluded"]:
+            words = f"up to date ({counts['up_to_date']:,}) or excluded ({counts['excluded']:,})"
+        yield f"Nothing to do: {jobs} {'is' if report.total == 1 else 'are'} {words}."
+        yield from excluded_lines(report)
         return
     yield f"Run {report.run_id}: {jobs} in {duration_text(report.duration)}"
     told = {
@@ -152,12 +163,45 @@ def summary_lines(report: RunReport, workspace: Workspace, step: str | None) -> 
     for line, row in zip(columns(rows, right=[0], gap=" "), rows, strict=True):
         yield "  " + painted(row[1].partition(" (")[0], line)
     yield from _missing_lines(report)
+    yield from excluded_lines(report)
     yield from _failure_lines(report, workspace, step)
+    if report.stopped_because is not None:
+        yield ""
+        left = counted(counts["not_begun"], "job")
+        again = "The same command tries them, and what failed."
+        yield f"Stopped: {report.stopped_because.removeprefix('the run was stopped ')}. Not begun: {left}. {again}"
     if report.stopped_by is not None:
         yield ""
         forced = click.get_current_context().params.get("force")
         again = "Jobs that were not begun keep their former results."
         yield f"Stopped. {again if forced else 'The same command goes on from here: nothing is done twice.'}"
+
+
+def older_lines(report: RunReport, workspace: Workspace) -> Iterator[str]:
+    """Say how many results are older than an input, where that is no reason to run.
+
+    Parameters
+    ----------
+    report : RunReport
+        Of the run.
+    workspace : Workspace
+        Where it ran.
+
+    Yields
+    ------
+    str
+        One line, if there are any.
+    """
+    from sinagot.workspace.looks import survey_of
+
+    ledger = report.ledger
+    nodes = [ledger.graph.nodes[number] for number in ledger.selected]
+    # Every file is looked at: that must not take longer than what was asked for.
+    seconds = max(_LEAST_LOOK, report.duration / 20)
+    count, is_all = survey_of(workspace, ledger.ids).count_older(nodes, seconds)
+    if count:
+        about = "" if is_all else "at least "
+        yield f"{about}{counted(count, 'result')} older than an input (sinagot run --outdated)"
 
 
 def _missing_lines(report: RunReport) -> Iterator[str]:
@@ -177,7 +221,7 @@ def _failure_lines(report: RunReport, workspace: Workspace, asked: str | None) -
         return
     steps = {
         node.place: {"task": node.task, "modality": node.modality, "step_label": node.label}
-        for node in workspace.blueprint.graph().nodes
+        for node in (*workspace.blueprint.graph().nodes, *workspace.blueprint.graph().groups)
     }
     yield ""
     yield "Failures by cause:"
@@ -192,14 +236,20 @@ def _group_lines(group: FailureGroup, step: dict[str, Any], asked: str | None) -
     if len(cause) > _LONGEST_MESSAGE:
         cause = f"{cause[:_LONGEST_MESSAGE]} ..."
     yield f"  {painted('failed', f'{group.step}: {cause}')}"
-    yield f"    {counted(group.count, 'record')}: {clean(plain_list(group.records))}"
+    is_group = GROUP_ID in group.records
+    whose = f"{counted(group.count, 'record')}: {clean(plain_list(group.records))}"
+    yield f"    {'for all records' if is_group else whose}"
     if group.where:
         yield f"    at {clean(short_path(group.where))}"
+    for text in group.differences:
+        yield f"    {clean(text)}"
     yield f"    log:   {_command('logs', group.records[0], step)}"
-    named = group.records if group.count <= _MOST_NAMED else ()
+    named = group.records if group.count <= _MOST_NAMED and not is_group else ()
+    only = () if is_group else ("--record", group.records[0])
     again = [word for record in named for word in ("--record", record)]
     # The steps behind the failed one wait for it: they run with it, unless one step was asked for.
     yield f"    again: {_command('run', None, step | {'step_label': asked}, *again)}"
+    yield f"    debug: {_command('run', None, step, *only, '--debug')}"
 
 
 def _command(name: str, record: str | None, step: dict[str, Any], *more: str) -> str:
@@ -232,3 +282,4 @@ def dry_lines(report: RunReport) -> Iterator[str]:
     facts = [f"{counted(len(report.plan), 'job')} would run"]
     facts += [f"{count:,} {outcome.replace('_', ' ')}" for outcome, count in counts.items() if count]
     yield f"Dry run: {', '.join(facts)}; nothing was done."
+    yield from excluded_lines(report)

@@ -99,10 +99,11 @@ def _target(loc: Iterable[str | int]) -> _Target:
     for part in loc:
         around = _plain(annotation)
         if _is_model(around):
-            siblings = tuple(around.model_fields)
-            field = around.model_fields.get(str(part))
+            known = {one.alias or name: one for name, one in around.model_fields.items()}
+            siblings = tuple(known)
+            field = known.get(str(part))
             extra = around is schema.Steps and field is None
-            annotation = field.annotation if field else schema.Command if extra else None
+            annotation = field.annotation if field else schema.Step if extra else None
         elif get_origin(around) is dict:
             field, siblings = None, ()
             annotation = get_args(around)[1]

@@ -6,7 +6,7 @@ Called by `sinagot.config.checks`. It runs beside the type checks, so nothing he
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from sinagot.config.hints import did_you_mean
@@ -38,6 +38,7 @@ def check_fit(tables: dict[str, Any], problems: Problems) -> None:
     _check_tasks(tables, problems)
     _check_scripts(tables, problems)
     _check_commands(tables, problems)
+    _check_exceptions(tables, problems)
     _check_plugins(modalities, problems)
     _check_processed(tables, problems)
     _check_cluster(tables, problems)
@@ -45,7 +46,13 @@ def check_fit(tables: dict[str, Any], problems: Problems) -> None:
 
 def _check_cluster(tables: dict[str, Any], problems: Problems) -> None:
     kind = _table(tables, "dask", "scheduler").get("type", "processes")
-    if _table(tables, "dask", "cluster") and kind != "distributed":
+    cluster = _table(tables, "dask", "cluster")
+    if "class" in cluster and "address" in cluster:
+        problems.error(("dask", "cluster", "class"), "stands beside `address`; one of the two makes no sense")
+    if "adapt" in cluster and "jobs" in cluster:
+        problems.error(("dask", "cluster", "jobs"), "stands beside `adapt`, which decides how many there are")
+    given = cluster.keys() - {"connect_timeout", "no_workers_timeout"}
+    if given and kind != "distributed" and "class" not in cluster:
         problems.warning(
             ("dask", "cluster"), f"has no effect with the scheduler {kind!r}; it needs 'distributed'"
         )
@@ -108,13 +115,17 @@ def _unknown(path: KeyPath, word: str, name: str, known: dict[str, Any], problem
 
 def _chains(tables: dict[str, Any]) -> Iterator[tuple[KeyPath, list[str], list[str]]]:
     """Yield every list of scripts: its key, its names, and those that run before them in the same chain."""
-    yield ("steps", "scripts"), _texts(_table(tables, "steps").get("scripts")), []
+    steps = _table(tables, "steps")
+    yield ("steps", "scripts"), _texts(steps.get("scripts")), []
+    yield ("steps", "group_scripts"), _texts(steps.get("group_scripts")), _texts(steps.get("scripts"))
     for name in _table(tables, "modalities"):
         modality = _table(tables, "modalities", name)
         shared = _texts(modality.get("scripts"))
         yield ("modalities", name, "scripts"), shared, []
         for task, scripts in _table(modality, "task_scripts").items():
             yield ("modalities", name, "task_scripts", task), _texts(scripts), shared
+        own = [script for some in _table(modality, "task_scripts").values() for script in _texts(some)]
+        yield ("modalities", name, "group_scripts"), _texts(modality.get("group_scripts")), [*shared, *own]
 
 
 def _check_scripts(tables: dict[str, Any], problems: Problems) -> None:
@@ -127,16 +138,18 @@ def _check_scripts(tables: dict[str, Any], problems: Problems) -> None:
                     path, script, "the name of a script, without folder and '.py'", detail=reason
                 )
             elif script in before:
-                problems.error(path, f"{script!r} is in the scripts for every task already", found=script)
+                where = "single records" if path[-1] == "group_scripts" else "every task"
+                problems.error(path, f"{script!r} is in the scripts for {where} already", found=script)
             elif script.endswith(".py"):
                 problems.warning(
                     path, f"{script!r} means the file {script + '.py'!r}", "names stand without '.py'"
                 )
     scoped = "tasks" in tables or "modalities" in tables
-    if scoped and _texts(_table(tables, "steps").get("scripts")):
-        problems.warning(
-            ("steps", "scripts"), "never run, because a workspace with tasks has modalities.<M>.scripts"
-        )
+    for key in ("scripts", "group_scripts"):
+        if scoped and _texts(_table(tables, "steps").get(key)):
+            problems.warning(
+                ("steps", key), f"never run, because a workspace with tasks has modalities.<M>.{key}"
+            )
 
 
 def _check_repeats(path: KeyPath, names: list[str], problems: Problems) -> None:
@@ -160,6 +173,58 @@ def _check_commands(tables: dict[str, Any], problems: Problems) -> None:
             )
         if name not in known:
             problems.warning(path, "no list of scripts names this step", did_you_mean(name, known))
+    for modality in _table(tables, "modalities"):
+        own = _table(tables, "modalities", modality)
+        listed = [
+            *_texts(own.get("scripts")),
+            *(s for some in _table(own, "task_scripts").values() for s in _texts(some)),
+            *_texts(own.get("group_scripts")),
+        ]
+        for name in _table(own, "steps"):
+            if name not in listed:
+                problems.warning(
+                    ("modalities", modality, "steps", name),
+                    f"{modality} has no such step",
+                    did_you_mean(name, listed),
+                )
+
+
+def _check_exceptions(tables: dict[str, Any], problems: Problems) -> None:
+    """Warn of tables of single records that speak of something that is not there."""
+    known = {
+        "tasks": list(_table(tables, "tasks")),
+        "modalities": list(_table(tables, "modalities")),
+        "steps": list(dict.fromkeys(script for _, scripts, _ in _chains(tables) for script in scripts)),
+    }
+    words = {"tasks": "task", "modalities": "modality", "steps": "step"}
+    is_id = _id_test(tables)
+    for record_id in _table(tables, "records", "exceptions"):
+        path = ("records", "exceptions", record_id)
+        own = _table(tables, *path)
+        if not is_id(record_id):
+            problems.warning(path, "no record can have this id: it does not match records.id_pattern")
+        places: list[tuple[KeyPath, str, Any]] = [
+            ((*path, section), section, own.get(section)) for section in words
+        ]
+        places += [
+            ((*path, "modalities", name, "steps"), "steps", _table(own, "modalities", name).get("steps"))
+            for name in _table(own, "modalities")
+        ]
+        for place, section, names in places:
+            for name in names if isinstance(names, dict) else ():
+                if name not in known[section]:
+                    hint = did_you_mean(name, known[section])
+                    problems.warning((*place, name), f"there is no such {words[section]}", hint)
+
+
+def _id_test(tables: dict[str, Any]) -> Callable[[str], Any]:
+    import re  # only where a record has a table of its own
+
+    pattern = _table(tables, "records").get("id_pattern")
+    try:
+        return re.compile(pattern).fullmatch if isinstance(pattern, str) else bool
+    except re.error:  # told elsewhere
+        return bool
 
 
 def _check_plugins(modalities: dict[str, Any], problems: Problems) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sinagot.config import settings
+from sinagot.config.build import build
 from sinagot.config.cache import find_verdict, make_digest, save_verdict
 from sinagot.config.problems import Problems, joined_error
 from sinagot.config.sources import ConfigPath, Source, absolute_path, find_files, merge_tables, read_source
@@ -78,7 +79,7 @@ def load_configuration(
         problems.error(("run", "mode"), missing, found="dask")
     if problems.errors:
         raise joined_error(problems.errors, (*verdict, *problems.warnings))
-    return _build(tables, files, digest, paths, verdict, (*verdict, *problems.warnings))
+    return build(tables, files, digest, paths, verdict, (*verdict, *problems.warnings))
 
 
 def save_cached(configuration: settings.Configuration) -> None:
@@ -193,100 +194,3 @@ def _names_scripts(tables: dict[str, Any]) -> bool:
         if isinstance(one, dict):
             lists += [one.get("scripts"), one.get("task_scripts")]
     return any(lists)
-
-
-def _build(
-    tables: dict[str, Any],
-    files: list[Path],
-    digest: str,
-    paths: dict[str, Path],
-    file_warnings: tuple[str, ...],
-    warnings: tuple[str, ...],
-) -> settings.Configuration:
-    data = paths["dataset"]
-    records, steps, info = (tables.get(section, {}) for section in ("records", "steps", "info"))
-    path, dask = records.get("path"), tables["dask"]
-    return settings.Configuration(
-        files=tuple(files),
-        root=files[0].parent,
-        digest=digest,
-        data_path=data,
-        scripts_path=paths["scripts"],
-        output_path=paths.get("output", data),
-        log_path=paths.get("log", data / settings.LOG_FOLDER),
-        state_path=paths.get("state", data / settings.STATE_FOLDER),
-        is_unit_mode="tasks" not in tables and "modalities" not in tables,
-        scripts=tuple(steps.get("scripts", ())),
-        tasks={name: _task(name, one) for name, one in tables.get("tasks", {}).items()},
-        modalities={name: _modality(name, one) for name, one in tables.get("modalities", {}).items()},
-        id_pattern=records.get("id_pattern"),
-        records_path=tuple(path) if isinstance(path, list) else path,
-        records_id=records.get("id"),
-        entities=dict(records.get("entities", {})),
-        commands={name: _command(one) for name, one in steps.items() if _is_command(one)},
-        processed={name: dict(one) for name, one in tables.get("processed", {}).items()},
-        run=_run(tables["run"]),
-        log=_log(tables["log"]),
-        dask=settings.DaskSettings(dask["scheduler"]["type"], dict(dask.get("cluster", {}))),
-        info=dict(info),
-        version=info.get("version", settings.DEFAULT_VERSION),
-        raw=tables,
-        warnings=warnings,
-        file_warnings=file_warnings,
-    )
-
-
-def _task(name: str, table: dict[str, Any]) -> settings.TaskSettings:
-    return settings.TaskSettings(name, table.get("label", name), tuple(table["modalities"]))
-
-
-def _modality(name: str, table: dict[str, Any]) -> settings.ModalitySettings:
-    models = table.get("models", {})
-    return settings.ModalitySettings(
-        name=name,
-        label=table.get("label", name),
-        scripts=tuple(table.get("scripts", ())),
-        task_scripts={task: tuple(scripts) for task, scripts in table.get("task_scripts", {}).items()},
-        plugin=models.get("plugin"),
-        models=models,
-    )
-
-
-def _is_command(value: Any) -> bool:
-    return isinstance(value, dict) and "command" in value
-
-
-def _command(table: dict[str, Any]) -> settings.CommandSettings:
-    return settings.CommandSettings(
-        tuple(table["command"]),
-        _pattern(table.get("input")),
-        _pattern(table.get("output")),
-        table.get("shell", False),
-    )
-
-
-def _pattern(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _pattern(one) for key, one in value.items()}
-    return tuple(value) if isinstance(value, list) else value
-
-
-def _run(table: dict[str, Any]) -> settings.RunSettings:
-    grace = float(table.get("stop_grace", settings.DEFAULT_STOP_GRACE))
-    return settings.RunSettings(table["mode"], table.get("workers"), grace)
-
-
-def _log(table: dict[str, Any]) -> settings.LogSettings:
-    return settings.LogSettings(
-        name=table["name"],
-        format=table["format"],
-        level=_level_name(table["level"]),
-        max_bytes=table.get("max_bytes", settings.DEFAULT_MAX_BYTES),
-        backups=table.get("backups", settings.DEFAULT_BACKUPS),
-    )
-
-
-def _level_name(level: str | int) -> str:
-    numbers = {0: "NOTSET", 10: "DEBUG", 20: "INFO", 30: "WARNING", 40: "ERROR", 50: "CRITICAL"}
-    name = numbers[level] if isinstance(level, int) else level.upper()
-    return {"WARN": "WARNING", "FATAL": "CRITICAL"}.get(name, name)

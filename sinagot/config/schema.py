@@ -8,26 +8,33 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
 
-from sinagot.config import settings
+from sinagot.config import quantities, settings
 
 __all__ = [
     "LEVELS",
-    "Command",
     "Dask",
+    "DaskAdapt",
     "DaskCluster",
     "DaskScheduler",
     "Info",
     "Log",
     "Modality",
+    "ModalityParams",
+    "ModalityStep",
     "Models",
     "Path",
     "Processed",
+    "RecordException",
     "Records",
     "Run",
+    "Step",
+    "StepKeys",
+    "StepParams",
     "Steps",
     "Task",
+    "TaskParams",
     "Workspace",
 ]
 
@@ -43,6 +50,19 @@ Words = Annotated[
     list[str], Field(min_length=1, fail_fast=True, json_schema_extra={"allowed": "a list of text"})
 ]
 Pattern = str | Texts
+Seconds = Annotated[
+    str | float,
+    AfterValidator(quantities.seconds_of_text),
+    Field(json_schema_extra={"allowed": quantities.SECONDS_WORDS}),
+]
+Bytes = Annotated[
+    str | int,
+    AfterValidator(quantities.bytes_of_text),
+    Field(json_schema_extra={"allowed": quantities.BYTES_WORDS}),
+]
+Count = Annotated[int, Field(ge=0, json_schema_extra={"allowed": "an integer from 0"})]
+#: Parameters of steps: any TOML data.
+Params = dict[str, Any]
 
 
 class _Table(BaseModel):
@@ -56,6 +76,42 @@ class _OpenTable(_Table):
     model_config = ConfigDict(extra="allow")
 
 
+class StepParams(_Table):
+    """`[records.exceptions.ID.steps.NAME]`: one step of a single record; also below a modality."""
+
+    params: Params = {}
+    """Parameters of the step for this record."""
+
+
+class TaskParams(_Table):
+    """`[records.exceptions.ID.tasks.T]`: one task of a single record."""
+
+    params: Params = {}
+    """Parameters of the steps of the task for this record."""
+
+
+class ModalityParams(_Table):
+    """`[records.exceptions.ID.modalities.M]`: one modality of a single record."""
+
+    params: Params = {}
+    """Parameters of the steps of the modality for this record."""
+    steps: dict[str, StepParams] = {}
+    """Single steps of the modality."""
+
+
+class RecordException(_Table):
+    """`[records.exceptions.ID]`: what is different for a single record; wins over what holds for all."""
+
+    params: Params = {}
+    """Parameters of all steps for this record."""
+    tasks: dict[str, TaskParams] = {}
+    """Single tasks."""
+    modalities: dict[str, ModalityParams] = {}
+    """Single modalities."""
+    steps: dict[str, StepParams] = {}
+    """Single steps."""
+
+
 class Records(_Table):
     """`[records]`: what a record is, and where its raw data lie."""
 
@@ -67,10 +123,35 @@ class Records(_Table):
     """Template of an id made of entities, such as `"sub-{subject}_ses-{session}"`."""
     entities: dict[str, str] = {}
     """Regular expressions of single entities, by name."""
+    exceptions: dict[str, RecordException] = {}
+    """What is different for single records, by id."""
 
 
-class Command(_Table):
-    """`[steps.NAME]`: a step that is a command instead of a Python script."""
+class StepKeys(_Table):
+    """What may be said of every step (`[run]`), of a step (`[steps.NAME]`) and of a step of one modality."""
+
+    rerun: Literal["missing", "outdated", "always"] | None = None
+    """When it runs again: outputs are missing or failed, also when something that they came from changed, or always."""
+    check: Literal["stat", "digest"] | None = None
+    """How a changed input is told: by size and time of change, or by its content (which reads every input)."""
+    timeout: Seconds | None = None
+    """How long one attempt may take; then it is ended with everything that it started."""
+    memory: Bytes | None = None
+    """How much memory one attempt may use, with everything that it started."""
+    retries: Count | None = None
+    """How often a failed attempt is repeated within one run."""
+    retry_wait: Seconds | None = None
+    """Pause before the first repetition, 5 s when not said; it doubles with each further one, up to an hour."""
+    retry_on: Texts | None = None
+    """What is worth it: `error`, `timeout`, `memory`, `lost`, names of exceptions; all but `memory` when not said."""
+    threads: Annotated[int, Field(ge=1, json_schema_extra={"allowed": "an integer from 1"})] | None = None
+    """Threads that numeric libraries may use (OpenMP, MKL, OpenBLAS, Numba)."""
+    isolate: bool | None = None
+    """Run each attempt in a process of its own, also where jobs would run in the main process."""
+
+
+class Step(StepKeys):
+    """`[steps.NAME]`: one step, and its command when it is a command instead of a Python script."""
 
     command: Words | None = None
     """Program and arguments; `{input}`, `{output}`, `{id}`, `{task}`, `{modality}` are filled in."""
@@ -80,15 +161,26 @@ class Command(_Table):
     """Path pattern of what it writes, in the same forms."""
     shell: bool = False
     """Run the command by the shell."""
+    params: Params = {}
+    """Parameters of the step: `self.params` in its script."""
+
+
+class ModalityStep(StepKeys):
+    """`[modalities.M.steps.NAME]`: one step of one modality; it wins over `[steps.NAME]`."""
+
+    params: Params = {}
+    """Parameters of the step in this modality."""
 
 
 class Steps(_OpenTable):
     """`[steps]`: the steps of a workspace without tasks and modalities."""
 
-    __pydantic_extra__: dict[str, Command]
+    __pydantic_extra__: dict[str, Step]
 
     scripts: Texts = []
     """Script names without `.py`, in running order."""
+    group_scripts: Texts = []
+    """Scripts that run once, for all records, after the steps that write their inputs."""
 
 
 class Path(_Table):
@@ -106,8 +198,8 @@ class Path(_Table):
     """Folder of claims, failures and run history; `.sinagot` in the data folder by default."""
 
 
-class Run(_Table):
-    """`[run]`: how steps are executed. Nothing here changes a result."""
+class Run(StepKeys):
+    """`[run]`: how steps are executed. Nothing here changes a result. Keys of steps are defaults for all of them."""
 
     mode: Literal["main_process", "processes", "dask"] = settings.DEFAULTS["run"]["mode"]
     """In order in this process, on a pool of local processes, or by Dask."""
@@ -117,6 +209,13 @@ class Run(_Table):
         float, Field(ge=0, allow_inf_nan=False, json_schema_extra={"allowed": "a number from 0"})
     ] = settings.DEFAULT_STOP_GRACE
     """Seconds that running scripts get to end after Ctrl-C or SIGTERM."""
+    durability: Literal["lazy", "full"] = settings.DEFAULT_DURABILITY
+    """What a power cut may cost: outputs are synced to the disk every few seconds, or each before its step is done."""
+    latency_wait: (
+        Annotated[float, Field(ge=0, allow_inf_nan=False, json_schema_extra={"allowed": "a number from 0"})]
+        | None
+    ) = None
+    """Seconds to wait for an input that should be there; by default 5 on drives of several machines, else 0."""
 
 
 class Log(_Table):
@@ -183,11 +282,30 @@ class DaskScheduler(_Table):
     """`distributed` makes a cluster, or connects to one by `dask.cluster.address`."""
 
 
-class DaskCluster(_OpenTable):
-    """`[dask.cluster]`: handed to `LocalCluster` as it stands (`n_workers`, `threads_per_worker`, ...)."""
+class DaskAdapt(_OpenTable):
+    """`[dask.cluster.adapt]`: workers come and go with the work. Further keys are handed to the cluster's `adapt`."""
 
+    minimum: Count = 0
+    """Least number of workers."""
+    maximum: Annotated[int, Field(ge=1, json_schema_extra={"allowed": "an integer from 1"})] | None = None
+    """Greatest number of workers."""
+
+
+class DaskCluster(_OpenTable):
+    """`[dask.cluster]`: the cluster. Further keys are handed to its class (`n_workers`, `cores`, `walltime`, ...)."""
+
+    class_: Text | None = Field(None, alias="class")
+    """Class of the cluster, such as `"dask_jobqueue.SLURMCluster"`; `LocalCluster` by default."""
     address: Text | None = None
     """Address of a running scheduler, instead of a cluster of our own."""
+    jobs: Annotated[int, Field(ge=1, json_schema_extra={"allowed": "an integer from 1"})] | None = None
+    """How many jobs (of a batch system) or workers are asked for; those that end are replaced while work is left."""
+    connect_timeout: Seconds = 30.0
+    """How long a scheduler may take to answer, at the beginning and later."""
+    no_workers_timeout: Seconds | None = None
+    """How long a run waits for a first or another worker; 10 min by default, 1 d with a `class`: batch jobs queue."""
+    adapt: DaskAdapt | None = None
+    """Workers come and go with the work, instead of `jobs`."""
 
 
 class Dask(_Table):
@@ -206,6 +324,8 @@ class Task(_Table):
     """The modalities that exist for the task."""
     label: str | None = None
     """What stands for `{task}` in file names; the task's name by default."""
+    params: Params = {}
+    """Parameters of the steps of this task."""
 
 
 class Models(_OpenTable):
@@ -226,10 +346,16 @@ class Modality(_Table):
     """Steps of the modality, for every task."""
     task_scripts: dict[str, Texts] = {}
     """Further steps for one task; they come after the shared ones."""
+    group_scripts: Texts = []
+    """Scripts that run once for each task, for all its records, after the steps that write their inputs."""
     label: str | None = None
     """What stands for `{modality}` in file names; the modality's name by default."""
     models: Models = Models()
     """The classes of its records."""
+    params: Params = {}
+    """Parameters of the steps of this modality."""
+    steps: dict[str, ModalityStep] = {}
+    """What is said of single steps of this modality; it wins over `[steps.NAME]`."""
 
 
 class Processed(_Table):
@@ -277,6 +403,8 @@ class Workspace(_OpenTable):
     """Tasks, by name. With this section or `[modalities]` the workspace has scopes."""
     modalities: dict[str, Modality] = {}
     """Modalities, by name."""
+    params: Params = {}
+    """Parameters of all steps: `self.params` in scripts. Narrower tables of the same name win."""
     processed: dict[str, Processed] = {}
     """Values that steps wrote, by key."""
     info: Info = Info()

@@ -7,7 +7,7 @@ Knows names, types and defaults; must not know how they were read or checked. Ev
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 __all__ = [
     "CommandSettings",
@@ -16,6 +16,7 @@ __all__ = [
     "LogSettings",
     "ModalitySettings",
     "RunSettings",
+    "StepSettings",
     "TaskSettings",
     "fill_defaults",
 ]
@@ -32,6 +33,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
 DEFAULT_VERSION = "0.1.0"
 #: Seconds that a running script gets after the first Ctrl-C or SIGTERM.
 DEFAULT_STOP_GRACE = 10.0
+DEFAULT_DURABILITY: Literal["lazy", "full"] = "lazy"
 #: Bytes: where a record's log file is turned.
 DEFAULT_MAX_BYTES = 4 * 1024 * 1024
 DEFAULT_BACKUPS = 5
@@ -57,6 +59,33 @@ class ModalitySettings(NamedTuple):
     task_scripts: dict[str, tuple[str, ...]]
     plugin: str | None
     models: dict[str, Any]
+    #: Steps that run once for all records of a task.
+    group_scripts: tuple[str, ...] = ()
+
+
+class StepSettings(NamedTuple):
+    """What is said of a step beyond its paths; None where nothing is said."""
+
+    rerun: str | None = None
+    check: str | None = None
+    timeout: float | None = None  # seconds
+    memory: int | None = None  # bytes
+    retries: int | None = None
+    retry_wait: float | None = None  # seconds
+    retry_on: tuple[str, ...] | None = None
+    threads: int | None = None
+    isolate: bool | None = None
+
+    def over(self, other: StepSettings) -> StepSettings:
+        """Give what holds when both are said and this one wins.
+
+        Examples
+        --------
+        >>> StepSettings(retries=2).over(StepSettings(retries=1, threads=4))[4:8:3]
+        (2, 4)
+        """
+        said = {name: value for name, value in zip(self._fields, self, strict=True) if value is not None}
+        return other._replace(**said)  # type: ignore[arg-type]  # each value keeps its name
 
 
 class RunSettings(NamedTuple):
@@ -65,6 +94,10 @@ class RunSettings(NamedTuple):
     mode: str
     workers: int | None = None
     stop_grace: float = DEFAULT_STOP_GRACE
+    #: What holds for steps of which nothing else is said.
+    steps: StepSettings = StepSettings()
+    durability: str = DEFAULT_DURABILITY
+    latency_wait: float | None = None  # seconds; None is what the drive needs
 
 
 class LogSettings(NamedTuple):
@@ -117,6 +150,8 @@ class Configuration(NamedTuple):
     records_id: str | None
     entities: dict[str, str]
     commands: dict[str, CommandSettings]
+    #: By modality (None for all) and name.
+    steps: dict[tuple[str | None, str], StepSettings]
     processed: dict[str, dict[str, Any]]
     run: RunSettings
     log: LogSettings
@@ -126,6 +161,7 @@ class Configuration(NamedTuple):
     raw: dict[str, Any]
     warnings: tuple[str, ...]
     file_warnings: tuple[str, ...] = ()
+    group_scripts: tuple[str, ...] = ()
 
 
 def fill_defaults(tables: dict[str, Any]) -> dict[str, Any]:

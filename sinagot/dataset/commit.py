@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from sinagot.dataset.moves import Move, beside, move_all, prepare, remove
 from sinagot.dataset.moves import sync as flush
+from sinagot.dataset.prints import digest_within
 from sinagot.dataset.stages import StageFolder
 from sinagot.errors import BadOutputError, ForeignFileError, MissingOutputError
 
@@ -153,13 +154,17 @@ class Stage(StageFolder):
             facts.sort(key=lambda fact: outputs.index(fact[0]) if fact[0] in outputs else len(outputs))
         return Published(tuple(facts), tuple([move.final for move in extras]), tuple(in_place))
 
-    def recover(self, committed: Iterable[tuple[str, int, int]]) -> bool:
+    def recover(
+        self, committed: Iterable[tuple[str, int, int]], digests: Mapping[str, str] | None = None
+    ) -> bool:
         """Finish or take back a publication that was cut short after its `commit` call.
 
         Parameters
         ----------
         committed : iterable of (str, int, int)
             What `commit` was called with.
+        digests : mapping, optional
+            Final path -> digest of its content, where one is known.
 
         Returns
         -------
@@ -169,11 +174,12 @@ class Stage(StageFolder):
 
         Notes
         -----
-        May itself be cut short and repeated. Files are known by size and mtime_ns; digests are the caller's.
+        May itself be cut short and repeated. Files are known by size and mtime_ns, and by their digests where given.
         """
+        known = digests or {}
         plain = [(final, self._twin(final), size, mtime_ns) for final, size, mtime_ns in committed]
-        waiting = [(f, s) for f, s, size, mtime_ns in plain if _matches(s, size, mtime_ns)]
-        placed = {f for f, _, size, mtime_ns in plain if _matches(f, size, mtime_ns)}
+        waiting = [(f, s) for f, s, size, mtime_ns in plain if _matches(s, size, mtime_ns, known.get(f))]
+        placed = {f for f, _, size, mtime_ns in plain if _matches(f, size, mtime_ns, known.get(f))}
         whole = placed.union(f for f, _ in waiting) == {f for f, *_ in plain}
         if whole:
             moves = [Move(s, f, os.lstat(s)) for f, s in waiting if f not in placed]
@@ -330,9 +336,11 @@ def _known(final: str) -> Fingerprint:
     return found
 
 
-def _matches(path: str, size: int, mtime_ns: int) -> bool:
+def _matches(path: str, size: int, mtime_ns: int, digest: str | None) -> bool:
     try:
         state = os.lstat(path)
     except (FileNotFoundError, NotADirectoryError):
         return False
-    return Move("", path, state).facts == (path, size, mtime_ns)
+    if Move("", path, state).facts != (path, size, mtime_ns):
+        return False
+    return digest is None or digest_within(path, None) == digest

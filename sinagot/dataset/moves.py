@@ -7,12 +7,18 @@ Stands below `sinagot.dataset.commit`, which checks first what may be moved.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from errno import EXDEV
+import time
+from collections.abc import Callable, Sequence
+from errno import EAGAIN, EINTR, ESTALE, EXDEV
 from stat import S_IMODE, S_ISDIR, S_ISGID, S_ISREG
-from typing import NamedTuple
+from typing import NamedTuple, ParamSpec, TypeVar
 
-__all__ = ["Move", "beside", "clear_beside", "copy", "move_all", "prepare", "remove", "sync"]
+__all__ = ["Move", "beside", "clear_beside", "copy", "move_all", "patiently", "prepare", "remove", "sync"]
+
+#: Seconds before each further try.
+_PAUSES = (0.01, 0.1, 0.5)
+_Given = ParamSpec("_Given")
+_Result = TypeVar("_Result")
 
 
 class Move(NamedTuple):
@@ -165,7 +171,7 @@ def _set_aside(final: str, backup: str, may_link: bool) -> str:
 def _rename(staged: str, final: str, attempt: str) -> None:
     """Replace, by way of a copy beside the target when that is on another file system."""
     try:
-        os.replace(staged, final)
+        patiently(os.replace, staged, final)
     except OSError as error:
         if error.errno != EXDEV:
             raise
@@ -175,6 +181,18 @@ def _rename(staged: str, final: str, attempt: str) -> None:
             os.replace(part, final)
         finally:
             remove(part)
+
+
+def patiently(call: Callable[_Given, _Result], *arguments: _Given.args, **options: _Given.kwargs) -> _Result:
+    """Call, and again a few times where a network drive says that it lost the thread: no error of what was asked."""
+    for pause in _PAUSES:
+        try:
+            return call(*arguments, **options)
+        except OSError as error:
+            if error.errno not in (ESTALE, EAGAIN, EINTR):
+                raise
+        time.sleep(pause)
+    return call(*arguments, **options)
 
 
 def _take_back(progress: _Progress) -> None:

@@ -20,6 +20,9 @@ __all__ = ["RecordIds", "ValueRule"]
 #: Tells whether a text may be the value of a field.
 ValueRule = Callable[[str], object]
 
+#: Bytes; what file systems allow at most for one name.
+_LONGEST_NAME = 255
+
 # Expressions made of these alone mean the same inside a larger one and never match a "/".
 _SELF_CONTAINED = re.compile(
     r"(?:(?:[A-Za-z0-9_ -]|\\[dw]|\[(?:[A-Za-z0-9](?:-[A-Za-z0-9])?|_)+\])"
@@ -186,13 +189,30 @@ class RecordIds:
         Returns
         -------
         bool
-            False also for separators, NUL, ``.``, ``..`` and text that is not UTF-8.
+            False also for separators, NUL, ``.``, ``..``, text that is not UTF-8, and names longer than any file's.
         """
         if not isinstance(record_id, str) or record_id == STATE_FOLDER or not is_plain_name(record_id):
+            return False
+        if len(record_id) > _LONGEST_NAME // 4 and self.is_too_long(record_id):
             return False
         if self.expression is not None and self.expression.fullmatch(record_id) is None:
             return False
         return not self._nodes or self._read(record_id) is not None
+
+    def is_too_long(self, record_id: str) -> bool:
+        """Tell whether a text is longer than any file name; an id that is composed of entities need not be one.
+
+        Parameters
+        ----------
+        record_id : str
+            Any text.
+
+        Returns
+        -------
+        bool
+            By its bytes.
+        """
+        return not self._nodes and len(record_id.encode("utf-8", "surrogatepass")) > _LONGEST_NAME
 
     def check(self, record_id: str) -> None:
         """Raise unless a text is an id.
@@ -208,6 +228,13 @@ class RecordIds:
             It is none; the message shows the pattern.
         """
         if not self.matches(record_id):
+            if self.is_too_long(str(record_id)):
+                raise InvalidIdError(
+                    f"{record_id[:40]!r}... is no record id: it has {len(record_id):,} letters, and no file name is "
+                    f"longer than {_LONGEST_NAME} bytes",
+                    record_id=record_id,
+                    pattern=self.id_pattern,
+                )
             # As the user wrote them: repr would double every backslash.
             shown = " and ".join(f"'{text}'" for text in (self.id_pattern, self.template) if text is not None)
             raise InvalidIdError(

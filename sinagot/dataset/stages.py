@@ -6,10 +6,12 @@ such a folder into place.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterable, Sequence
 
 from sinagot.dataset.moves import remove
+from sinagot.dataset.prints import digest_within
 
 __all__ = ["SpareFolders", "StageFolder"]
 
@@ -130,6 +132,41 @@ class StageFolder:
             if folder not in self._folders:
                 self._make(folder)
         return staged
+
+    def digest(self, final: str, most: int | None = None) -> str | None:
+        """Return the digest of what is staged for a final path.
+
+        Parameters
+        ----------
+        final : str
+            What will be there.
+        most : int, optional
+            Bytes beyond which nothing is read.
+
+        Returns
+        -------
+        str or None
+            SHA-256, hexadecimal; None for a link, and for what has more bytes.
+        """
+        return digest_within(self._twins.get(final) or self._twin(final), most)
+
+    def adopt(self, name: str) -> None:
+        """Take over the folder of a dead attempt, under another name, so that nobody sweeps it away meanwhile.
+
+        Parameters
+        ----------
+        name : str
+            Name of an attempt that is alive. A folder that a former adopter left is found too.
+        """
+        base, attempt = os.path.split(self.folder)
+        try:
+            found = [one for one in os.listdir(base) if one.rpartition("~")[2] == attempt]
+        except OSError:
+            found = []
+        self.folder = f"{base}/{name}~{attempt}"
+        for one in found:
+            with contextlib.suppress(OSError):  # swept away, or not empty: there can be only one
+                os.rename(f"{base}/{one}", self.folder)
 
     def final(self, staged: str) -> str | None:
         """Return the final path of a path in the stage, ``None`` for a path elsewhere.

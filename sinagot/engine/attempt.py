@@ -7,26 +7,38 @@ what happened. The order of the last steps is what makes a crash harmless: publi
 from __future__ import annotations
 
 import os
+import signal
+import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from sinagot.dataset.commit import Published, Stage, fingerprint, written_in_place
+from sinagot.dataset.moves import patiently
+from sinagot.dataset.prints import print_of, same_version
 from sinagot.engine.bench import Bench, bench_for
 from sinagot.engine.causes import cause_of
 from sinagot.engine.claims import Claim, Held
+from sinagot.engine.commits import note_commit
 from sinagot.engine.entries import (
     cause_from,
-    clear_after_death,
     context_of,
+    members_text,
     note_missing,
     record_failure,
     record_loss,
     record_success,
+    source_of,
 )
 from sinagot.engine.job import Cause, Job, JobResult, Outcome
+from sinagot.engine.limits import Overrun, limited
 from sinagot.engine.meter import Meter
-from sinagot.engine.paths import declared_inputs, flat_paths, script_paths, with_parent
+from sinagot.engine.origins import prints_of
+from sinagot.engine.outdated import same_prints
+from sinagot.engine.paths import as_paths, declared_inputs, flat_paths, script_paths, with_parent
+from sinagot.engine.recovery import heal
+from sinagot.engine.retries import kinds_of, pause_before_retry, waits_for_retry
 from sinagot.errors import InputChangedError, SupersededError
 from sinagot.runlog.capture import AttemptLog, capture
 from sinagot.runlog.printing import Printer
@@ -34,9 +46,13 @@ from sinagot.runlog.read import newest_status
 from sinagot.runlog.write import RecordLog
 from sinagot.scripts.classes import load_script
 from sinagot.scripts.codes import StepStatus
+from sinagot.scripts.group import GroupTemplate
 from sinagot.scripts.modules import activated
 
 __all__ = ["obeying", "run_chain", "run_job"]
+
+#: Seconds that an input on a drive of several machines is waited for.
+LATENCY = 5.0
 
 #: In-place writers are told once per process and step.
 _WARNED: set[str] = set()
@@ -45,7 +61,7 @@ _WARNED: set[str] = set()
 def run_chain(
     chain: tuple[Job, ...],
     stopping: Callable[[], bool] = lambda: False,
-    after_job: Callable[[], None] | None = None,
+    after_job: Callable[[JobResult], None] | None = None,
     printer: Printer | None = None,
 ) -> list[JobResult]:
     """Run the jobs of one chain in order.
@@ -64,7 +80,7 @@ def run_chain(
         broken = tuple(key for key in job.upstream if key in bad)
         result = _blocked(job, broken) if broken else run_job(job, printer, done_here=good)
         if after_job is not None:
-            after_job()
+            after_job(result)
         results.append(result)
         if result.outcome == Outcome.HELD:
             break
@@ -103,9 +119,10 @@ def run_job(
         return JobResult(job.key, Outcome.HELD, by=claim.owner.run_id if claim.owner else None)
     try:
         try:
-            if claim.taken_over:
-                clear_after_death(job, bench)
-            seen = Seen(job, bench)
+            result = heal(job, bench, claim.former) if claim.taken_over else None
+            if result is not None:
+                return result
+            seen = patiently(Seen, job, bench)
             result = _look_again(job, bench, claim, seen, done_here)
         except OSError as error:  # a name too long for the file system, a folder that may not be entered
             cause = cause_of(error, ())
@@ -122,9 +139,23 @@ class Seen:
     __slots__ = ("inputs", "outputs", "was_marked")
 
     def __init__(self, job: Job, bench: Bench) -> None:
-        self.inputs = {path: fingerprint(path) for path in declared_inputs(job.inputs)}
+        content = job.step.settings.check == "digest"
+        self.inputs = {path: print_of(path, content=content) for path in declared_inputs(job.inputs)}
         self.outputs = {path: fingerprint(path) for path in flat_paths(job.outputs)}
         self.was_marked = bench.failures.has(job.key)
+
+    def wait_for_inputs(self, job: Job) -> None:
+        """Give a shared drive the time to show what the plan has seen, or the step before has made, elsewhere."""
+        from sinagot.dataset.volumes import await_paths, is_shared  # it is nearly always there
+
+        absent = [path for path, found in self.inputs.items() if found is None]
+        seconds = job.options.latency_wait
+        if seconds is None:
+            seconds = LATENCY if is_shared(job.options.data_path) else 0.0
+        if seconds:
+            await_paths(absent, seconds)
+            content = job.step.settings.check == "digest"
+            self.inputs |= {path: print_of(path, content=content) for path in absent}
 
 
 def _look_again(
@@ -138,14 +169,25 @@ def _look_again(
         and mark.get("run_id") != options.run_id
         and float(mark.get("at", 0.0)) >= options.started
     ):
-        # Another run tried it since this one began: once is enough.
-        return JobResult(job.key, Outcome.FAILED, cause=cause_from(mark), by=mark.get("run_id"))
-    if not options.force and not claim.taken_over and mark is None and None not in seen.outputs.values():
+        if mark.get("retry_at") is None:
+            # Another run tried it since this one began: once is enough.
+            return JobResult(job.key, Outcome.FAILED, cause=cause_from(mark), by=mark.get("run_id"))
+        if waits_for_retry(mark):  # when it does not come to that, we do
+            return JobResult(job.key, Outcome.HELD, by=mark.get("run_id"))
+    if (
+        not job.force
+        and not claim.taken_over
+        and mark is None
+        and None not in seen.outputs.values()
+        and not _is_still_outdated(job)
+    ):
         found = newest_status(
             options.log.folder, job.record_id, job.step.task, job.step.modality, job.step.label
         )
         if found is None:  # brought from outside, or shared with a task whose step made it just now
             return JobResult(job.key, Outcome.UP_TO_DATE)
+        if found[1].get("run_id") == options.run_id:  # by a worker of this run that was believed lost
+            return JobResult(job.key, Outcome.DONE)
         return JobResult(job.key, Outcome.DONE_ELSEWHERE, by=found[1].get("run_id"))
     holders = {key: bench.desk.holder(key) for key in job.upstream if key not in done_here}
     broken = tuple(key for key, holder in holders.items() if bench.failures.has(key) or holder == "dead")
@@ -155,10 +197,19 @@ def _look_again(
         # Another run is at the step before this one, or just looks whether it is done: ask again soon.
         return JobResult(job.key, Outcome.HELD)
     if not options.ignore_missing and None in seen.inputs.values():
+        seen.wait_for_inputs(job)
+    if not options.ignore_missing and None in seen.inputs.values():
         missing = tuple(path for path, found_print in seen.inputs.items() if found_print is None)
         note_missing(job, missing)
         return JobResult(job.key, Outcome.MISSING_INPUT, missing=missing)
     return None
+
+
+def _is_still_outdated(job: Job) -> bool:
+    """Say whether the outputs are still those that were found outdated; else another run has made them meanwhile."""
+    if job.former is None:
+        return False
+    return same_prints(job.former, prints_of(job.outputs, print_of, str))
 
 
 def _blocked(job: Job, broken: tuple[str, ...]) -> JobResult:
@@ -176,33 +227,43 @@ def _attempt(job: Job, bench: Bench, claim: Claim, seen: Seen, printer: Printer 
     stage = Stage(bench.stage_base, attempt, options.output_path, bench.spares) if step.atomic else None
     if stage is not None:
         log.translate = stage.with_finals
-    meter = Meter()
+    meter, began = Meter(), time.perf_counter()
     try:
         log.line(StepStatus.INIT, "Init run", hold=True)
-        log.line(StepStatus.PROCESSING, "Processing run")
-        with _ScriptStoppedBySignals():
+        log.line(StepStatus.PROCESSING, f"Processing run{members_text(job)}")
+        with _ScriptStoppedBySignals(), limited(job, attempt, meter):
             _call(job, bench, stage, log)
-        published = _publish(job, bench, claim, stage, seen)
+        source = source_of(job, seen.inputs)
+        intent = partial(note_commit, job, bench, attempt, began, source)
+        published = _publish(job, bench, claim, stage, seen, intent)
     except BaseException as error:
         if stage is not None:
             stage.discard()
-        interrupted = isinstance(error, KeyboardInterrupt) and _stop_was_asked()
+        interrupted = _stop_was_asked() and _is_of_a_stop(error)
         cause = _explain(job, error, stage)
         status = StepStatus.INTERRUPTED if interrupted else StepStatus.ERROR
         facts = meter.facts()
-        warnings = record_failure(job, bench, attempt, status, cause, facts, log)
+        retry = None if interrupted else pause_before_retry(job, cause, kinds_of(error))
+        warnings = record_failure(job, bench, attempt, status, cause, facts, log, retry)
         if options.debug:
             raise
         outcome = Outcome.INTERRUPTED if interrupted else Outcome.FAILED
         printed = _printed(printer, collected)
-        return JobResult(job.key, outcome, facts["duration_s"], cause, printed=printed, warnings=warnings)
+        return JobResult(
+            job.key, outcome, facts["duration_s"], cause, printed=printed, warnings=warnings, retry=retry
+        )
     facts = meter.facts()
-    warnings = record_success(job, bench, attempt, facts, seen.inputs, published, log)
+    warnings = record_success(job, bench, attempt, facts, seen.inputs, published, log, source)
     if seen.was_marked:
         bench.failures.clear(job.key)
     warnings += _in_place_warning(job, published)
     return JobResult(
-        job.key, Outcome.DONE, facts["duration_s"], printed=_printed(printer, collected), warnings=warnings
+        job.key,
+        Outcome.DONE,
+        facts["duration_s"],
+        printed=_printed(printer, collected),
+        warnings=warnings,
+        written=max([size for _, size, _ in published.outputs], default=0),
     )
 
 
@@ -211,6 +272,12 @@ def _explain(job: Job, error: BaseException, stage: Stage | None) -> Cause:
     source = job.step.source
     files = [source.path, *(module.path for module in source.modules)]
     cause = cause_of(error, files, shown=str if stage is None else stage.with_finals)
+    if isinstance(error, Overrun):
+        # Where it was by then is chance, and no cause: the traceback tells.
+        kind = "StepTimeoutError"
+        return cause._replace(
+            exc_type=kind, traceback=cause.traceback.replace(cause.exc_type, kind), where=""
+        )
     missing = getattr(error, "filename", None) if isinstance(error, FileNotFoundError) else None
     final = stage.final(missing) if stage is not None and isinstance(missing, str) else None
     if final is None or not os.path.exists(final):
@@ -232,6 +299,16 @@ _STOP: list[Any] = []
 
 def _stop_was_asked() -> bool:
     return any(stop.requested for stop in _STOP)
+
+
+def _is_of_a_stop(error: BaseException) -> bool:
+    """Say whether an attempt ended by the stop itself: a batch system signals the programs of a script as well."""
+    code = getattr(error, "exit_code", getattr(error, "returncode", None))
+    signals = (signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM))
+    return isinstance(error, KeyboardInterrupt) or code in {
+        *(-one for one in signals),
+        *(128 + one for one in signals),
+    }
 
 
 class _ScriptStoppedBySignals:
@@ -274,11 +351,15 @@ def _call(job: Job, bench: Bench, stage: Stage | None, log: AttemptLog) -> None:
         script.label = step.label
         script.modality = step.modality
         script.debug = options.debug
+        script._given_params = job.params
         script.status = StepStatus.PROCESSING
         script.logger = lambda: log.logger
         script.path = script_paths(
             job.inputs, job.outputs, job.control, stage.path if stage is not None else with_parent
         )
+        if isinstance(script, GroupTemplate) and job.members is not None:
+            script.inputs = {record_id: as_paths(paths) for record_id, paths in job.members.items()}
+            script.missing = list(job.absent)
         script.run()
 
 
@@ -288,11 +369,14 @@ def _publish(
     claim: Claim,
     stage: Stage | None,
     seen: Seen,
+    intent: Callable[[Stage | None, tuple[tuple[str, int, int], ...]], None],
 ) -> Published:
     """Check inputs and claim once more, then move the outputs into place."""
     finals = seen.outputs
     changed = [
-        path for path, before in seen.inputs.items() if path not in finals and fingerprint(path) != before
+        path
+        for path, before in seen.inputs.items()
+        if path not in finals and not same_version(before, print_of(path))
     ]
     if changed:
         raise InputChangedError(
@@ -300,28 +384,38 @@ def _publish(
             paths=tuple(changed),
         )
 
-    def fence(moves: object) -> None:
+    def fence() -> None:
         if not bench.desk.is_ours(claim):
             raise SupersededError("another run took this job over meanwhile; nothing was published")
 
     if stage is None:
-        fence(None)
-        return written_in_place(list(finals))
+        fence()
+        published = written_in_place(list(finals))
+        intent(None, published.outputs)
+        return published
     known: set[str] | None = None
 
     def may_replace(path: str) -> bool:
         nonlocal known
         if known is None:
-            known = set((bench.extras.get(job.key) or {}).get("paths", ()))
+            known = bench.known_extras(job.key)
         return path in known
 
+    def commit(files: tuple[tuple[str, int, int], ...]) -> None:
+        fence()
+        intent(stage, files)
+
     published = stage.publish(
-        list(finals), flat_paths(job.control), may_replace=may_replace, before=finals, commit=fence
+        list(finals),
+        flat_paths(job.control),
+        may_replace=may_replace,
+        before=finals,
+        commit=commit,
+        sync=job.options.is_full,
     )
     stage.release()
     if published.extras:
-        may_replace("")
-        bench.extras.set(job.key, {"paths": sorted({*published.extras, *(known or ())})})
+        bench.note_extras(job.key, published.extras)
     return published
 
 

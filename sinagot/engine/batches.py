@@ -39,8 +39,13 @@ class BatchSize:
     def __init__(self, slots: int, ahead: int, target: float = 0.05) -> None:
         self._target = target
         self._last = 1
-        self._share = max(1, slots * (1 + ahead))
+        self._ahead = ahead
+        self.share_among(slots)
         self._seconds: float | None = None
+
+    def share_among(self, slots: int) -> None:
+        """Take note of how many batches run at once now."""
+        self._share = max(1, slots * (1 + self._ahead))
 
     def next(self, remaining: int) -> int:
         """Say how many chains the next batch should have."""

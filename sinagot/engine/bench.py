@@ -8,17 +8,24 @@ from __future__ import annotations
 
 import os
 import threading
+import time
+from collections.abc import Iterable
 from pathlib import Path
 
 from sinagot.dataset.stages import SpareFolders
-from sinagot.engine.claims import BEAT, ClaimDesk
+from sinagot.dataset.volumes import sync_systems
+from sinagot.engine.claims import ClaimDesk, Owner
 from sinagot.engine.history import EventFile, Marks
 from sinagot.engine.job import RunOptions
+from sinagot.engine.origins import short_path
+from sinagot.runlog.lines import now_utc
 
 __all__ = ["Bench", "bench_for", "close_benches", "tidy_benches"]
 
 _BENCHES: dict[tuple[str, str, int], Bench] = {}
 _LOCK = threading.Lock()
+#: Seconds between two heartbeats, and between two groups of outputs that are brought to the disk.
+PULSE = 5.0
 
 
 class Bench:
@@ -27,17 +34,23 @@ class Bench:
     def __init__(self, options: RunOptions) -> None:
         state = options.state_path
         self.desk = ClaimDesk(state, options.run_id)
+        self.desk.note_takeover = self._note_takeover
+        self.desk.note_restored = self._begin_anew
         self.failures = Marks(state, "failures")
         self.extras = Marks(state, "extras")
         self.events = EventFile(f"{state}/runs/{options.run_id}", f"{self.desk.owner.host}-{os.getpid()}")
         self.stage_base = options.stage_base
+        self._output = options.output_path
         self.spares = SpareFolders()
         self.data_path = Path(options.data_path)
         self.host = self.desk.owner.host
         self.pid = os.getpid()
         self._attempts = 0
         self._prefix = f"{options.run_id}-{self.pid}"
+        self._systems = () if options.is_full else (options.output_path, state)
+        self._synced = self.events.size()
         self._over = threading.Event()
+        self._guard = threading.Lock()
         self._heart: threading.Thread | None = None
 
     def next_attempt(self) -> str:
@@ -49,15 +62,56 @@ class Bench:
             self._heart.start()
         return f"{self._prefix}-{self._attempts}"
 
+    def known_extras(self, key: str) -> set[str]:
+        """Give the undeclared files that a job published before, where they are now."""
+        paths = (self.extras.get(key) or {}).get("paths", ())
+        return {os.path.join(self._output, path) for path in paths}
+
+    def note_extras(self, key: str, paths: Iterable[str]) -> None:
+        """Remember undeclared files that a job published; a dataset that is moved takes them along."""
+        known = self.known_extras(key)
+        if not known.issuperset(paths):
+            short = {short_path(path, self._output, self._output) for path in known.union(paths)}
+            self.extras.set(key, {"paths": sorted(short)})
+
     def _beat(self) -> None:
-        while not self._over.wait(BEAT):
+        while not self._over.wait(PULSE):
             self.desk.beat()
+            try:
+                self.checkpoint()
+            except OSError:
+                pass  # what was not synced is not said to be: after a power cut it is looked at
+
+    def checkpoint(self) -> None:
+        """Bring to the disk what was done since the last time, and say so: lazy durability."""
+        upto, at = self.events.size(), time.time()
+        if upto == self._synced or not self._systems:
+            return
+        sync_systems(self._systems)
+        with self._guard:
+            if self._over.is_set():
+                return
+            is_all = self.events.size() == upto
+            # What was done before `upto` is safe; what was written down meanwhile may not be.
+            self.events.append({"event": "checkpoint", "time": now_utc(), "at": at, "upto": upto})
+            self._synced = self.events.size() if is_all else upto
+
+    def _begin_anew(self) -> None:
+        """Go on in a state folder that was made again."""
+        self.events.reopen()
+        self._synced = 0
+
+    def _note_takeover(self, key: str, owner: Owner) -> None:
+        """Leave a trace to the dead attempt, for whoever takes over from us."""
+        former = [owner.run_id, owner.host, owner.pid, owner.boot]
+        self.events.append({"event": "takes", "key": key, "time": now_utc(), "from": former})
 
     def close(self) -> None:
         """End this process's part in the run."""
         self._over.set()
         self.spares.clear()
-        self.events.close()
+        with self._guard:
+            self.events.close()
         self.desk.finish()
 
 

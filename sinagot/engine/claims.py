@@ -13,7 +13,7 @@ import json
 import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 from urllib.parse import quote
@@ -23,11 +23,13 @@ __all__ = [
     "ClaimDesk",
     "Held",
     "Owner",
+    "bury",
     "dead_owner_files",
     "file_key",
     "held_claims",
     "is_alive",
     "live_owners",
+    "name_process",
 ]
 
 #: Seconds between two heartbeats; an owner on another host is dead after `BEATS_MISSED` of them.
@@ -35,6 +37,8 @@ BEAT = 10.0
 BEATS_MISSED = 3
 
 _ACTIVE: set[str] = set()  # run ids that this process is executing now
+#: Processes of other hosts that are known to be dead: host, PID, start.
+_BURIED: set[tuple[str, int, str]] = set()
 _LONGEST_NAME = 200
 KEPT = 120  # characters of a name that would be longer
 _TORN_AFTER = 60.0  # seconds
@@ -103,6 +107,8 @@ class Claim(NamedTuple):
     path: str
     #: True when a dead owner's claim was taken over: what it left may be half done.
     taken_over: bool
+    #: That owner; None where its claim was torn.
+    former: Owner | None = None
 
 
 def _boot_id() -> str:
@@ -144,6 +150,8 @@ def is_alive(owner: Owner, runs: str) -> bool | None:
         Folder of the runs; a run whose manifest has an end holds nothing any more.
     """
     if owner.host != os.uname().nodename:
+        if (owner.host, owner.pid, owner.start) in _BURIED:
+            return False
         return False if _has_ended(owner.run_id, runs) else None
     if owner.boot != _boot_id():
         return False
@@ -152,6 +160,16 @@ def is_alive(owner: Owner, runs: str) -> bool | None:
     if _start_time(owner.pid) != owner.start:
         return False
     return not _has_ended(owner.run_id, runs)
+
+
+def bury(host: str, pid: int, start: str) -> None:
+    """Take note that a process has ended, on the word of somebody on its host: nobody need wait for its heartbeat."""
+    _BURIED.add((host, pid, start))
+
+
+def name_process(pid: int) -> tuple[str, int, str]:
+    """Give what names a process of this host in claims: host, PID, start."""
+    return os.uname().nodename, pid, _start_time(pid)
 
 
 def _has_ended(run_id: str, runs: str) -> bool:
@@ -212,19 +230,26 @@ class ClaimDesk:
         self.run_id = run_id
         self._owners = f"{state}/owners"
         self._takers = f"{state}/locks/takeover"
-        os.makedirs(self.folder, exist_ok=True)
-        os.makedirs(self._owners, exist_ok=True)
         self.owner = Owner.here(run_id)
         self._token = f"{run_id}-{self.owner.pid}-{os.urandom(4).hex()}"
         self._owner_file = f"{self._owners}/{self._token}"
-        with open(self._owner_file, "x", encoding="utf-8") as file:
-            file.write(self.owner.to_json())
-        self._inode = os.stat(self._owner_file).st_ino
+        self._show_owner()
         self._links = True
         self._copies: tuple[str, ...] = ()
         self._seen: dict[str, tuple[float, float]] = {}
+        #: Told of a job and its dead owner just before its claim is replaced: who dies next leaves a trace to follow.
+        self.note_takeover: Callable[[str, Owner], None] = lambda key, owner: None
+        #: Told when the state folder was removed while we worked, and made again.
+        self.note_restored: Callable[[], None] = lambda: None
         self._beat_at = time.monotonic()
         _ACTIVE.add(run_id)
+
+    def _show_owner(self) -> None:
+        os.makedirs(self.folder, exist_ok=True)
+        os.makedirs(self._owners, exist_ok=True)
+        with open(self._owner_file, "x", encoding="utf-8") as file:
+            file.write(self.owner.to_json())
+        self._inode = os.stat(self._owner_file).st_ino
 
     def beat(self) -> None:
         """Renew the time stamp that every claim of this process shares; call as often as you like."""
@@ -243,15 +268,23 @@ class ClaimDesk:
         """Take the claim of a job, or say who holds it."""
         path = f"{self.folder}/{file_key(key)}"
         for _ in range(8):
-            if self._create(path):
+            try:
+                is_ours = self._create(path)
+            except FileNotFoundError:
+                if os.path.exists(self._owner_file) and os.path.exists(self.folder):
+                    raise
+                self._show_owner()  # somebody removed the state folder: all that we do from now on is in a new one
+                self.note_restored()
+                continue
+            if is_ours:
                 return Claim(path, False)
             owner, text, beat = self._read(path)
             if text is None:
                 continue  # released in between
             if not (_is_torn(beat) if owner is None else self._is_dead(path, owner, beat)):
                 return Held(owner)
-            if self._replace_dead(path, text):
-                return Claim(path, True)
+            if self._replace_dead(path, text, key, owner):
+                return Claim(path, True, owner)
         return Held(None)
 
     def _create(self, path: str) -> bool:
@@ -299,7 +332,7 @@ class ClaimDesk:
             return False
         return now - since > BEAT * BEATS_MISSED
 
-    def _replace_dead(self, path: str, text: str) -> bool:
+    def _replace_dead(self, path: str, text: str, key: str = "", owner: Owner | None = None) -> bool:
         """Put our claim in the place of a dead one, in one step; of several takers one wins."""
         ours = f"{self._owners}/takes-{os.urandom(6).hex()}"
         self._create(ours)
@@ -307,6 +340,8 @@ class ClaimDesk:
             with _one_taker(self._takers):
                 if self._read(path)[1] != text:
                     return False
+                if owner is not None:
+                    self.note_takeover(key, owner)
                 os.replace(ours, path)
         finally:
             self._copies = tuple(path if copy == ours else copy for copy in self._copies)

@@ -9,10 +9,13 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from sinagot.dataset.commit import Fingerprint, Published
+from sinagot.config.quantities import seconds_text
+from sinagot.dataset.commit import Published
 from sinagot.dataset.moves import clear_beside
+from sinagot.dataset.prints import print_of
 from sinagot.engine.bench import Bench
 from sinagot.engine.job import Cause, Job, Outcome
+from sinagot.engine.origins import params_text, prints_of, short_path
 from sinagot.engine.paths import flat_paths
 from sinagot.engine.sweep import sweep
 from sinagot.runlog.capture import AttemptLog
@@ -26,18 +29,24 @@ __all__ = [
     "clear_after_death",
     "context_of",
     "event_of",
+    "members_text",
     "note_missing",
     "note_up_to_date",
     "record_failure",
     "record_loss",
     "record_success",
+    "source_of",
 ]
+
+#: Of a job for all records: how many of those it cannot read, and of its inputs, stand in a log line.
+_MOST_NAMED = 20
+_MOST_LISTED = 100
 
 
 def clear_after_death(job: Job, bench: Bench) -> None:
     """Clear away what a dead attempt left, in its stage and beside the outputs of its job; the claim must be ours."""
     sweep(job.options.state_path, job.options.stage_base)
-    extras = (bench.extras.get(job.key) or {}).get("paths", ())
+    extras = bench.known_extras(job.key)
     for path in (*flat_paths(job.outputs), *flat_paths(job.control), *extras):
         clear_beside(path)
 
@@ -72,6 +81,15 @@ def context_of(job: Job, attempt: str | None) -> dict[str, Any]:
     }
 
 
+def members_text(job: Job) -> str:
+    """Say in a log line how many records a job for all of them reads, and which it cannot."""
+    if job.members is None:
+        return ""
+    text = f": {len(job.members)} of {len(job.members) + len(job.absent)} records"
+    names = ", ".join(job.absent[:_MOST_NAMED]) + (", ..." if len(job.absent) > _MOST_NAMED else "")
+    return f"{text}, without {names}" if names else text
+
+
 def note_up_to_date(job: Job) -> None:
     """Say in the log that there was nothing to do (asked for by debug runs only)."""
     log = AttemptLog(RecordLog(job.options.log, job.record_id), context_of(job, None), 0, None)
@@ -85,7 +103,8 @@ def event_of(
     facts: dict[str, float],
     *,
     published: Published | None = None,
-    inputs: dict[str, Fingerprint | None] | None = None,
+    inputs: dict[str, str | None] | None = None,
+    source: dict[str, Any] | None = None,
     cause: Cause | None = None,
 ) -> dict[str, Any]:
     """Make the event of an attempt that is over."""
@@ -99,15 +118,45 @@ def event_of(
         "modality": job.step.modality,
         "step_label": job.step.label,
         **facts,
-        "script_hash": job.step.source.digest,
+        **tries_of(job),
+        "code": job.step.source.digest,
     }
-    if inputs is not None:
-        event["inputs"] = {path: list(print_) for path, print_ in inputs.items() if print_ is not None}
-    if published is not None:
-        event["outputs"] = [list(output) for output in published.outputs]
+    if inputs is not None and published is not None:
+        event |= origin_of(job, inputs, published, source)
     if cause is not None:
         event |= {"exc_type": cause.exc_type, "exc_message": cause.message[:2000], "where": cause.where}
     return event
+
+
+def source_of(job: Job, inputs: dict[str, str | None]) -> dict[str, Any]:
+    """Give what a result is made from, as `sinagot.engine.origins.Origin` keeps it."""
+    data, output = job.options.data_path, job.options.output_path
+    return {
+        "inputs": prints_of(job.inputs, inputs.get, lambda path: short_path(path, data, output)),
+        "params": params_text(job.params),
+        "paths": job.step.paths,
+        "code": job.step.source.digest,
+    }
+
+
+def origin_of(
+    job: Job,
+    inputs: dict[str, str | None],
+    published: Published,
+    source: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Give what the result came from, in the form of `sinagot.engine.origins.Origin`; `source` where it is known."""
+    made = {path: f"{size} {mtime_ns}" for path, size, mtime_ns in published.outputs if size}
+    data, output = job.options.data_path, job.options.output_path
+
+    def short(path: str) -> str:
+        return short_path(path, data, output)
+
+    return {
+        **(source or source_of(job, inputs)),
+        # Of a folder, and of an empty file, more has to be looked at than its size.
+        "outputs": prints_of(job.outputs, lambda path: made.get(path) or print_of(path), short),
+    }
 
 
 def record_success(
@@ -115,9 +164,10 @@ def record_success(
     bench: Bench,
     attempt: str,
     facts: dict[str, Any],
-    inputs: dict[str, Fingerprint | None],
+    inputs: dict[str, str | None],
     published: Published,
     log: AttemptLog,
+    source: dict[str, Any] | None = None,
 ) -> tuple[str, ...]:
     """Put an attempt on record that published its outputs: event, then log line.
 
@@ -126,7 +176,7 @@ def record_success(
     tuple of str
         What could not be written down: the outputs are in place all the same, and that is what counts.
     """
-    event = event_of(job, attempt, Outcome.DONE, facts, published=published, inputs=inputs)
+    event = event_of(job, attempt, Outcome.DONE, facts, published=published, inputs=inputs, source=source)
     outputs = [path for path, *_ in published.outputs]
     return _tried(
         job,
@@ -135,10 +185,11 @@ def record_success(
             StepStatus.DONE,
             "Run finished",
             **facts,
-            inputs=list(inputs),
+            **tries_of(job),
+            inputs=list(inputs)[: None if job.members is None else _MOST_LISTED],
             outputs=outputs,
             script_hash=job.step.source.digest,
-            params={},
+            params=dict(job.params),
         ),
     )
 
@@ -162,8 +213,11 @@ def record_failure(
     cause: Cause,
     facts: dict[str, float],
     log: AttemptLog,
+    retry: float | None = None,
 ) -> tuple[str, ...]:
     """Put a failed or interrupted attempt on record: mark, event, log line.
+
+    `retry` is the number of seconds until the job is tried again in this run.
 
     Returns
     -------
@@ -180,19 +234,28 @@ def record_failure(
         "where": cause.where,
         "traceback": cause.traceback,
     }
+    again: dict[str, Any] = {}
+    message = cause.message or cause.exc_type
+    if retry is not None:
+        mark["retry_at"] = time.time() + retry
+        again = {"retry_in_s": retry}
+        tries = (job.step.settings.retries or 0) + 1
+        message = f"{message} (try {job.tries + 1} of {tries}, again in {seconds_text(retry)})"
     outcome = Outcome.INTERRUPTED if status == StepStatus.INTERRUPTED else Outcome.FAILED
-    event = event_of(job, attempt, outcome, facts, cause=cause)
+    event = event_of(job, attempt, outcome, facts, cause=cause) | again
     return _tried(
         job,
         lambda: bench.failures.set(job.key, mark),
         lambda: bench.events.append(event),
         lambda: log.finish(
             status,
-            cause.message or cause.exc_type,
+            message,
             level="ERROR",
             **facts,
+            **tries_of(job),
+            **again,
             script_hash=job.step.source.digest,
-            params={},
+            params=dict(job.params),
             exc_type=cause.exc_type,
             exc_message=cause.message,
             traceback=cause.traceback,
@@ -200,8 +263,22 @@ def record_failure(
     )
 
 
-def record_loss(job: Job, bench: Bench, status: StepStatus, cause: Cause) -> None:
-    """Put an attempt on record whose worker died before it could."""
-    attempt = bench.next_attempt()
+def tries_of(job: Job) -> dict[str, Any]:
+    """Say which try an attempt is, where a step may have several."""
+    return {"try": job.tries + 1} if job.step.settings.retries or job.tries else {}
+
+
+def record_loss(
+    job: Job,
+    bench: Bench,
+    status: StepStatus,
+    cause: Cause,
+    *,
+    attempt: str | None = None,
+    facts: dict[str, float] | None = None,
+    retry: float | None = None,
+) -> None:
+    """Put an attempt on record whose worker died before it could; a name and facts are known when it was watched."""
+    attempt = attempt or bench.next_attempt()
     log = AttemptLog(RecordLog(job.options.log, job.record_id), context_of(job, attempt), 0, None)
-    record_failure(job, bench, attempt, status, cause, {}, log)
+    record_failure(job, bench, attempt, status, cause, facts or {}, log, retry)

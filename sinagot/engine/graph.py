@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from sinagot.config.settings import StepSettings
 from sinagot.dataset.patterns import PathPattern
 from sinagot.engine.job import JobStep, job_key
 from sinagot.engine.paths import Paths
@@ -111,6 +112,16 @@ class StepNode:
         return job_key(record_id, self.task, self.modality, self.label)
 
     @property
+    def place_key(self) -> str:
+        """Give the end that the keys of all jobs of this step have."""
+        return job_key("", self.task, self.modality, self.label)
+
+    @property
+    def settings(self) -> StepSettings:
+        """What holds for the step beyond its paths."""
+        return self.job_step.settings if self.job_step is not None else StepSettings()
+
+    @property
     def place(self) -> str:
         """Give the step's name as people read it: ``RS-EEG-alpha`` or ``count``."""
         return self.label if self.modality is None else f"{self.task}-{self.modality}-{self.label}"
@@ -131,6 +142,8 @@ class RecordGraph:
     ----------
     nodes : sequence of StepNode
         In configuration order: unit by unit, each unit's steps in their order. Patterns are bound to task and modality.
+    groups : sequence of StepNode
+        Steps that run once, for all records, after those that write their inputs.
 
     Attributes
     ----------
@@ -145,7 +158,7 @@ class RecordGraph:
         Steps wait for each other in a circle.
     """
 
-    def __init__(self, nodes: Sequence[StepNode]) -> None:
+    def __init__(self, nodes: Sequence[StepNode], groups: Sequence[StepNode] = ()) -> None:
         edges, same_unit = _edges(nodes)
         order = _order(nodes, edges, same_unit)
         place = {old: new for new, old in enumerate(order)}
@@ -154,6 +167,26 @@ class RecordGraph:
             nodes[old].index = new
             nodes[old].upstream = tuple(sorted(place[source] for source in edges[old]))
         self.chains = _chains(self.nodes)
+        #: In configuration order; their indices go on where those of `nodes` end.
+        self.groups = tuple(groups)
+        for number, group in enumerate(groups, start=len(nodes)):
+            group.index = number
+            group.upstream = tuple(node.index for node in self.nodes if _feeds(node, group))
+
+    def node(self, number: int) -> StepNode:
+        """Give a step of records or a group step by its index."""
+        count = len(self.nodes)
+        return self.nodes[number] if number < count else self.groups[number - count]
+
+    def is_group(self, number: int) -> bool:
+        """Say whether an index is that of a group step."""
+        return number >= len(self.nodes)
+
+
+def _feeds(node: StepNode, other: StepNode) -> bool:
+    """Say whether a step writes an input of another one."""
+    written = {(slot.root, slot.pattern.canonical) for slot in node.outputs}
+    return any((slot.root, slot.pattern.canonical) in written for slot in other.inputs)
 
 
 def _edges(nodes: Sequence[StepNode]) -> tuple[list[set[int]], list[int | None]]:

@@ -4,7 +4,8 @@ Knows the state folder; must not know scripts or plans. Written by whoever execu
 the next run.
 
     <state>/runs/<run_id>/run.json              manifest: start, options, end, counts
-    <state>/runs/<run_id>/events-<writer>.jsonl one line an attempt, appended whole, never rotated
+    <state>/runs/<run_id>/events-<writer>.jsonl whole lines, never rotated: one an attempt that is over,
+                                                and those for whoever heals what a death has left
     <state>/failures/<key>                      the last attempt of this job failed or was interrupted
     <state>/extras/<key>                        undeclared files that this job published before
 """
@@ -16,13 +17,32 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
-from sinagot.engine.claims import file_key
+from sinagot.engine.claims import Owner, file_key
 from sinagot.runlog.lines import now_utc
 
-__all__ = ["EventFile", "Marks", "RunFolder", "append_line", "iter_events", "replace_text"]
+__all__ = [
+    "EventFile",
+    "Marks",
+    "RunFolder",
+    "Writer",
+    "append_line",
+    "event_files",
+    "event_path",
+    "iter_all_events",
+    "iter_events",
+    "last_event",
+    "read_manifest",
+    "replace_text",
+    "taken_from",
+]
 
-#: Longest line that a reader takes; more is garbage.
-_LONGEST_LINE = 1 << 20
+#: Longest line that a reader takes; more is garbage. A group step names all its inputs: some 60 bytes a record.
+_LONGEST_LINE = 1 << 26
+#: Run, host and process.
+Writer = tuple[str, str, int]
+
+#: Beginnings of lines that tell of no attempt that is over.
+_INNER = (b'{"event": "commit"', b'{"event": "takes"', b'{"event": "dropped"', b'{"event": "checkpoint"')
 _encode = json.JSONEncoder(default=str).encode  # made once: a third of what a small line costs
 
 
@@ -53,16 +73,38 @@ class EventFile:
     """The events of one writer in one run; begins on a new line when the last one is torn."""
 
     def __init__(self, folder: str, writer: str) -> None:
-        os.makedirs(folder, exist_ok=True)
         self.path = f"{folder}/events-{writer}.jsonl"
-        self._descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
-        size = os.fstat(self._descriptor).st_size
-        if size and os.pread(self._descriptor, 1, size - 1) != b"\n":
-            os.write(self._descriptor, b"\n")
+        self._descriptor = self._open()
+        size = self.size()
+        self._is_torn = bool(size) and os.pread(self._descriptor, 1, size - 1) != b"\n"
 
-    def append(self, data: dict[str, Any]) -> None:
-        """Append one event."""
-        append_line(self._descriptor, data)
+    def _open(self) -> int:
+        os.makedirs(os.path.dirname(self.path), exist_ok=True)
+        return os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
+
+    def append(self, data: dict[str, Any], *, sync: bool = False) -> None:
+        """Append one event; with `sync` it is on the disk when this returns."""
+        try:
+            if self._is_torn:
+                os.write(self._descriptor, b"\n")
+            append_line(self._descriptor, data)
+        except OSError:
+            self._is_torn = True  # maybe: an empty line does no harm
+            raise
+        self._is_torn = False
+        if sync:
+            # macOS has no fdatasync.
+            getattr(os, "fdatasync", os.fsync)(self._descriptor)
+
+    def size(self) -> int:
+        """Give the bytes written up to now."""
+        return os.fstat(self._descriptor).st_size
+
+    def reopen(self) -> None:
+        """Begin anew where somebody has removed the file."""
+        if not os.path.exists(self.path):
+            self.close()
+            self._descriptor = self._open()
 
     def close(self) -> None:
         """Close the file."""
@@ -72,22 +114,91 @@ class EventFile:
 
 
 def iter_events(run_folder: str) -> Iterator[dict[str, Any]]:
-    """Give the events of a run, writer by writer; torn and broken lines are passed over."""
+    """Give the events of a run that tell of attempts that are over, writer by writer; broken lines are passed over."""
+    for path in event_files(run_folder):
+        for _, line in iter_lines(path):
+            if not line.startswith(_INNER):
+                event = _parse(line)
+                if event is not None:
+                    yield event
+
+
+def iter_all_events(path: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Give every event of one writer, each with the place where its line ends."""
+    for end, line in iter_lines(path):
+        event = _parse(line)
+        if event is not None:
+            yield end, event
+
+
+def last_event(path: str, key: str) -> dict[str, Any] | None:
+    """Give the last event of one writer about one job."""
+    needle = f'"key": {_encode(key)}'.encode("ascii")
+    found = None
+    for _, line in iter_lines(path):
+        if needle in line:
+            event = _parse(line)
+            if event is not None and event.get("key") == key:
+                found = event
+    return found
+
+
+def taken_from(path: str) -> list[Writer]:
+    """List the dead writers whose jobs this one took over."""
+    found = []
+    for _, line in iter_lines(path):
+        if line.startswith(_INNER[1]):
+            former = (_parse(line) or {}).get("from")
+            if isinstance(former, list) and len(former) >= 3:
+                found.append((str(former[0]), str(former[1]), int(former[2])))
+    return found
+
+
+def event_path(state: str, run_id: str, host: str, pid: int) -> str:
+    """Give the path of the events of one writer in one run."""
+    return f"{state}/runs/{run_id}/events-{host}-{pid}.jsonl"
+
+
+def event_files(run_folder: str) -> list[str]:
+    """List the event files of a run."""
     try:
         names = sorted(os.listdir(run_folder))
     except OSError:
+        return []
+    return [
+        f"{run_folder}/{name}" for name in names if name.startswith("events-") and name.endswith(".jsonl")
+    ]
+
+
+def iter_lines(path: str) -> Iterator[tuple[int, bytes]]:
+    """Give the lines of a file, each with the place where it ends; an over-long one comes in pieces."""
+    try:
+        file = open(path, "rb")  # noqa: SIM115
+    except FileNotFoundError:
         return
-    for name in names:
-        if not (name.startswith("events-") and name.endswith(".jsonl")):
-            continue
-        with open(f"{run_folder}/{name}", "rb") as file:
-            while line := file.readline(_LONGEST_LINE):
-                try:
-                    event = json.loads(line)
-                except (ValueError, RecursionError):
-                    continue
-                if isinstance(event, dict):
-                    yield event
+    with file:
+        end = 0
+        while line := file.readline(_LONGEST_LINE):
+            end += len(line)
+            yield end, line
+
+
+def _parse(line: bytes) -> dict[str, Any] | None:
+    try:
+        event = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return event if isinstance(event, dict) else None
+
+
+def read_manifest(state: str, run_id: str) -> dict[str, Any]:
+    """Read the manifest of a run; empty when it is absent or broken."""
+    try:
+        with open(f"{state}/runs/{run_id}/run.json", encoding="utf-8") as file:
+            found = json.load(file)
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 class RunFolder:
@@ -100,7 +211,8 @@ class RunFolder:
     def begin(self, **facts: Any) -> None:
         """Write the manifest of a run that starts."""
         os.makedirs(self.path, exist_ok=True)
-        self._manifest = {"start": now_utc(), "end": None, **facts}
+        owner = Owner.here(os.path.basename(self.path))._asdict()
+        self._manifest = {"start": now_utc(), "end": None, "owner": owner, **facts}
         replace_text(f"{self.path}/run.json", json.dumps(self._manifest, default=str, indent=1))
 
     def end(self, **facts: Any) -> None:

@@ -6,8 +6,10 @@ The planner makes jobs, `sinagot.engine.attempt.run_job` turns each into a `JobR
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
+from sinagot.config.settings import StepSettings
 from sinagot.engine.paths import Paths
 from sinagot.runlog.write import LogTarget
 from sinagot.scripts.sources import SourceSet
@@ -24,14 +26,19 @@ class Outcome:
     FAILED = "failed"
     MISSING_INPUT = "missing_input"
     BLOCKED = "blocked"
+    EXCLUDED = "excluded"
     INTERRUPTED = "interrupted"
+    #: The run was ended by failures before it came to the job.
+    NOT_BEGUN = "not_begun"
     #: Not an end: another live run holds the job; the driver asks again.
     HELD = "held"
+    #: Not an end: its worker was ended from outside while it was at the job.
+    LOST = "lost"
 
     #: In the order of tables; the position is the code kept for each job of a run.
-    ALL = (DONE, UP_TO_DATE, DONE_ELSEWHERE, FAILED, MISSING_INPUT, BLOCKED, INTERRUPTED)
+    ALL = (DONE, UP_TO_DATE, DONE_ELSEWHERE, FAILED, MISSING_INPUT, BLOCKED, EXCLUDED, INTERRUPTED, NOT_BEGUN)
     #: Outcomes after which the run did not do what was asked.
-    BAD = (FAILED, BLOCKED, INTERRUPTED)
+    BAD = (FAILED, BLOCKED, INTERRUPTED, NOT_BEGUN)
 
 
 class RunOptions(NamedTuple):
@@ -46,10 +53,20 @@ class RunOptions(NamedTuple):
     scoped: bool
     workspace_version: str
     started: float
-    force: bool = False
     ignore_missing: bool = False
     debug: bool = False
     printing: bool = True
+    #: After so many failed jobs nothing new is started.
+    max_failures: int | None = None
+    #: ``"lazy"``: what was published is synced in groups; ``"full"``: each job's outputs before it is done.
+    durability: str = "lazy"
+    #: Seconds to wait for an input that should be there; None is what the drive needs.
+    latency_wait: float | None = None
+
+    @property
+    def is_full(self) -> bool:
+        """Whether a job is done only when its outputs are on the disk."""
+        return self.durability == "full"
 
     @property
     def stage_base(self) -> str:
@@ -65,6 +82,11 @@ class JobStep(NamedTuple):
     modality: str | None
     source: SourceSet
     atomic: bool
+    settings: StepSettings = StepSettings()
+    #: The declared paths, as text: a result of other paths is another result.
+    paths: str = ""
+    #: Its script has a class `Params` that checks parameters.
+    typed: bool = False
 
 
 class Job(NamedTuple):
@@ -79,6 +101,17 @@ class Job(NamedTuple):
     #: Keys of the jobs whose outputs this one reads: a failure or an open claim of one of them blocks it.
     upstream: tuple[str, ...]
     options: RunOptions
+    params: Mapping[str, Any] = {}
+    #: The step runs whatever is there.
+    force: bool = False
+    #: What the outputs were when they were found outdated; None where they are absent or nobody asked.
+    former: list[Any] | None = None
+    #: How often it was tried before in this run.
+    tries: int = 0
+    #: Of a job for all records: the inputs of each in the shape that the script declared; `inputs` lists them all.
+    members: Mapping[str, Paths] | None = None
+    #: Ids of the records that have none.
+    absent: tuple[str, ...] = ()
 
 
 class Cause(NamedTuple):
@@ -105,6 +138,10 @@ class JobResult(NamedTuple):
     #: Lines for standard output, collected where no terminal is.
     printed: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    #: Seconds until it is tried again in this run; None when this is its result.
+    retry: float | None = None
+    #: Bytes of its largest output.
+    written: int = 0
 
 
 def job_key(record_id: str, task: str | None, modality: str | None, label: str) -> str:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from sinagot.engine.causes import normalised
 from sinagot.engine.graph import RecordGraph, StepNode
 from sinagot.engine.job import Cause, Outcome
+from sinagot.scripts.group import GROUP_ID
 
 __all__ = ["Failure", "Ledger"]
 
@@ -47,32 +48,49 @@ class Ledger:
         The records.
     selected : frozenset of int
         Nodes that were asked for.
+    groups : frozenset of int
+        Group steps that were asked for: each is one job, of the record with number 0.
     """
 
-    def __init__(self, graph: RecordGraph, ids: Sequence[str], selected: frozenset[int]) -> None:
+    def __init__(
+        self,
+        graph: RecordGraph,
+        ids: Sequence[str],
+        selected: frozenset[int],
+        groups: frozenset[int] = frozenset(),
+    ) -> None:
         self.graph = graph
         self.ids = ids
         self.selected = tuple(sorted(selected))
+        self.groups = tuple(sorted(groups))
         self._codes = {node: bytearray(b"\xff") * len(ids) for node in self.selected}
+        self._codes |= {node: bytearray(b"\xff") for node in self.groups}
         self.failures: list[Failure] = []
         self._groups: set[tuple[str, str, str, str]] = set()
         #: Why a job ended as it did, by record and node, where there is more to say than the outcome.
         self.reasons: dict[tuple[int, int], str] = {}
+        #: Why the jobs that were still open at the end were not begun.
+        self.end_reason: str | None = None
 
     @property
     def total(self) -> int:
         """How many jobs were asked for."""
-        return len(self.ids) * len(self.selected)
+        return len(self.ids) * len(self.selected) + len(self.groups)
+
+    def id_of(self, record: int, node: int) -> str:
+        """Give the record id of a job."""
+        return GROUP_ID if self.graph.is_group(node) else self.ids[record]
 
     def mark_all(self, outcome: str) -> None:
-        """Book every job alike."""
-        for codes in self._codes.values():
+        """Book every job of records alike."""
+        for node in self.selected:
+            codes = self._codes[node]
             codes[:] = bytes([_CODE[outcome]]) * len(codes)
 
     def unmark_record(self, record: int) -> None:
         """Book all jobs of one record as still open."""
-        for codes in self._codes.values():
-            codes[record] = _PENDING
+        for node in self.selected:
+            self._codes[node][record] = _PENDING
 
     def mark(self, record: int, node: int, outcome: str) -> None:
         """Book one job."""
@@ -81,7 +99,9 @@ class Ledger:
     def fail(self, record: int, node: StepNode, outcome: str, cause: Cause) -> None:
         """Book one job that failed, with its cause."""
         self.mark(record, node.index, outcome)
-        failure = Failure(self.ids[record], node.task, node.modality, node.label, cause, outcome)
+        failure = Failure(
+            self.id_of(record, node.index), node.task, node.modality, node.label, cause, outcome
+        )
         if failure.group in self._groups:
             # One traceback a group is kept here, the others in the logs: 100,000 of them would fill the memory.
             failure = failure._replace(cause=cause._replace(message=cause.message[:_LONGEST], traceback=""))
@@ -103,10 +123,30 @@ class Ledger:
             for outcome, code in _CODE.items()
         }
 
+    def counts_of(self, node: int) -> dict[str, int]:
+        """Count the jobs of each outcome of one step."""
+        return {outcome: self._codes[node].count(code) for outcome, code in _CODE.items()}
+
+    def records_of(self, node: int, outcome: str) -> Iterator[int]:
+        """Give the records of which a step ended so."""
+        codes, code, record = self._codes[node], _CODE[outcome], -1
+        while (record := codes.find(code, record + 1)) >= 0:
+            yield record
+
     def rows(self) -> Iterator[tuple[str, StepNode, str, str | None]]:
         """Give record id, step, outcome and reason of every job, record by record."""
-        for record, record_id in enumerate(self.ids):
+        for record, node in self.jobs():
+            code = self._codes[node][record]
+            outcome = Outcome.ALL[code] if code != _PENDING else "pending"
+            reason = self.reasons.get((record, node))
+            if reason is None and outcome == Outcome.NOT_BEGUN:
+                reason = self.end_reason
+            yield self.id_of(record, node), self.graph.node(node), outcome, reason
+
+    def jobs(self) -> Iterator[tuple[int, int]]:
+        """Give record and node of every job, record by record, then those for all records."""
+        for record in range(len(self.ids)):
             for node in self.selected:
-                code = self._codes[node][record]
-                outcome = Outcome.ALL[code] if code != _PENDING else "pending"
-                yield record_id, self.graph.nodes[node], outcome, self.reasons.get((record, node))
+                yield record, node
+        for node in self.groups:
+            yield 0, node

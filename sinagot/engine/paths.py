@@ -12,7 +12,7 @@ from typing import Any
 
 from sinagot.scripts.template import StepPaths
 
-__all__ = ["Paths", "declared_inputs", "flat_paths", "script_paths", "with_parent"]
+__all__ = ["Paths", "as_paths", "declared_inputs", "flat_paths", "script_paths", "with_parent"]
 
 #: A list stands for all matches of a pattern with a field that is no part of the id.
 Paths = str | list[str] | dict[str, "str | list[str]"]
@@ -55,16 +55,17 @@ def script_paths(
 ) -> StepPaths:
     """Give a script its paths: inputs as they are, outputs where `place` puts them, final ones for its eyes."""
     return StepPaths(
-        input=_shaped(inputs, str),
-        output=_shaped(outputs, place),
-        control=None if control is None else _shaped(control, place),
-        final=lambda: _shaped(outputs, str),
+        input=as_paths(inputs),
+        output=as_paths(outputs, place),
+        control=None if control is None else as_paths(control, place),
+        final=lambda: as_paths(outputs),
     )
 
 
-def _shaped(paths: Paths, place: Callable[[str], str]) -> Any:
+def as_paths(paths: Paths, place: Callable[[str], str] = str) -> Any:
+    """Give paths as `Path` objects in their shape, each where `place` puts it."""
     if isinstance(paths, str):
         return Path(place(paths))
     if isinstance(paths, list):
         return [Path(place(path)) for path in paths]
-    return {name: _shaped(value, place) for name, value in paths.items()}
+    return {name: as_paths(value, place) for name, value in paths.items()}

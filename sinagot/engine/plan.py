@@ -21,13 +21,17 @@ class Verdict:
     UP_TO_DATE = "up_to_date"
     MISSING_INPUT = "missing_input"
     BLOCKED = "blocked"
+    EXCLUDED = "excluded"
 
 
 class Reason(NamedTuple):
-    """Why: a code that programs use and a sentence that people read."""
+    """Why: a code that programs use and a sentence that people read; what changed, from what to what."""
 
     code: str
     text: str
+    subject: str | None = None
+    old: str | None = None
+    new: str | None = None
 
 
 class Facts(NamedTuple):
@@ -41,6 +45,10 @@ class Facts(NamedTuple):
     failed: bool = False
     #: Declared outputs that are absent, for the reason's text.
     missing_outputs: tuple[str, ...] = ()
+    #: What changed since the outputs were made; only asked for where that counts.
+    outdated: tuple[Reason, ...] = ()
+    #: Who excluded the job, when and why.
+    excluded: str | None = None
 
 
 class PlannedJob(NamedTuple):
@@ -57,6 +65,8 @@ def decide(
     *,
     upstream_runs: bool = False,
     upstream_bad: tuple[str, ...] = (),
+    upstream_excluded: tuple[str, ...] = (),
+    remade: tuple[str, ...] = (),
     force: bool = False,
     ignore_missing: bool = False,
 ) -> tuple[str, tuple[Reason, ...]]:
@@ -70,6 +80,11 @@ def decide(
         A step that feeds this one runs before it in the same plan, so that a missing input may appear.
     upstream_bad : tuple of str
         Keys of feeding jobs whose last attempt failed or is unfinished and that will not run in this plan.
+    upstream_excluded : tuple of str
+        Keys of feeding jobs that are excluded and have nothing to give: nobody is going to make it, so that this job
+        is out as well.
+    remade : tuple of str
+        Keys of feeding jobs that run in this plan, where that makes the outputs of this one outdated.
     force, ignore_missing : bool
         What the user asked for.
 
@@ -80,11 +95,14 @@ def decide(
 
     Examples
     --------
-    >>> decide(Facts(outputs_present=True))
-    ('up_to_date', (Reason(code='outputs_present', text='all outputs are there'),))
+    >>> verdict, reasons = decide(Facts(outputs_present=True))
+    >>> verdict, [reason.text for reason in reasons]
+    ('up_to_date', ['all outputs are there'])
     >>> decide(Facts(outputs_present=False))[0], decide(Facts(False, missing_inputs=("raw.csv",)))[0]
     ('run', 'missing_input')
     """
+    if facts.excluded is not None:
+        return Verdict.EXCLUDED, (Reason("excluded", facts.excluded),)
     reasons: list[Reason] = []
     if force:
         reasons.append(Reason("forced", "asked to run again"))
@@ -99,11 +117,17 @@ def decide(
         reasons.append(
             Reason("outputs_missing", f"output not there: {names}" if names else "outputs are not there")
         )
+    else:
+        reasons += facts.outdated
+        reasons += [Reason("upstream_runs", f"{key} is made again", key) for key in remade]
     if not reasons:
         return Verdict.UP_TO_DATE, (Reason("outputs_present", "all outputs are there"),)
     if upstream_bad:
         why = f"the step before it failed or is unfinished: {', '.join(upstream_bad)}"
         return Verdict.BLOCKED, (Reason("upstream", why),)
+    if upstream_excluded:
+        why = f"the step before it is excluded: {', '.join(upstream_excluded)}"
+        return Verdict.EXCLUDED, (Reason("upstream_excluded", why),)
     if facts.missing_inputs and not ignore_missing and not upstream_runs:
         return Verdict.MISSING_INPUT, (
             Reason("input_missing", f"input not there: {', '.join(facts.missing_inputs)}"),
@@ -117,7 +141,7 @@ def plan_chain(
     facts_of: Callable[[int], Facts],
     key_of: Callable[[int], str],
     *,
-    force: bool = False,
+    rerun_of: Callable[[int], str] = lambda number: "missing",
     ignore_missing: bool = False,
     selected: frozenset[int] | None = None,
 ) -> list[PlannedJob]:
@@ -131,7 +155,9 @@ def plan_chain(
         Nodes of the chain, in running order.
     facts_of, key_of : callable
         Node index -> facts; node index -> job key. Asked only where needed.
-    force, ignore_missing : bool
+    rerun_of : callable
+        Node index -> when it runs again: ``"missing"``, ``"outdated"`` or ``"always"``.
+    ignore_missing : bool
         What the user asked for.
     selected : frozenset of int, optional
         Nodes that were asked for; all when None.
@@ -156,20 +182,30 @@ def plan_chain(
         node = graph.nodes[number]
         facts = known(number)
         bad: list[str] = []
+        out: list[str] = []
         # The step before runs here first, or another run is at it: a missing input may appear.
         is_coming = any(source in running for source in node.upstream)
         for source in node.upstream:
             if source in running:
                 continue
             other = known(source)
-            if other.failed or other.claim == "dead":
+            is_bad = other.failed or other.claim == "dead"
+            if other.excluded is not None:
+                lacks = not other.outputs_present and facts.missing_inputs and not ignore_missing
+                if is_bad or lacks:
+                    out.append(key_of(source))
+            elif is_bad:
                 bad.append(key_of(source))
             is_coming = is_coming or other.claim == "live"
+        rerun = rerun_of(number)
+        fed_by = [source for source in node.upstream if source in running]
         verdict, reasons = decide(
             facts,
             upstream_runs=is_coming,
             upstream_bad=tuple(bad),
-            force=force,
+            upstream_excluded=tuple(out),
+            remade=tuple(map(key_of, fed_by)) if rerun == "outdated" else (),
+            force=rerun == "always",
             ignore_missing=ignore_missing,
         )
         if verdict == Verdict.RUN:

@@ -7,17 +7,22 @@ table itself is made by `sinagot.workspace.tables`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from html import escape
 from typing import TYPE_CHECKING, Any
 
 from sinagot.engine.job import Outcome
 from sinagot.engine.ledger import Failure, Ledger
+from sinagot.engine.plan import PlannedJob
 from sinagot.errors import StepFailedError
 
 if TYPE_CHECKING:
     from threading import Thread
 
     from pandas import DataFrame
+
+    from sinagot.dataset.records import RecordIds
+    from sinagot.engine.differences import Comparison
 
 __all__ = ["FailureGroup", "RunReport"]
 
@@ -28,7 +33,9 @@ class FailureGroup:
     Same exception type, same line of the user's code, same message but for names and numbers.
     """
 
-    def __init__(self, first: Failure, step: str, records: tuple[str, ...]) -> None:
+    def __init__(
+        self, first: Failure, step: str, records: tuple[str, ...], comparison: Comparison | None = None
+    ) -> None:
         self.exc_type = first.cause.exc_type
         self.message = first.cause.message
         self.where = first.cause.where
@@ -37,11 +44,21 @@ class FailureGroup:
         self.outcome = first.outcome
         self.step = step
         self.records = records
+        self._comparison = comparison
 
     @property
     def count(self) -> int:
         """Number of failed jobs of this cause."""
         return len(self.records)
+
+    @cached_property
+    def differences(self) -> tuple[str, ...]:
+        """What differs between these records and those of which the step was done in this run, in lines for people.
+
+        Compared are the sizes of the inputs, the peak memory and the duration of at most 200 records of each side, and
+        whether the same script passes in another task or modality.
+        """
+        return self._comparison.differences(self.step, self.records) if self._comparison is not None else ()
 
     @property
     def cause(self) -> str:
@@ -70,9 +87,15 @@ class RunReport:
         self.duration = 0.0
         self.dry = False
         self.plan: list[tuple[str, str, str]] = []
+        #: Of a dry run: what was decided, by record and node, where that was not seen at once; and seconds, about.
+        self.planned: dict[tuple[int, int], PlannedJob] = {}
+        self.estimates: dict[tuple[int, int], float] = {}
         self.stopped_by: int | None = None
+        #: Why the run began no more jobs, when failures were the reason.
+        self.stopped_because: str | None = None
         self._ledger = ledger
         self._folder = run_folder
+        self._rule: RecordIds | None = None
         self._frame: Callable[[RunReport], DataFrame] | None = None
         self._check: Callable[[RunReport], None] | None = None
         self._thread: Thread | None = None
@@ -81,6 +104,10 @@ class RunReport:
     def bind_frame(self, make: Callable[[RunReport], DataFrame]) -> None:
         """Say who makes the table `jobs`."""
         self._frame = make
+
+    def bind_rule(self, rule: RecordIds) -> None:
+        """Say what the ids of records are, so that failing ones can be compared with others."""
+        self._rule = rule
 
     def bind_check(self, check: Callable[[RunReport], None]) -> None:
         """Say who tells, at the end, what a plain return would hide."""
@@ -153,11 +180,19 @@ class RunReport:
         groups: dict[tuple[str, str, str, str], list[Failure]] = {}
         for failure in self._ledger.failures:
             groups.setdefault(failure.group, []).append(failure)
+        comparison = self._compare() if groups else None
         made = [
-            FailureGroup(items[0], step, tuple(item.record_id for item in items))
+            FailureGroup(items[0], step, tuple(item.record_id for item in items), comparison)
             for (_, _, _, step), items in groups.items()
         ]
         return sorted(made, key=lambda group: -group.count)
+
+    def _compare(self) -> Comparison | None:
+        if self._rule is None:
+            return None
+        from sinagot.engine.differences import Comparison  # a run in which nothing fails does not need it
+
+        return Comparison(self._ledger, self._rule, self._folder)
 
     def iter_jobs(self) -> Iterator[dict[str, Any]]:
         """Give one row a job: ids, step, outcome; the reason where there is one."""
@@ -178,6 +213,11 @@ class RunReport:
                 "exc_type": cause.exc_type if cause else None,
                 "exc_message": cause.message if cause else None,
             }
+
+    @property
+    def ledger(self) -> Ledger:
+        """The books of the run."""
+        return self._ledger
 
     @property
     def folder(self) -> str:

@@ -9,28 +9,32 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import ExitStack
+from functools import partial
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import Any
 
-from sinagot.dataset.records import RecordIds
 from sinagot.engine.attempt import obeying
+from sinagot.engine.barrier import Barrier
 from sinagot.engine.bench import close_benches
 from sinagot.engine.driver import Driver, Work
 from sinagot.engine.entries import note_missing, note_up_to_date
 from sinagot.engine.executors.contract import Executor
-from sinagot.engine.graph import RecordGraph
+from sinagot.engine.graph import StepNode
+from sinagot.engine.ground import Ground
+from sinagot.engine.groups import GroupSurvey
 from sinagot.engine.history import RunFolder
-from sinagot.engine.job import Cause, Job, JobResult, Outcome, RunOptions
+from sinagot.engine.job import Cause, Job, JobResult, Outcome
 from sinagot.engine.ledger import Ledger
+from sinagot.engine.limits import lane_of
 from sinagot.engine.plan import PlannedJob, Verdict
 from sinagot.engine.report import RunReport
+from sinagot.engine.request import Prepared, Progress, RunRequest
 from sinagot.engine.stop import StopRequest
 from sinagot.engine.survey import Survey
 from sinagot.engine.sweep import sweep
 from sinagot.errors import StorageError
 from sinagot.runlog.printing import Printer
-from sinagot.scripts.sources import SourceSet
 
 __all__ = ["Prepared", "Progress", "RunRequest", "new_run_id", "run"]
 
@@ -44,43 +48,6 @@ def new_run_id() -> str:
     True
     """
     return f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{os.urandom(3).hex()}"
-
-
-class Progress(NamedTuple):
-    """What a progress display needs."""
-
-    counts: Mapping[str, int]
-    total: int
-    last_failure: str | None
-
-
-class Prepared(NamedTuple):
-    """What is made ready when a run has something to do."""
-
-    #: Step code as this run will use it, by node.
-    sources: Mapping[int, SourceSet]
-    manifest: Mapping[str, Any]
-
-
-class RunRequest(NamedTuple):
-    """One request to execute a plan."""
-
-    graph: RecordGraph
-    ids: Sequence[str]
-    rule: RecordIds
-    #: Nodes that were asked for.
-    selected: frozenset[int]
-    options: RunOptions
-    #: Called with what says whether a stop was asked for.
-    lend_executor: Callable[[Callable[[], bool]], AbstractContextManager[Executor]]
-    #: Called once, before the first job, with the run's folder: copies the code and gives the facts of the manifest.
-    prepare: Callable[[str], Prepared]
-    stop_grace: float = 10.0
-    here: bool = True
-    dry_run: bool = False
-    progress: Callable[[Progress], None] | None = None
-    #: Folders that could not be read when the records were listed.
-    unread: tuple[str, ...] = ()
 
 
 def run(request: RunRequest, *, background: bool = False) -> RunReport:
@@ -112,17 +79,53 @@ class _Run:
         self.request = request
         self.options = request.options
         self.graph = request.graph
-        self.survey = Survey(
-            request.graph, request.ids, request.rule, self.options.state_path, self.options.log.folder
-        )
-        self.ledger = Ledger(request.graph, request.ids, request.selected)
+        self.ground = Ground(self.options)
+        everything = partial(self._survey, request.all_ids)
+        self._damaged, told = self.ground.examine(everything, is_dry=request.dry_run)
+        self.survey = self._survey(lambda: request.ids)
+        self.survey.add_failed(self._damaged)
+        self.ledger = Ledger(request.graph, request.ids, request.selected, request.groups)
         self.folder = RunFolder(self.options.state_path, self.options.run_id)
         self.report = RunReport(self.options.run_id, self.ledger, self.folder.path)
         self.report.dry = request.dry_run
+        self.report.bind_rule(request.rule)
         self._printer = Printer(self.options.level)
-        self._job_steps = {number: request.graph.nodes[number].job_step for number in request.selected}
+        self._numbers = sorted(request.selected | request.groups)
+        self._job_steps = {number: request.graph.node(number).job_step for number in self._numbers}
         self._shown = 0.0
         self._last_failure: str | None = None
+        self.report.warnings += told
+        self.barrier = Barrier(
+            [self.graph.node(number) for number in sorted(request.groups)],
+            request.selected,
+            self._survey_groups,
+        )
+
+    def _survey(self, ids: Callable[[], Sequence[str]]) -> Survey:
+        request, options = self.request, self.options
+        return Survey(
+            request.graph,
+            ids(),
+            request.rule,
+            options.state_path,
+            options.log.folder,
+            rerun=request.rerun,
+            params_of=request.params_of,
+        )
+
+    def _survey_groups(self) -> GroupSurvey:
+        request, options = self.request, self.options
+        survey = GroupSurvey(
+            request.graph,
+            request.rule,
+            options.state_path,
+            options.log.folder,
+            rerun=request.rerun,
+            params_of=request.params_of,
+            ids_of=request.group_ids,
+        )
+        survey.add_failed(self._damaged)
+        return survey
 
     # -- the whole
 
@@ -133,10 +136,20 @@ class _Run:
         first = next(works, None)
         if first is not None and not self.request.dry_run:
             self._drive(first, works, len(pending))
-        for _ in works:
+        elif not self.request.dry_run:
+            works = self._plan_groups()  # of the records nothing has to be done
+            first = next(works, None)
+            if first is not None:
+                self._drive(first, works, len(self.request.groups))
+        for _ in chain(works, self._plan_groups() if self.request.dry_run else ()):
             pass  # a dry run: planning books each job
-        unread = dict.fromkeys([*self.request.unread, *self.survey.problems])
+        if self.request.dry_run and self.report.planned:
+            from sinagot.engine.estimates import estimate  # a run that is none does not need it
+
+            estimate(self.report, self.survey.changes.origins)
+        unread = dict.fromkeys([*self.request.unread, *self.survey.problems, *self.barrier.problems])
         self.report.warnings += [f"folder can't be read: {problem}" for problem in unread]
+        self.report.warnings += self.survey.decisions.warnings
         self.report.duration = time.perf_counter() - start
         self._show(final=True)
         return self.report
@@ -145,7 +158,7 @@ class _Run:
         """Book what is up to date by set look-ups alone; give the records that need a closer look."""
         nodes = [self.graph.nodes[number] for number in sorted(self.request.selected)]
         count = len(self.request.ids)
-        if self.options.force:
+        if any(self.survey.rerun_of(node) == "always" for node in nodes):
             return list(range(count))
         self.ledger.mark_all(Outcome.UP_TO_DATE)
         flags = None
@@ -164,11 +177,33 @@ class _Run:
                 if self.survey.is_marked(record_id)
             }
             pending = sorted(marked.union(pending))
+        if self.survey.decisions:
+            decided = {
+                number
+                for number, record_id in enumerate(self.request.ids)
+                if self.survey.decisions.speaks_of(record_id)
+            }
+            pending = sorted(decided.union(pending))
+        watched = [node for node in nodes if self.survey.rerun_of(node) == "outdated"]
+        if watched:
+            pending = sorted({*pending, *self._outdated(set(pending), watched)})
         if self.options.debug:
             self._log_up_to_date(set(pending))
         for number in pending:
             self.ledger.unmark_record(number)
         return pending
+
+    def _outdated(self, known: set[int], watched: Sequence[StepNode]) -> Iterator[int]:
+        """Give further records of which a result is not what would be made now."""
+        changes = self.survey.changes
+        for record in range(len(self.request.ids)):
+            if record in known:
+                continue
+            record_id = self.request.ids[record]
+            seen: dict[str, str | None] = {}
+            if any(changes.is_outdated(record_id, node, seen) for node in watched):
+                yield record
+        changes.origins.save()
 
     def _plan(self, pending: Sequence[int]) -> Iterator[Work]:
         """Give the chains that have something to run, planned one record at a time."""
@@ -176,7 +211,6 @@ class _Run:
         for record in pending:
             plans = self.survey.plan(
                 record,
-                force=options.force,
                 ignore_missing=options.ignore_missing,
                 selected=self.request.selected,
                 is_shown=self.request.dry_run,
@@ -192,11 +226,29 @@ class _Run:
                     jobs = tuple(self._job(record, job.node) for job in running)
                     yield Work(record, tuple(job.node for job in running), jobs)
 
+    def _plan_groups(self, stop: StopRequest | None = None) -> Iterator[Work]:
+        """Give the group steps that have something to do, as the records are now; a dry run, as they would be."""
+        plans = self.barrier.plan(
+            self.report,
+            ignore_missing=self.options.ignore_missing,
+            is_over=lambda: stop is None or stop.requested,
+        )
+        for planned in plans:
+            if planned.verdict != Verdict.RUN:
+                self._book_plan(0, planned)
+            elif self.request.dry_run:
+                self._book_dry(0, planned)
+            else:
+                yield Work(0, (planned.node,), (self._job(0, planned.node),))
+
     def _job(self, record: int, number: int) -> Job:
-        node = self.graph.nodes[number]
-        record_id = self.request.ids[record]
+        node = self.graph.node(number)
         step = self._job_steps[number]
         assert step is not None
+        record_id = self.ledger.id_of(record, number)
+        if self.graph.is_group(number):
+            params = self.request.params_of(node, record_id)
+            return self.barrier.survey.job(node, step, self.options, params)
         survey = self.survey
         return Job(
             node.key(record_id),
@@ -207,15 +259,31 @@ class _Run:
             survey.paths(node.control, False, record_id) if node.control else None,
             tuple(self.graph.nodes[source].key(record_id) for source in node.upstream),
             self.options,
+            self.request.params_of(node, record_id),
+            *self._redo(record, node),
         )
+
+    def _redo(self, record: int, node: StepNode) -> tuple[bool, list[Any] | None]:
+        """Say whether a job runs whatever is there, and which outputs of it are outdated."""
+        rerun = self.survey.rerun_of(node)
+        if rerun != "outdated" or not self.survey.present(node)[record]:
+            return rerun == "always", None
+        if self.survey.claim_run(node.key(self.request.ids[record])) is not None:
+            return False, None  # another run makes it now: what it will have made is not outdated
+        return False, self.survey.changes.present(self.request.ids[record], node).outputs
 
     # -- booking
 
     def _book_plan(self, record: int, planned: PlannedJob) -> None:
         """Book a job that will not run."""
-        node = self.graph.nodes[planned.node]
+        node = self.graph.node(planned.node)
+        if self.request.dry_run:
+            self.report.planned[record, planned.node] = planned
         if planned.verdict == Verdict.UP_TO_DATE:
             self.ledger.mark(record, planned.node, Outcome.UP_TO_DATE)
+        elif planned.verdict == Verdict.EXCLUDED:
+            self.ledger.mark(record, planned.node, Outcome.EXCLUDED)
+            self.ledger.reasons[record, planned.node] = planned.reasons[0].text
         elif planned.verdict == Verdict.BLOCKED:
             text = planned.reasons[0].text
             self.ledger.fail(record, node, Outcome.BLOCKED, Cause("Blocked", text, ""))
@@ -229,9 +297,10 @@ class _Run:
                     self._warn_once(f"log line of a missing input can't be written: {error}")
 
     def _book_dry(self, record: int, planned: PlannedJob) -> None:
-        node = self.graph.nodes[planned.node]
+        node = self.graph.node(planned.node)
         reasons = "; ".join(reason.text for reason in planned.reasons)
-        self.report.plan.append((self.request.ids[record], node.place, reasons))
+        self.report.plan.append((self.ledger.id_of(record, node.index), node.place, reasons))
+        self.report.planned[record, planned.node] = planned
 
     def _warn_once(self, text: str) -> None:
         if text not in self.report.warnings:
@@ -240,10 +309,7 @@ class _Run:
     def _book(self, work: Work, results: Sequence[JobResult]) -> None:
         """Book the results of one chain, or of its beginning."""
         for number, result in zip(work.nodes, results, strict=False):
-            if result.printed:
-                self._printer.replay(result.printed)
-            for warning in result.warnings:
-                self._warn_once(warning)
+            self._tell(result)
             if result.by is not None:
                 self.ledger.reasons[work.record, number] = f"done by run {result.by}"
             if result.outcome == Outcome.MISSING_INPUT:
@@ -252,23 +318,35 @@ class _Run:
                 self._book_bad(work.record, number, result)
             else:
                 self.ledger.mark(work.record, number, result.outcome)
+                self.ground.learn(self.graph.node(number).place, result.written)
+
+    def _tell(self, result: JobResult) -> None:
+        """Show what an attempt said."""
+        if result.printed:
+            self._printer.replay(result.printed)
+        for warning in result.warnings:
+            self._warn_once(warning)
 
     def _book_bad(self, record: int, number: int, result: JobResult) -> None:
         before = f"the step before it failed: {', '.join(result.missing)}"
         cause = result.cause or Cause("Blocked", before, "")
-        self.ledger.fail(record, self.graph.nodes[number], result.outcome, cause)
+        self.ledger.fail(record, self.graph.node(number), result.outcome, cause)
         if result.outcome == Outcome.FAILED:
             first_line = cause.message.partition("\n")[0][:120]
             self._last_failure = f"{result.key}: {cause.exc_type}: {first_line}"
 
     # -- driving
 
-    def _begin(self) -> None:
+    def _begin(self, jobs: Sequence[Job], slots: int) -> None:
         """Write down that the run begins, and with which code."""
         try:
             prepared = self.request.prepare(self.folder.path)
             sweep(self.options.state_path, self.options.stage_base)
+            places = [self.graph.node(number).place for number in self._numbers]
+            self.report.warnings += self.ground.enter(jobs, places, slots)
             self.folder.begin(records=len(self.request.ids), jobs=self.ledger.total, **prepared.manifest)
+        except StorageError:
+            raise
         except OSError as error:
             raise StorageError(
                 f"the state folder {self.options.state_path} can't be written: {error.strerror or error}; free space, "
@@ -288,24 +366,57 @@ class _Run:
             stack.enter_context(obeying(stop))
             executor = stack.enter_context(request.lend_executor(lambda: stop.requested))
             executor.warm(pending)
-            self._begin()
+            self._begin(first.jobs, executor.slots)
             # The first chain was planned before the run had its own copy of the code.
             first = first._replace(jobs=tuple(self._job(first.record, number) for number in first.nodes))
-            stack.callback(lambda: self.folder.end(counts=self.ledger.counts, **exit_facts))
+            stack.callback(lambda: self._end(exit_facts))
             stack.callback(close_benches, self.options.run_id)
-            driver = Driver(executor, stop, self._book)
+            driver = self._driver(executor, stop)
             self._show()  # before the first job, which may take hours
             try:
                 is_whole = driver.drive(chain([first], works), pending, self._show)
-                if not is_whole:
+                if is_whole and not self.graph.is_group(first.nodes[0]):
+                    # Not before: a group step reads what the records' steps have left in the end.
+                    works = self._plan_groups(stop)
+                    is_whole = driver.drive(works, len(self.request.groups), self._show)
+                if driver.is_full and not stop.requested:
+                    self._close_full(works)
+                elif not is_whole:
                     self.ledger.close(Outcome.INTERRUPTED)
-                if not is_whole and not stop.requested:
-                    self._warn_once(
-                        "the run ended early: the place where jobs ran is gone; run again to go on"
-                    )
+                for text in driver.last_words() if not stop.requested else ():
+                    self._warn_once(text)
             finally:
+                for text in executor.notices:
+                    self._warn_once(text)
                 self.report.stopped_by = stop.signum
                 exit_facts |= {"stopped_by": stop.signum, "ok": self.report.ok}
+
+    def _end(self, facts: Mapping[str, Any]) -> None:
+        """Write down that the run is over, once what it did is safe."""
+        for text in self.ground.leave():
+            self._warn_once(text)
+        self.folder.end(counts=self.ledger.counts, **facts)
+
+    def _driver(self, executor: Executor, stop: StopRequest) -> Driver:
+        lanes = {}
+        for number, step in self._job_steps.items():
+            lane = lane_of(step.settings) if step is not None and not self.options.debug else None
+            if lane is not None:
+                lanes[number] = lane
+        return Driver(
+            executor, stop, self._book, tell=self._tell, lanes=lanes, max_failures=self.options.max_failures
+        )
+
+    def _close_full(self, works: Iterator[Work]) -> None:
+        """Account for what was not begun after too many failures; what needs no run is booked as it is."""
+        for _ in works:
+            pass
+        most = self.options.max_failures
+        reason = f"the run was stopped after {most} failed job{'' if most == 1 else 's'}"
+        self.ledger.end_reason = reason
+        self.ledger.close(Outcome.NOT_BEGUN)
+        if self.ledger.counts[Outcome.NOT_BEGUN]:
+            self.report.stopped_because = reason
 
     # -- showing
 

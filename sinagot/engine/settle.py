@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sinagot.engine.bench import bench_for
-from sinagot.engine.claims import Held
-from sinagot.engine.entries import clear_after_death, record_loss
+from sinagot.engine.bench import Bench, bench_for
+from sinagot.engine.claims import Held, bury
+from sinagot.engine.entries import record_loss
 from sinagot.engine.executors.contract import Lost
 from sinagot.engine.history import iter_events
 from sinagot.engine.job import Cause, Job, JobResult, Outcome
+from sinagot.engine.recovery import heal
+from sinagot.engine.retries import pause_before_retry
 from sinagot.scripts.codes import StepStatus
 
 __all__ = ["give_up", "outcome", "read_events"]
@@ -46,36 +48,67 @@ def outcome(job: Job, event: Event | None, lost: Lost, *, is_stopped: bool) -> J
     Returns
     -------
     JobResult or None
-        None when the job was not begun, or when its worker may still be at it.
+        None when the job was not begun. Of outcome `HELD` when another run is at it; `LOST` when it was begun and its
+        worker was ended from outside, or may still be at it.
     """
     bench = bench_for(job.options)
+    if event is not None and int(event.get("try", 1)) <= job.tries:
+        event = None  # of a former try
+    if lost.dead is not None:
+        bury(*lost.dead)
+    if event is None and not (lost.blames or is_stopped) and bench.desk.holder(job.key) == "dead":
+        # The claim stays: whoever takes it over knows that the job was begun.
+        return JobResult(job.key, Outcome.LOST)
     claim = bench.desk.take(job.key)
     if isinstance(claim, Held):
         owner = claim.owner
         if owner is not None and owner.run_id == job.options.run_id:
-            return None
+            return JobResult(job.key, Outcome.LOST)
         return JobResult(job.key, Outcome.HELD, by=owner.run_id if owner else None)
     try:
-        if claim.taken_over:
-            clear_after_death(job, bench)
+        healed = heal(job, bench, claim.former) if claim.taken_over else None
+        if healed is not None:
+            return healed
         if event is not None:
             if event.get("event") == Outcome.DONE:
                 bench.failures.clear(job.key)  # the worker may have died just before
             return _from_event(job, event)
         if not claim.taken_over:
             return None
-        kind = "Interrupted" if is_stopped else "WorkerLostError"
-        cause = Cause(kind, lost.text, "")
-        record_loss(job, bench, StepStatus.INTERRUPTED if is_stopped else StepStatus.ERROR, cause)
-        return JobResult(job.key, Outcome.INTERRUPTED if is_stopped else Outcome.FAILED, cause=cause)
+        return _blamed(job, bench, lost, is_stopped=is_stopped)
     finally:
         bench.desk.release(claim)
 
 
+def _blamed(job: Job, bench: Bench, lost: Lost, *, is_stopped: bool) -> JobResult:
+    """Put on record that a job went down with its worker, or was ended on purpose."""
+    is_limited = lost.key == job.key
+    if is_stopped and not is_limited:
+        cause = Cause("Interrupted", lost.text, "")
+        record_loss(job, bench, StepStatus.INTERRUPTED, cause)
+        return JobResult(job.key, Outcome.INTERRUPTED, cause=cause)
+    cause = Cause(lost.exc_type if is_limited else "WorkerLostError", lost.text, "")
+    retry = pause_before_retry(job, cause)
+    facts, attempt = (dict(lost.facts), lost.attempt) if is_limited else ({}, None)
+    record_loss(job, bench, StepStatus.ERROR, cause, attempt=attempt, facts=facts, retry=retry)
+    return JobResult(job.key, Outcome.FAILED, facts.get("duration_s", 0.0), cause, retry=retry)
+
+
 def give_up(job: Job, lost: Lost, sends: int) -> JobResult:
     """Put on record that a job's batches were lost again and again before it was begun."""
+    bench = bench_for(job.options)
     cause = Cause("WorkerLostError", f"{lost.text}; given up after {sends} tries", "")
-    record_loss(job, bench_for(job.options), StepStatus.ERROR, cause)
+    claim = bench.desk.take(job.key)
+    if isinstance(claim, Held):
+        record_loss(job, bench, StepStatus.ERROR, cause)
+        return JobResult(job.key, Outcome.FAILED, cause=cause)
+    try:
+        healed = heal(job, bench, claim.former) if claim.taken_over else None
+        if healed is not None:
+            return healed
+        record_loss(job, bench, StepStatus.ERROR, cause)
+    finally:
+        bench.desk.release(claim)
     return JobResult(job.key, Outcome.FAILED, cause=cause)
 
 
@@ -85,4 +118,8 @@ def _from_event(job: Job, event: Event) -> JobResult:
     if kind == Outcome.DONE:
         return JobResult(job.key, Outcome.DONE, duration)
     cause = Cause(str(event.get("exc_type")), str(event.get("exc_message")), "", str(event.get("where", "")))
-    return JobResult(job.key, kind if kind in Outcome.BAD else Outcome.FAILED, duration, cause)
+    retry = event.get("retry_in_s")
+    outcome_word = kind if kind in Outcome.BAD else Outcome.FAILED
+    return JobResult(
+        job.key, outcome_word, duration, cause, retry=float(retry) if retry is not None else None
+    )

@@ -25,6 +25,10 @@ class Evidence(NamedTuple):
     log_status: int | None = None
     #: The newest log line names a process that is known to have ended.
     log_owner_dead: bool = False
+    #: Something changed since the outputs were made; only asked for where that counts.
+    outdated: bool = False
+    #: Somebody decided that it does not count.
+    excluded: bool = False
 
 
 def needs_log(evidence: Evidence) -> bool:
@@ -44,12 +48,14 @@ def step_status(evidence: Evidence) -> StepStatus:
     >>> step_status(Evidence(outputs_present=False, inputs_present=True, claim="dead")).name
     'INTERRUPTED'
     """
+    if evidence.excluded:
+        return StepStatus.EXCLUDED
     if evidence.claim is not None:
         return StepStatus.PROCESSING if evidence.claim == "live" else StepStatus.INTERRUPTED
     if evidence.failure is not None:
         return StepStatus.INTERRUPTED if evidence.failure == StepStatus.INTERRUPTED else StepStatus.ERROR
     if evidence.outputs_present:
-        return StepStatus.DONE
+        return StepStatus.OUTDATED if evidence.outdated else StepStatus.DONE
     if evidence.log_status == StepStatus.ERROR:
         return StepStatus.ERROR
     if evidence.log_status == StepStatus.INTERRUPTED:

@@ -6,14 +6,18 @@ in sets; only paths whose folder depends on the record are stat'ed.
 
 from __future__ import annotations
 
+import math
 import os
+import time
 from collections.abc import Iterable, Mapping, Sequence
-from functools import partial
+from functools import cached_property, partial
 from urllib.parse import unquote
 
 from sinagot.dataset.records import RecordIds
 from sinagot.dataset.scan import Listing, glob_matches
+from sinagot.engine.changes import Changes, ParamsOf, no_params
 from sinagot.engine.claims import KEPT, file_key, held_claims
+from sinagot.engine.decisions import Decision, Decisions
 from sinagot.engine.graph import RecordGraph, Slot, StepNode
 from sinagot.engine.history import Marks
 from sinagot.engine.paths import Paths, script_paths
@@ -22,7 +26,10 @@ from sinagot.engine.status import Evidence, StepStatus, needs_log, step_status
 from sinagot.runlog.read import newest_status
 from sinagot.scripts.template import StepPaths
 
-__all__ = ["Survey"]
+__all__ = ["RULES", "Survey"]
+
+#: When steps run again.
+RULES = ("missing", "outdated", "always")
 
 Values = Mapping[str, str]
 
@@ -40,6 +47,10 @@ class Survey:
         What an id is, and the values of its fields.
     state, logs : str
         State folder and log folder.
+    rerun : str, optional
+        When steps run again, whatever is said of them: ``"missing"``, ``"outdated"`` or ``"always"``.
+    params_of : callable, optional
+        Step and record id -> its parameters.
     """
 
     def __init__(
@@ -49,15 +60,23 @@ class Survey:
         rule: RecordIds,
         state: str,
         logs: str,
+        *,
+        rerun: str | None = None,
+        params_of: ParamsOf = no_params,
     ) -> None:
         self.graph = graph
         self.ids = ids
         self.rule = rule
         self.values_of = rule.values
+        self.params_of = params_of
+        self._rerun = rerun
+        self._state = state
         self._logs = logs
         self._failures = Marks(state, "failures")
         self.failed = self._failures.names()
         self.claims = held_claims(state)
+        #: What people excluded.
+        self.decisions = Decisions.read(state)
         self._listings: dict[str, Listing] = {}
         self._present: dict[int, bytearray] = {}
         self._log_names: set[str] | None = None
@@ -148,6 +167,12 @@ class Survey:
 
     # -- marks and claims
 
+    def add_failed(self, names: set[str]) -> None:
+        """Take jobs for failed, as if marks of these names were there."""
+        if names:
+            self.failed = {*self.failed, *names}
+            self._marked = self._find_marked()
+
     def _find_marked(self) -> frozenset[str]:
         """Give the records that any mark or claim may be about."""
         names = {*self.failed, *self.claims}
@@ -161,10 +186,55 @@ class Survey:
             return True
         return bool(self._cut) and file_key(f"{record_id}/")[:KEPT] in self._cut
 
+    # -- decisions
+
+    def exclusion(self, record_id: str, node: StepNode) -> Decision | None:
+        """Give the decision that excludes a job; None when it is not excluded."""
+        return self.decisions.exclusion(record_id, node.task, node.modality, node.label)
+
+    # -- what changed
+
+    def rerun_of(self, node: StepNode) -> str:
+        """Say when a step runs again."""
+        return self._rerun or node.settings.rerun or "missing"
+
+    @cached_property
+    def changes(self) -> Changes:
+        """What changed since results were made; nothing is looked up before it is asked."""
+        return Changes(self.graph, self._state, self.paths, self.text, self.params_of)
+
+    def count_older(self, nodes: Sequence[StepNode], seconds: float = math.inf) -> tuple[int, bool]:
+        """Count the results that are older than one of their inputs, of steps for which that is no reason to run.
+
+        Parameters
+        ----------
+        nodes : sequence of StepNode
+            The steps.
+        seconds : float
+            How long it may take: every file is looked at.
+
+        Returns
+        -------
+        tuple of int and bool
+            How many there are, and whether all were looked at.
+        """
+        count, end = 0, time.monotonic() + seconds
+        watched = [node for node in nodes if node.error is None and self.rerun_of(node) == "missing"]
+        for record, record_id in enumerate(self.ids):
+            if time.monotonic() > end:
+                return count, False
+            seen: dict[str, str | None] = {}
+            for node in watched:
+                is_kept = self.present(node)[record] and self.exclusion(record_id, node) is None
+                count += is_kept and self.changes.is_older(record_id, node, seen)
+        return count, True
+
     def facts(self, record: int, node: StepNode, *, is_shown: bool = False) -> Facts:
         """Give what the plan needs to know of one job; the names of missing outputs only if somebody will read them."""
         record_id = self.ids[record]
         present = bool(self.present(node)[record])
+        exclusion = self.exclusion(record_id, node)
+        is_watched = present and exclusion is None and self.rerun_of(node) == "outdated"
         claim, failed = None, False
         if self.is_marked(record_id):
             name = file_key(node.key(record_id))
@@ -177,13 +247,14 @@ class Survey:
             claim=claim,
             failed=failed,
             missing_outputs=self.missing(node.outputs, record_id) if is_shown and not present else (),
+            outdated=self.changes.reasons(record_id, node) if is_watched else (),
+            excluded=exclusion.text if exclusion is not None else None,
         )
 
     def plan(
         self,
         record: int,
         *,
-        force: bool,
         ignore_missing: bool,
         selected: frozenset[int],
         is_shown: bool = False,
@@ -200,7 +271,7 @@ class Survey:
                     chain,
                     lambda number: self.facts(record, self.graph.nodes[number], is_shown=is_shown),
                     lambda number: self.graph.nodes[number].key(record_id),
-                    force=force,
+                    rerun_of=lambda number: self.rerun_of(self.graph.nodes[number]),
                     ignore_missing=ignore_missing,
                     selected=selected,
                 )
@@ -217,6 +288,8 @@ class Survey:
     def status(self, record: int, node: StepNode) -> StepStatus:
         """Give the status of one step of one record."""
         record_id = self.ids[record]
+        if self.exclusion(record_id, node) is not None:
+            return step_status(Evidence(False, False, excluded=True))
         claim = failure = None
         if self.is_marked(record_id):
             name = file_key(node.key(record_id))
@@ -229,6 +302,8 @@ class Survey:
         evidence = Evidence(present, inputs, claim, failure)
         if needs_log(evidence) and self._has_log(record_id):
             evidence = self._ask_log(evidence, record_id, node)
+        if present and claim is None and failure is None and self.rerun_of(node) == "outdated":
+            evidence = evidence._replace(outdated=self.changes.is_outdated(record_id, node, {}))
         return step_status(evidence)
 
     def _has_log(self, record_id: str) -> bool:

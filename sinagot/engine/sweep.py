@@ -9,7 +9,8 @@ from __future__ import annotations
 import contextlib
 import os
 
-from sinagot.engine.claims import dead_owner_files, live_owners
+from sinagot.engine.claims import Owner, dead_owner_files, held_claims, live_owners
+from sinagot.engine.history import Writer, event_path, taken_from
 
 __all__ = ["sweep"]
 
@@ -29,12 +30,53 @@ def sweep(state: str, stage_base: str) -> None:
     for path in dead_owner_files(state):
         with contextlib.suppress(OSError):
             os.unlink(path)
-    live = {f"{owner.run_id}-{owner.pid}" for owner in live_owners(state)}
+    if not stages:
+        return
+    kept = {f"{owner.run_id}-{owner.pid}" for owner in live_owners(state)}
+    # Who takes over a dead claim may find in the stage all that the dead attempt had committed.
+    dead = {owner for owner, is_live in held_claims(state).values() if owner is not None and not is_live}
+    kept |= {f"{run_id}-{pid}" for run_id, _, pid in _traces(state, dead)}
     for name in stages:
-        if name.rpartition("-")[0] not in live:
-            import shutil
+        if _maker(name) not in kept:
+            _remove(f"{stage_base}/{name}")
 
-            shutil.rmtree(f"{stage_base}/{name}", ignore_errors=True)
+
+def _traces(state: str, dead: set[Owner]) -> set[Writer]:
+    """Give dead processes, and those whose jobs they had taken over before they could do anything about them."""
+    found: set[Writer] = set()
+    pending = [(owner.run_id, owner.host, owner.pid) for owner in dead]
+    while pending:
+        writer = pending.pop()
+        if writer not in found:
+            found.add(writer)
+            pending += taken_from(event_path(state, *writer))
+    return found
+
+
+def _maker(name: str) -> str:
+    """Give run and process of a stage: of one that was taken over, those of the taker.
+
+    Examples
+    --------
+    >>> _maker("run-7-1"), _maker("other-9-2~run-7-1")
+    ('run-7', 'other-9')
+    """
+    return name.partition("~")[0].rpartition("-")[0]
+
+
+def _remove(path: str) -> None:
+    """Remove a stage in one step as others see it: who would adopt it finds all of it, or nothing."""
+    import shutil
+
+    folder, name = os.path.split(path)
+    gone = f"{folder}/swept-{os.getpid()}-{os.urandom(4).hex()}~"
+    if not name.startswith("swept-"):
+        try:
+            os.rename(path, gone)
+        except OSError:  # adopted, or swept by somebody else
+            return
+        path = gone
+    shutil.rmtree(path, ignore_errors=True)
 
 
 def _names(folder: str) -> list[str]:

@@ -26,7 +26,7 @@ from sinagot.runlog.parts import (
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["follow", "logs_frame", "newest_status", "read_lines"]
+__all__ = ["count_unreadable", "follow", "logs_frame", "newest_status", "read_lines"]
 
 _WHOLE_NUMBERS = ("step_status", "pid")
 _AT_ONCE = 16_384  # lines collected over many files before they are parsed
@@ -58,6 +58,25 @@ def read_lines(folder: str, record_id: str) -> tuple[list[dict[str, Any]], int]:
     for raw in all_lines(reversed(streams), parser):
         lines += parser.parse(raw)
     return lines, parser.bad
+
+
+def count_unreadable(folder: str, record_ids: Iterable[str]) -> dict[str, int]:
+    """Count what cannot be read in the logs of records; every line is looked at.
+
+    Parameters
+    ----------
+    folder : str
+        The log folder.
+    record_ids : iterable of str
+        The records.
+
+    Returns
+    -------
+    dict of str to int
+        Id -> lines (or whole parts); records whose logs are whole are left out.
+    """
+    counts = ((record_id, read_lines(folder, record_id)[1]) for record_id in record_ids)
+    return {record_id: count for record_id, count in counts if count}
 
 
 def logs_frame(

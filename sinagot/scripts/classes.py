@@ -14,10 +14,13 @@ from types import ModuleType, new_class
 from typing import Any, TypeVar
 
 from sinagot.config.hints import did_you_mean
+from sinagot.config.settings import StepSettings
 from sinagot.errors import ScriptError
+from sinagot.scripts.group import GroupTemplate
 from sinagot.scripts.modules import TURN, activated, execute
+from sinagot.scripts.params import model_of
 from sinagot.scripts.sources import SourceSet, text_of
-from sinagot.scripts.spec import PathSource, StepSpec, read_paths
+from sinagot.scripts.spec import PathSource, StepSpec, read_paths, read_settings
 from sinagot.scripts.template import ScriptTemplate
 
 __all__ = ["execute_set", "load_script", "script_error", "spec_of"]
@@ -144,7 +147,7 @@ def _script_class(module: ModuleType, source: SourceSet) -> type[ScriptTemplate]
         others = [
             name
             for name, value in vars(module).items()
-            if isinstance(value, type) and name != "ScriptTemplate"
+            if isinstance(value, type) and name not in ("ScriptTemplate", "GroupTemplate")
         ]
         hint = did_you_mean("Script", others) if found is None else "write: class Script(ScriptTemplate)"
         text = f"step {source.step!r}: {source.path} {what}{'; ' + hint if hint else ''}"
@@ -189,6 +192,13 @@ def spec_of(source: SourceSet, script: type[ScriptTemplate]) -> StepSpec:
         control=read("PATH_CONTROL") if has_control else None,
         atomic=bool(script.ATOMIC),
         sources=source.files,
+        settings=read_settings(
+            {name: getattr(script, name.upper()) for name in StepSettings._fields},
+            step=source.step,
+            file=source.path,
+        ),
+        typed=model_of(script) is not None,
+        is_group=issubclass(script, GroupTemplate),
     )
 
 

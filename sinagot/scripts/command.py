@@ -42,7 +42,7 @@ class CommandScript(ScriptTemplate):
     process group of its own that is ended with it. Lines of standard output are logged as INFO, those of
     standard error as WARNING. Its environment has ``SINAGOT_ID``, ``SINAGOT_TASK``, ``SINAGOT_MODALITY``,
     ``SINAGOT_INPUT`` and ``SINAGOT_OUTPUT`` (``SINAGOT_INPUT_<KEY>`` when there are several; a list of paths
-    is one path a line) and ``SINAGOT_PARAM_<NAME>`` for each of `opts`.
+    is one path a line) and ``SINAGOT_PARAM_<NAME>`` for each parameter (tables and lists as JSON).
     """
 
     COMMAND: Command
@@ -75,7 +75,7 @@ class CommandScript(ScriptTemplate):
         own: dict[str, str | None] = {"ID": self.id, "TASK": self.task, "MODALITY": self.modality}
         for side, paths in (("input", self.path.input), ("output", self.path.output)):
             own |= {_variable(key): "\n".join(value) for key, value in _iter_paths(side, paths)}
-        for key, value in self.opts.items():
+        for key, value in {**self.opts, **self.params}.items():
             own[_variable(f"param.{key}")] = (
                 value if isinstance(value, str) else json.dumps(value, default=str)
             )

@@ -12,6 +12,7 @@ import json
 import os
 from typing import Any
 
+from sinagot.config.settings import StepSettings
 from sinagot.scripts.imports import IMPORTS
 from sinagot.scripts.sources import SourceSet, digest_of
 from sinagot.scripts.spec import StepSpec, paths_from_json
@@ -19,7 +20,11 @@ from sinagot.scripts.spec import StepSpec, paths_from_json
 __all__ = ["StepIndex"]
 
 # Raised when the meaning of an entry changes.
-_FORMAT = 1
+_FORMAT = 4
+
+
+def _settings(values: list[Any]) -> StepSettings:
+    return StepSettings._make([tuple(value) if isinstance(value, list) else value for value in values])
 
 
 class StepIndex:
@@ -60,8 +65,11 @@ class StepIndex:
                 control=None if entry["control"] is None else paths_from_json(entry["control"]),
                 atomic=bool(entry["atomic"]),
                 sources=source.files,
+                settings=_settings(entry["settings"]),
+                typed=bool(entry["typed"]),
+                is_group=bool(entry["is_group"]),
             )
-        except (KeyError, ValueError):
+        except (KeyError, ValueError, TypeError):
             return None
 
     def put(self, spec: StepSpec, source: SourceSet) -> None:
@@ -79,6 +87,9 @@ class StepIndex:
             "outputs": spec.outputs,
             "control": spec.control,
             "atomic": spec.atomic,
+            "settings": spec.settings,
+            "typed": spec.typed,
+            "is_group": spec.is_group,
         }
         self._unsaved[spec.name, spec.modality] = entry
 

@@ -102,6 +102,14 @@ class SourceSet(NamedTuple):
         return f"sinagot_script_{label}_{digest_of(self.path.encode('utf-8', 'surrogateescape'))[:8]}"
 
     @property
+    def named_digests(self) -> dict[str, str]:
+        """Digests of the script, by the name of its file, and of its local modules, by name."""
+        if self.command is not None:
+            return {}
+        own = {os.path.basename(self.path): self.text_digest}
+        return own | {module.name: module.text_digest for module in self.modules}
+
+    @property
     def files(self) -> tuple[tuple[str, str], ...]:
         """Path and digest of the script and of every local module."""
         return (

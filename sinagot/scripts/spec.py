@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
+from sinagot.config.settings import StepSettings
 from sinagot.errors import ScriptError
 
-__all__ = ["PathSource", "SpecSource", "StepSpec", "paths_from_json", "read_paths"]
+__all__ = ["PathSource", "SpecSource", "StepSpec", "paths_from_json", "read_paths", "read_settings"]
 
 #: A path declaration in plain form: parts, text with "/", or a dict of those as the user ordered it.
 PathSource = tuple[str, ...] | str | dict[str, "tuple[str, ...] | str"]
@@ -45,6 +46,12 @@ class StepSpec(NamedTuple):
         Why the step cannot be used; never set by this layer.
     shell : bool
         Whether the command goes through a shell.
+    settings : StepSettings
+        What the class says of itself by its attributes ``TIMEOUT``, ``RETRIES`` and so on.
+    typed : bool
+        Whether it has a class `Params` that checks its parameters.
+    is_group : bool
+        Whether it runs once for all records.
     """
 
     name: str
@@ -59,6 +66,9 @@ class StepSpec(NamedTuple):
     command: tuple[str, ...] | None = None
     error: str | None = None
     shell: bool = False
+    settings: StepSettings = StepSettings()
+    typed: bool = False
+    is_group: bool = False
 
 
 class SpecSource(Protocol):
@@ -124,6 +134,43 @@ def _bad_paths(found: Any, where: str, step: str, file: str) -> ScriptError:
         file=Path(file),
         attribute=where,
     )
+
+
+def read_settings(attributes: Mapping[str, Any], *, step: str, file: str) -> StepSettings:
+    """Read what a class says of its step.
+
+    Parameters
+    ----------
+    attributes : mapping
+        Values by the names of `StepSettings`; None where the class says nothing.
+    step, file : str
+        What they belong to, for the message.
+
+    Raises
+    ------
+    ScriptError
+        A value is not what the key takes; the message names the attribute.
+
+    Examples
+    --------
+    >>> read_settings({"timeout": "10 min", "retries": 2}, step="alpha", file="alpha.py").timeout
+    600.0
+    """
+    said = {name: value for name, value in attributes.items() if value is not None}
+    if not said:
+        return StepSettings()
+    from sinagot.config.quantities import step_settings  # few scripts say anything
+
+    try:
+        return step_settings(said)
+    except ValueError as error:
+        key = str(error.args[-1])
+        raise ScriptError(
+            f"step {step!r} ({file}): {key.upper()} must be {error.args[0]}; found {said[key]!r}",
+            step=step,
+            file=Path(file),
+            attribute=key.upper(),
+        ) from error
 
 
 def paths_from_json(value: Any) -> PathSource:

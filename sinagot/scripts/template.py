@@ -6,7 +6,7 @@ them. The engine makes an instance per attempt, sets `path`, `logger` and the la
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from sinagot.dataset.patterns import PathPattern
 from sinagot.dataset.scan import Listing, glob_matches
 from sinagot.errors import PatternError
 from sinagot.scripts.codes import StepStatus
+from sinagot.scripts.params import view_of
 
 if TYPE_CHECKING:
     import logging
@@ -115,6 +116,10 @@ class ScriptTemplate:
     ATOMIC : bool
         False for a script that works on its former output: it then writes under the final name, without
         protection.
+    RERUN, CHECK, TIMEOUT, MEMORY, RETRIES, RETRY_WAIT, RETRY_ON, THREADS, ISOLATE
+        As the keys of the same names in ``[steps.NAME]``, which win over what stands here.
+    Params : pydantic model
+        Checks the parameters of the step, and has their defaults; optional.
     label, modality : str or None
         Name of the step and of its modality; set by the tool.
     status : StepStatus
@@ -145,11 +150,22 @@ class ScriptTemplate:
     PATH_OUT: PathDeclaration = ("FOLDER_OUT", "{id}-{task}.out")
     PATH_CONTROL: PathDeclaration | None = ("FOLDER_CONTROL", "{id}-{task}.control")
     ATOMIC: bool = True
+    RERUN: str | None = None
+    CHECK: str | None = None
+    TIMEOUT: float | str | None = None
+    MEMORY: int | str | None = None
+    RETRIES: int | None = None
+    RETRY_WAIT: float | str | None = None
+    RETRY_ON: Sequence[str] | None = None
+    THREADS: int | None = None
+    ISOLATE: bool | None = None
 
     label: str | None = None
     modality: str | None = None
     _logger: Any = None
     debug: bool = False
+    _given_params: Mapping[str, Any] | None = None
+    _made_params: Any = None
     status: int = StepStatus.INIT
     _path: StepPaths | None = None
 
@@ -184,6 +200,26 @@ class ScriptTemplate:
         """
         raise NotImplementedError(f"the class Script of step {self.label!r} has no method run()")
 
+    @classmethod
+    def main(cls) -> None:
+        """Run the step of this script's file for records named on the command line.
+
+        To be called at the end of a script, so that ``python scripts/EEG/alpha.py REC-1 --task RS`` runs it alone::
+
+            if __name__ == "__main__":
+                Script.main()
+
+        Raises
+        ------
+        SystemExit
+            Always, with the exit code of ``sinagot run``.
+        """
+        import sys
+
+        from sinagot.scripts.alone import run_alone  # a script that is run by us never asks
+
+        run_alone(str(sys.modules[cls.__module__].__file__))
+
     @property
     def logger(self) -> logging.LoggerAdapter[logging.Logger] | Any:
         """Writes to the record's log; None outside a run."""
@@ -195,6 +231,18 @@ class ScriptTemplate:
     @logger.setter
     def logger(self, logger: Any) -> None:
         self._logger = logger
+
+    @property
+    def params(self) -> Any:
+        """The parameters of the step: a read-only mapping, or an instance of the script's own class `Params`."""
+        if self._made_params is None:
+            # Made when it is asked for: many scripts have no parameters.
+            self._made_params = view_of(type(self), self._given_params)
+        return self._made_params
+
+    @params.setter
+    def params(self, params: Any) -> None:
+        self._made_params = params  # scripts of former versions may have an attribute of this name
 
     @property
     def path(self) -> StepPaths:

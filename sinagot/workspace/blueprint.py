@@ -7,11 +7,12 @@ Scripts are looked at anew for each question, so that an edit counts at once; no
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from sinagot.config.hints import did_you_mean
-from sinagot.config.settings import Configuration
+from sinagot.config.settings import Configuration, StepSettings
 from sinagot.dataset.patterns import PathPattern
 from sinagot.dataset.records import RecordIds
 from sinagot.engine.graph import RecordGraph, Slot, StepNode
@@ -19,6 +20,7 @@ from sinagot.engine.job import JobStep
 from sinagot.errors import ConfigurationError, PatternError, ScriptError
 from sinagot.scripts.loading import ScriptLibrary
 from sinagot.scripts.spec import PathSource, StepSpec
+from sinagot.workspace.parameters import Parameters
 
 __all__ = ["Blueprint", "Unit"]
 
@@ -104,6 +106,14 @@ class Blueprint:
             names += settings.task_scripts.get(name, ())
         return list(dict.fromkeys(names))
 
+    def group_names(self, task: str | None, modality: str | None) -> list[str]:
+        """List the steps of a modality that run once for all records of a task."""
+        config = self.configuration
+        if config.is_unit_mode:
+            return list(config.group_scripts)
+        settings = config.modalities.get(modality) if modality is not None else None
+        return list(settings.group_scripts) if settings is not None and self.units(task, modality) else []
+
     def _labels(self, task: str | None, modality: str | None) -> dict[str, str]:
         config = self.configuration
         labels = {}
@@ -120,17 +130,24 @@ class Blueprint:
             for unit in self.units()
             for index, label in enumerate(self.script_names(*unit), start=1)
         ]
-        version = tuple(map(id, nodes))
+        groups = [
+            self._node(unit, index, label, is_group=True)
+            for unit in self.units()
+            for index, label in enumerate(self.group_names(*unit), start=len(self.script_names(*unit)) + 1)
+        ]
+        version = tuple(map(id, (*nodes, *groups)))
         if self._graph is None or self._graph[0] != version:
-            self._reroot(nodes)
-            self._check_outputs(nodes)
-            self._graph = (version, RecordGraph(nodes))
+            self._reroot([*nodes, *groups])
+            self._check_outputs(nodes, groups)
+            self._graph = (version, RecordGraph(nodes, groups))
         return self._graph[1]
 
-    def _node(self, unit: Unit, index: int, label: str) -> StepNode:
+    def _node(self, unit: Unit, index: int, label: str, *, is_group: bool = False) -> StepNode:
         task, modality = unit
         try:
             spec = self.library.spec(label, modality, task)
+            if spec.is_group != is_group:
+                raise _wrong_list(spec)
         except ScriptError as error:
             return StepNode(label, index, task, modality, error=error)
         key = (unit, label, spec.digest)
@@ -144,12 +161,17 @@ class Blueprint:
         inputs = self._slots(spec, spec.inputs, "PATH_IN", labels, may_be_free=True)
         outputs = self._slots(spec, spec.outputs, "PATH_OUT", labels)
         control = self._slots(spec, spec.control, "PATH_CONTROL", labels) if spec.control else []
+        if spec.is_group:
+            self._check_members(spec, inputs)
         step = JobStep(
             spec.name,
             task,
             modality,
             self.library.source(spec),
             spec.atomic,
+            self._settings(spec, modality),
+            " -> ".join(" + ".join(slot.pattern.canonical for slot in side) for side in (inputs, outputs)),
+            spec.typed,
         )
         return StepNode(
             spec.name,
@@ -163,6 +185,19 @@ class Blueprint:
             is_dict_out=isinstance(spec.outputs, Mapping),
             job_step=step,
         )
+
+    def _settings(self, spec: StepSpec, modality: str | None) -> StepSettings:
+        """Give what holds for a step: the modality's word wins, then the step's, the script's, the workspace's."""
+        config = self.configuration
+        base = config.run.steps
+        if spec.is_group:
+            # It is there to be made again: only a word about this very step lets it be.
+            base = base._replace(rerun="always" if base.rerun == "always" else "outdated")
+        said = spec.settings.over(base)
+        for key in ((None, spec.name), (modality, spec.name)):
+            if key in config.steps:
+                said = config.steps[key].over(said)
+        return said
 
     def _slots(
         self,
@@ -181,7 +216,9 @@ class Blueprint:
             where = f"step {spec.name} ({spec.file}): {attribute}{f'[{name!r}]' if name is not None else ''}"
             pattern = PathPattern(one, where=where)
             self._check_fields(pattern, where, labels, may_be_free=may_be_free)
-            if not may_be_free:
+            if not may_be_free and spec.is_group:
+                self._check_common(pattern, where)
+            elif not may_be_free:
                 self._check_owner(pattern, where)
             slots.append(Slot(name, pattern.bind(**labels), root, entities))
         return slots
@@ -223,10 +260,41 @@ class Blueprint:
             found=pattern.source,
         )
 
-    def _check_outputs(self, nodes: Iterable[StepNode]) -> None:
-        """Refuse two steps that write the same file, and a step that writes its own input."""
+    def _check_common(self, pattern: PathPattern, where: str) -> None:
+        """Refuse an output of a group step that were another file for each record."""
+        own = pattern.fields & {"id", *self.ids.entities}
+        if own:
+            names = ", ".join(f"{{{name}}}" for name in sorted(own))
+            raise PatternError.at(
+                f"{pattern.source!r} has {names}, and a group step runs once for all records",
+                key=where,
+                hint="leave it out; {task} and {modality} may stand in it",
+                found=pattern.source,
+            )
+
+    def _check_members(self, spec: StepSpec, inputs: Iterable[Slot]) -> None:
+        """Refuse a group step that reads nothing of the records."""
+        own = {"id", *self.ids.entities}
+        if not any(slot.pattern.fields & own for slot in inputs):
+            raise PatternError.at(
+                "a group step reads a file of each record, and no path has {id}",
+                key=f"step {spec.name} ({spec.file}): PATH_IN",
+                found=spec.inputs,
+            )
+
+    def _check_outputs(self, steps: Sequence[StepNode], groups: Sequence[StepNode]) -> None:
+        """Refuse two steps that write the same file, a step that writes its own input, one that reads a group's."""
+        common = {(slot.root, slot.pattern.canonical): group for group in groups for slot in group.outputs}
+        for node in (*steps, *groups):
+            for slot in node.inputs:
+                group = common.get((slot.root, slot.pattern.canonical))
+                if group is not None:
+                    raise ConfigurationError.at(
+                        f"step {node.place} reads {slot.pattern.source!r}, which the group step {group.place} writes",
+                        hint="nothing runs after group steps; let the group step write what is needed",
+                    )
         writers: dict[tuple[str, str], StepNode] = {}
-        for node in nodes:
+        for node in (*steps, *groups):
             own = {(slot.root, slot.pattern.canonical) for slot in node.inputs}
             for slot in node.outputs:
                 name = (slot.root, slot.pattern.canonical)
@@ -238,7 +306,7 @@ class Blueprint:
                 other = writers.setdefault(name, node)
                 # One script that several tasks share may have one result for all of them: it is made once.
                 is_shared = (other.label, other.modality) == (node.label, node.modality)
-                if other is not node and not is_shared:
+                if other is not node and (node in groups or not is_shared):
                     raise ConfigurationError.at(
                         f"steps {other.place} and {node.place} write the same file {slot.pattern.source!r}",
                         hint="put {task} or {modality}, or a name of its own, into one of the paths",
@@ -247,19 +315,24 @@ class Blueprint:
     def check(self) -> Iterator[tuple[str, Exception]]:
         """Give every problem of scripts and patterns, with the name of its step."""
         for unit in self.units():
-            for index, label in enumerate(self.script_names(*unit), start=1):
+            names = self.script_names(*unit)
+            for index, label in enumerate([*names, *self.group_names(*unit)], start=1):
                 place = "-".join(part for part in (*unit, label) if part)
                 try:
-                    node = self._node(unit, index, label)
+                    node = self._node(unit, index, label, is_group=index > len(names))
                 except ConfigurationError as error:
                     yield place, error
                 else:
                     if node.error is not None:
                         yield place, node.error
         try:
-            self.graph()
+            graph = self.graph()
         except ConfigurationError as error:
             yield "steps", error
+        else:
+            nodes = (*graph.nodes, *graph.groups)
+            for problem in Parameters(self.configuration, is_fresh=True).problems(nodes):
+                yield "params", problem
 
     # -- where ids come from
 
@@ -315,3 +388,14 @@ class Blueprint:
                 # Nodes are kept from one question to the next, and who writes what may have changed meanwhile.
                 is_made = slot.pattern.canonical in written
                 slot.move_to(os.fspath(config.output_path if is_made else config.data_path))
+
+
+def _wrong_list(spec: StepSpec) -> ScriptError:
+    """Say that a script and the list that names it do not fit."""
+    if spec.is_group:
+        text = "its class Script derives from GroupTemplate; list it in group_scripts, not in scripts"
+    elif spec.command is not None:
+        text = "it is a command, and group_scripts can only list Python scripts"
+    else:
+        text = "its class Script derives from ScriptTemplate; write class Script(GroupTemplate), or list it in scripts"
+    return ScriptError(f"step {spec.name!r} ({spec.file}): {text}", step=spec.name, file=Path(spec.file))

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 __all__ = ["ExecutorChoice"]
 
 _MODES = ("main_process", "processes", "dask")
+#: Keys of `[dask.cluster]` that hold for every kind of cluster.
+_TIMEOUTS = ("connect_timeout", "no_workers_timeout")
 
 
 class ExecutorChoice:
@@ -52,10 +54,14 @@ class ExecutorChoice:
         self.cluster = dict(configuration.dask.cluster)
         if address is not None:
             self.cluster["address"] = address
-        if self.mode == "dask" and client is None and self.scheduler == "single-threaded" and address is None:
+        if "class" in self.cluster or address is not None:
+            self.scheduler = "distributed"
+        if address is not None:
+            self.cluster.pop("class", None)
+        if self.mode == "dask" and client is None and self.scheduler == "single-threaded":
             self.mode = "main_process"
-        if self.mode == "dask" and client is None and self.scheduler != "distributed" and address is None:
-            self.cluster = {}
+        if self.mode == "dask" and client is None and self.scheduler != "distributed":
+            self.cluster = {name: value for name, value in self.cluster.items() if name in _TIMEOUTS}
 
     @property
     def here(self) -> bool:

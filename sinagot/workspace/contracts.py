@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from sinagot.engine.executors.contract import Executor
     from sinagot.engine.graph import StepNode
     from sinagot.workspace.blueprint import Blueprint
+    from sinagot.workspace.steps import StepCollection
 
 __all__ = ["House", "Selection"]
 
@@ -70,6 +71,9 @@ class House(Protocol):
     def nodes_of(self, scope: Selection, step_label: str | None) -> list[StepNode]:
         """List the steps of a scope, of one name where given, in configuration order."""
 
+    def groups_of(self, scope: Selection, step_label: str | None) -> list[StepNode]:
+        """List the group steps of a scope, of one name where given, in configuration order."""
+
     def forget_problems(self) -> None:
         """Begin a new look at the disk."""
 
@@ -87,6 +91,10 @@ class Selection(Protocol):
     is_record: bool
 
     @property
+    def is_whole(self) -> bool:
+        """True for a collection of all records."""
+
+    @property
     def workspace(self) -> House:
         """The workspace of the scope."""
 
@@ -101,6 +109,10 @@ class Selection(Protocol):
     @property
     def is_unit(self) -> bool:
         """True when task and modality are both set, and always in unit mode."""
+
+    @property
+    def steps(self) -> StepCollection:
+        """The steps of the scope."""
 
     def record_ids(self) -> list[str]:
         """List the ids of the records in the scope, sorted."""

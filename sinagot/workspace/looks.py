@@ -7,10 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from sinagot.engine.graph import StepNode
+from sinagot.engine.groups import GroupSurvey, IdsOf
 from sinagot.engine.survey import Survey
-from sinagot.workspace.contracts import House
+from sinagot.errors import ScriptError
+from sinagot.workspace.contracts import House, Selection
+from sinagot.workspace.parameters import Parameters
 
-__all__ = ["survey_of"]
+__all__ = ["group_ids", "group_survey_of", "survey_of"]
 
 
 def survey_of(workspace: House, ids: Sequence[str]) -> Survey:
@@ -18,5 +22,50 @@ def survey_of(workspace: House, ids: Sequence[str]) -> Survey:
     blueprint = workspace.blueprint
     configuration = workspace.configuration
     return Survey(
-        blueprint.graph(), ids, blueprint.ids, str(configuration.state_path), str(configuration.log_path)
+        blueprint.graph(),
+        ids,
+        blueprint.ids,
+        str(configuration.state_path),
+        str(configuration.log_path),
+        params_of=Parameters(configuration, is_lenient=True).params_of,
     )
+
+
+def group_survey_of(scope: Selection) -> GroupSurvey:
+    """Look at what is there for the group steps of a scope."""
+    blueprint = scope.workspace.blueprint
+    configuration = scope.workspace.configuration
+    return GroupSurvey(
+        blueprint.graph(),
+        blueprint.ids,
+        str(configuration.state_path),
+        str(configuration.log_path),
+        params_of=Parameters(configuration, is_lenient=True).params_of,
+        ids_of=group_ids(scope),
+    )
+
+
+def group_ids(scope: Selection, known: Sequence[str] | None = None) -> IdsOf:
+    """Say how the records of a group step are listed: once for each task and modality.
+
+    Parameters
+    ----------
+    scope : Selection
+        All records of one task and modality, or of several.
+    known : sequence of str, optional
+        Its records, where they are listed already.
+    """
+    listed: dict[tuple[str | None, str | None], Sequence[str]] = {}
+    if scope.is_unit and known is not None:
+        listed[scope.task, scope.modality] = known
+
+    def ids_of(node: StepNode) -> Sequence[str]:
+        unit = (node.task, node.modality)
+        if unit not in listed:
+            try:
+                listed[unit] = scope.workspace.make_collection(*unit).record_ids()
+            except ScriptError:  # of the step that says where raw data are: that is told for itself
+                listed[unit] = ()
+        return listed[unit]
+
+    return ids_of

@@ -80,6 +80,11 @@ class RecordCollection(Scope):
         selected._selected = tuple(wanted)
         return selected
 
+    @property
+    def is_whole(self) -> bool:
+        """True unless the collection was narrowed to some records: group steps run in a whole one only."""
+        return self._selected is None
+
     # -- ids
 
     def iter_ids(self) -> Iterator[str]:

@@ -8,20 +8,24 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, closing
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sinagot.engine.executors.contract import Executor
 from sinagot.engine.executors.main_process import MainProcessExecutor
 from sinagot.engine.job import RunOptions
 from sinagot.engine.run import Prepared, RunRequest, new_run_id, run
 from sinagot.engine.stop import RunTerminated, run_interrupted
-from sinagot.errors import ScriptError, WorkspaceBusyError
+from sinagot.engine.survey import RULES
+from sinagot.errors import ConfigurationError, ScriptError, WorkspaceBusyError
 from sinagot.runlog.write import LogTarget
 from sinagot.workspace.choices import ExecutorChoice
 from sinagot.workspace.contracts import House, Selection
+from sinagot.workspace.looks import group_ids
+from sinagot.workspace.narrowing import Narrowing
+from sinagot.workspace.parameters import Parameters
 from sinagot.workspace.tables import jobs_frame
 
 if TYPE_CHECKING:
@@ -35,40 +39,54 @@ __all__ = ["start_run"]
 
 def start_run(
     scope: Selection,
-    step_label: str | None,
+    narrowing: Narrowing,
     *,
     force: bool,
     ignore_missing: bool,
     debug: bool,
     dry_run: bool,
+    rerun: str | None,
     mode: str | None,
     workers: int | None,
     client: Client | None,
     address: str | None,
     exclusive: bool,
+    max_failures: int | None,
     printing: bool,
     progress: Callable[..., None] | None,
     wait: bool,
+    params: Mapping[str, Any] | None = None,
 ) -> RunReport:
     """Run the steps of a scope; see `StepCollection.run`."""
     workspace = scope.workspace
+    if rerun not in (None, *RULES):
+        raise ConfigurationError.at(
+            f"{rerun!r} is no rule; allowed are 'missing', 'outdated' or 'always'", key="rerun", found=rerun
+        )
     graph = workspace.blueprint.graph()
-    nodes = workspace.nodes_of(scope, step_label)
-    broken = [node for node in nodes if node.error is not None]
+    in_scope, groups_in_scope = workspace.nodes_of(scope, None), workspace.groups_of(scope, None)
+    nodes = narrowing.choose_nodes(graph, in_scope, groups_in_scope)
+    groups = narrowing.choose_groups(graph, in_scope, groups_in_scope)
+    broken = [node for node in (*nodes, *groups) if node.error is not None]
     choice = ExecutorChoice(
         workspace, mode=mode, workers=workers, client=client, address=address, debug=debug
     )
-    options = _options(workspace, force=force, ignore_missing=ignore_missing, debug=debug, printing=printing)
+    if max_failures is not None and max_failures < 1:
+        raise ValueError(f"max_failures must be 1 or more, found {max_failures}")
+    options = _options(workspace, ignore_missing=ignore_missing, debug=debug, printing=printing)
+    options = options._replace(max_failures=max_failures)
     if exclusive:
         _refuse_company(workspace)
     selected = frozenset(node.index for node in nodes if node.error is None)
 
     def lend_executor(stopping: Callable[[], bool]) -> AbstractContextManager[Executor]:
         if choice.here:
-            return nullcontext(MainProcessExecutor(stopping))
+            return closing(MainProcessExecutor(stopping))
         return workspace.executor(choice.key, choice.make)
 
-    ids = _record_ids(scope, nodes, selected)
+    ids = _record_ids(scope, narrowing, nodes, selected)
+    good = [node for node in (*nodes, *groups) if node.error is None]
+    parameters = _checked_parameters(workspace, params, good, ids)
     request = RunRequest(
         graph=graph,
         ids=ids,
@@ -76,14 +94,17 @@ def start_run(
         selected=selected,
         options=options,
         lend_executor=lend_executor,
-        prepare=lambda folder: _prepare(
-            workspace, [graph.nodes[number] for number in selected], choice, folder
-        ),
+        prepare=lambda folder: _prepare(workspace, good, choice, folder, parameters),
         stop_grace=workspace.configuration.run.stop_grace,
         here=choice.here,
         dry_run=dry_run,
+        rerun="always" if force else rerun,
+        params_of=parameters.params_of,
         progress=progress,
+        all_ids=lambda: workspace.make_collection(None, None).record_ids(),
         unread=tuple(workspace.problems),
+        groups=frozenset(node.index for node in groups if node.error is None),
+        group_ids=group_ids(scope, ids),
     )
     report = run(request, background=not wait)
     report.bind_frame(jobs_frame)
@@ -91,9 +112,31 @@ def start_run(
     return report.wait() if wait else report
 
 
-def _record_ids(scope: Selection, nodes: list[StepNode], selected: frozenset[int]) -> list[str]:
+def _record_ids(
+    scope: Selection, narrowing: Narrowing, nodes: list[StepNode], selected: frozenset[int]
+) -> Sequence[str]:
     """List the records; none when no script can be loaded, since that is what has to be told."""
-    return [] if nodes and not selected else scope.record_ids()
+    if nodes and not selected:
+        return []
+    state = str(scope.workspace.configuration.state_path)
+    return narrowing.choose_ids(scope.record_ids(), nodes, state)
+
+
+def _checked_parameters(
+    workspace: House, override: Mapping[str, Any] | None, nodes: Sequence[StepNode], ids: Sequence[str]
+) -> Parameters:
+    """Give the parameters of the run, or raise: what a script refuses is told before anything runs."""
+    parameters = Parameters(workspace.configuration, override)
+    problems = parameters.problems(nodes, ids)
+    if problems:
+        from sinagot.config.problems import joined_error
+
+        raise joined_error(problems)
+    for doubt in parameters.doubts(nodes):
+        import warnings
+
+        warnings.warn(doubt, UserWarning, stacklevel=4)
+    return parameters
 
 
 def _finish(report: RunReport, broken: list[StepNode]) -> None:
@@ -111,9 +154,7 @@ def _finish(report: RunReport, broken: list[StepNode]) -> None:
         raise ScriptError(f"{first}{others}", step=first.step, file=first.file, report=report) from first
 
 
-def _options(
-    workspace: House, *, force: bool, ignore_missing: bool, debug: bool, printing: bool
-) -> RunOptions:
+def _options(workspace: House, *, ignore_missing: bool, debug: bool, printing: bool) -> RunOptions:
     configuration = workspace.configuration
     state = str(configuration.state_path)
     log = configuration.log
@@ -127,14 +168,21 @@ def _options(
         scoped=not configuration.is_unit_mode,
         workspace_version=workspace.version,
         started=time.time(),
-        force=force,
         ignore_missing=ignore_missing,
         debug=debug,
         printing=printing,
+        durability=configuration.run.durability,
+        latency_wait=configuration.run.latency_wait,
     )
 
 
-def _prepare(workspace: House, nodes: list[StepNode], choice: ExecutorChoice, folder: str) -> Prepared:
+def _prepare(
+    workspace: House,
+    nodes: list[StepNode],
+    choice: ExecutorChoice,
+    folder: str,
+    parameters: Parameters,
+) -> Prepared:
     """Copy the code of the run, write the caches, and say what the manifest should tell."""
     import platform
 
@@ -149,6 +197,7 @@ def _prepare(workspace: House, nodes: list[StepNode], choice: ExecutorChoice, fo
     save_cached(configuration)
     save_snapshot(configuration.raw, folder)
     workspace.blueprint.library.save_index()
+    parameters.save()
     manifest = {
         "argv": sys.argv,
         "host": os.uname().nodename,
@@ -164,7 +213,12 @@ def _prepare(workspace: House, nodes: list[StepNode], choice: ExecutorChoice, fo
             "files": [str(file) for file in configuration.files],
             "digest": configuration.digest,
         },
+        "params": parameters.override,
         "scripts": {node.place: node.job_step.source.digest for node in nodes if node.job_step is not None},
+        # By file: what changed since is told by name.
+        "sources": {
+            node.place: node.job_step.source.named_digests for node in nodes if node.job_step is not None
+        },
     }
     return Prepared({node.index: copy for node, copy in zip(nodes, copies, strict=True)}, manifest)
 

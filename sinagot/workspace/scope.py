@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from pandas import DataFrame
 
+    from sinagot.engine.decisions import Decision
+    from sinagot.workspace.flows import FlowReport
 
 __all__ = ["Scope"]
 
@@ -219,7 +221,7 @@ class Scope:
         -------
         DataFrame
             Columns task, modality, count; record_id in front on a record or when asked for. Units with nothing to
-            count have no row.
+            count have no row. What is excluded does not count.
         """
         return count_frame(self, step_label, position, with_record_id or self.is_record)
 
@@ -232,6 +234,94 @@ class Scope:
         return self.count_raw_data(with_record_id)
 
     is_record = False
+
+    @property
+    def is_whole(self) -> bool:
+        """True for a collection of all records of its tasks and modalities: group steps run there only."""
+        return False
+
+    def report_flow(self, step_label: str | None = None) -> FlowReport:
+        """Say where the records have gone: found, excluded (by reason), missing input, failed, done.
+
+        Parameters
+        ----------
+        step_label : str, optional
+            This step only.
+
+        Returns
+        -------
+        FlowReport
+            Counts that add up, for each step and for the records; as a table, a Mermaid figure, plain values.
+
+        Notes
+        -----
+        Results of records that were not found are counted besides, as results without input.
+
+        Examples
+        --------
+        >>> import sinagot
+        >>> sinagot.Workspace("example/harbor").records.report_flow("count")
+        <FlowReport instance | 3 found: 3 not run yet>
+        """
+        from sinagot.workspace.flows import report_flow
+
+        return report_flow(self, step_label)
+
+    # -- deciding
+
+    def exclude(self, reason: str, step: str | None = None) -> list[Decision]:
+        """Exclude what the scope holds: runs leave it out, and status and reports say so.
+
+        Parameters
+        ----------
+        reason : str
+            Why; it is kept with who and when.
+        step : str, optional
+            Only this step.
+
+        Returns
+        -------
+        list of Decision
+            One a record. A collection excludes the records that it has now, not those that arrive later.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such step.
+        StorageError
+            The decision can't be written down.
+        ValueError
+            There is no reason.
+        """
+        from sinagot.workspace.excluding import exclude
+
+        return exclude(self, reason, step)
+
+    def include(self, reason: str = "", step: str | None = None) -> list[Decision]:
+        """Take exclusions back, as a whole or for a part: what was said last about a job holds.
+
+        Parameters
+        ----------
+        reason : str
+            Why.
+        step : str, optional
+            Only this step.
+
+        Returns
+        -------
+        list of Decision
+            One for each record of which something was excluded.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such step.
+        StorageError
+            The decision can't be written down.
+        """
+        from sinagot.workspace.excluding import include
+
+        return include(self, reason, step)
 
     # -- texts
 

@@ -5,116 +5,31 @@ Knows scopes and makes requests of the engine from them; must not execute anythi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from sinagot.config.hints import did_you_mean
 from sinagot.engine.status import StepStatus
-from sinagot.errors import NotFoundError, NotUnitError
+from sinagot.errors import NotFoundError
+from sinagot.scripts.group import GROUP_ID
 from sinagot.workspace.contracts import Selection
-from sinagot.workspace.looks import survey_of
+from sinagot.workspace.looks import group_survey_of, survey_of
+from sinagot.workspace.narrowing import Narrowing, parse_shard
 from sinagot.workspace.running import start_run
-from sinagot.workspace.tables import logs_frame, status_frame
+from sinagot.workspace.step import Step
+from sinagot.workspace.tables import status_frame
 
 if TYPE_CHECKING:
     from distributed import Client
     from pandas import DataFrame
 
+    from sinagot.engine.accept import Accepted
+    from sinagot.engine.graph import StepNode
     from sinagot.engine.report import RunReport
     from sinagot.engine.run import Progress
-    from sinagot.scripts.template import ScriptTemplate
+    from sinagot.workspace.plans import Plan
 
 __all__ = ["Step", "StepCollection"]
-
-
-class Step:
-    """One step of a scope.
-
-    Attributes
-    ----------
-    label : str
-        Name of the script.
-    model : Scope
-        The scope that the step was taken from.
-    """
-
-    def __init__(self, model: Selection, label: str) -> None:
-        self.model = model
-        self.label = label
-
-    @property
-    def id(self) -> str | None:
-        """Id of the record, None on a collection."""
-        return getattr(self.model, "id", None) if self.model.is_record else None
-
-    @property
-    def task(self) -> str | None:
-        """Task of the scope."""
-        return self.model.task
-
-    @property
-    def modality(self) -> str | None:
-        """Modality of the scope."""
-        return self.model.modality
-
-    @property
-    def script_class(self) -> type[ScriptTemplate]:
-        """The class `Script` of the script's file, as the file is now.
-
-        Raises
-        ------
-        ScriptError
-            The file is missing or broken.
-        """
-        library = self.model.workspace.blueprint.library
-        return library.load(library.spec(self.label, self.modality, self.task))
-
-    @property
-    def script(self) -> ScriptTemplate:
-        """An instance of the script's class; its paths are the final ones and it has no logger."""
-        workspace = self.model.workspace
-        made = self.script_class(
-            workspace.data_path, self.id or "", task=self.task, workspace_version=workspace.version
-        )
-        made.label = self.label
-        made.modality = self.modality
-        if self.id is not None and self.model.is_unit:
-            # Labels of tasks and modalities, and outputs elsewhere, are known here and not to the script.
-            (node,) = workspace.nodes_of(self.model, self.label)
-            made.path = survey_of(workspace, [self.id]).script_paths(node, self.id)
-        return made
-
-    def status(self) -> int:
-        """Give the status of the step for its record: a value of `StepStatus`.
-
-        Raises
-        ------
-        NotUnitError
-            The step is of a collection, or of a record without its task and modality.
-        """
-        if self.id is None or not self.model.is_unit:
-            raise NotUnitError(
-                f"{self!r}: a status belongs to one record, task and modality; use steps.status() for a table",
-                scope=self.model,
-            )
-        for row in StepCollection(self.model).iter_status(self.label):
-            return int(row["step_status"])
-        raise NotFoundError(f"no step {self.label!r}", name=self.label)
-
-    def run(
-        self, force: bool = False, ignore_missing: bool = False, debug: bool = False, **options: Any
-    ) -> RunReport:
-        """Run this step only; see `StepCollection.run`."""
-        return StepCollection(self.model).run(self.label, force, ignore_missing, debug, **options)
-
-    def logs(self) -> DataFrame:
-        """Give the log lines of the step as a table, newest first."""
-        return logs_frame(self.model, self.label)
-
-    def __repr__(self) -> str:
-        if self.model.workspace.is_unit_mode:
-            return f"<Step instance | label: {self.label}>"
-        return f"<ScopedStep instance | task: {self.task}, modality: {self.modality}, label: {self.label}>"
 
 
 class StepCollection:
@@ -190,11 +105,13 @@ class StepCollection:
         if self._is_flat:
             self._check(script_name)
             return Step(self.model, script_name)
-        return self._by_modality(
-            lambda modality: (
-                Step(self._of(modality), script_name) if script_name in self._names(modality) else None
-            )
-        )
+
+        def take(modality: str | None) -> Step | None:
+            groups = self.model.workspace.blueprint.group_names(self.model.task, modality)
+            is_known = script_name in (*self._names(modality), *groups)
+            return Step(self._of(modality), script_name) if is_known else None
+
+        return self._by_modality(take)
 
     def all(self) -> Iterator[Step]:
         """Give the steps, modality by modality."""
@@ -209,13 +126,26 @@ class StepCollection:
     def __iter__(self) -> Iterator[Step]:
         return self.all()
 
-    def _check(self, step_label: str) -> None:
+    def group_names(self) -> list[str]:
+        """List the steps that run once for all records (`group_scripts`), each once."""
+        model = self.model
+        units = model.workspace.blueprint.units(model.task, model.modality)
+        names = (name for unit in units for name in model.workspace.blueprint.group_names(*unit))
+        return list(dict.fromkeys(names))
+
+    def _check(self, step_label: str, *, is_whole: bool = True) -> None:
         names = self.scripts_names()
+        groups = self.group_names()
         known = (
-            names
+            [*names, *groups]
             if isinstance(names, list)
-            else list(dict.fromkeys(name for some in names.values() for name in some))
+            else list(dict.fromkeys([*(name for some in names.values() for name in some), *groups]))
         )
+        if step_label in groups and not (is_whole and self.model.is_whole):
+            raise NotFoundError(
+                f"{step_label!r} is a group step: it runs for all records at once, not for some of them",
+                name=step_label,
+            )
         if step_label not in known:
             hint = did_you_mean(step_label, known)
             text = f"{self.model!r} has no step {step_label!r}; steps are {', '.join(known) or 'none'}"
@@ -228,12 +158,20 @@ class StepCollection:
         ignore_missing: bool = False,
         debug: bool = False,
         *,
+        rerun: str | None = None,
+        params: Mapping[str, Any] | None = None,
+        from_step: str | None = None,
+        until_step: str | None = None,
+        failed: bool = False,
+        shard: str | tuple[int, int] | None = None,
         dry_run: bool = False,
         mode: str | None = None,
         workers: int | None = None,
         client: Client | None = None,
         address: str | None = None,
         exclusive: bool = False,
+        fail_fast: bool = False,
+        max_failures: int | None = None,
         printing: bool = True,
         progress: Callable[[Progress], None] | None = None,
         wait: bool = True,
@@ -250,6 +188,17 @@ class StepCollection:
             Run also where inputs are not there.
         debug : bool
             Run in this process, in order, and let the script's own exception out.
+        rerun : {"missing", "outdated", "always"}, optional
+            When steps run again: outputs are missing or failed; also when something that they came from changed; or
+            always. As configured for each step when not given.
+        params : mapping, optional
+            Parameters that win over the configuration, for this run.
+        from_step, until_step : str, optional
+            Only this step and what comes after it, or before it: in its unit, and wherever files lead.
+        failed : bool
+            Only records of which a step failed or was interrupted.
+        shard : str or tuple of int, optional
+            Only a share of the records: ``"2/8"`` is the second of eight. Which one a record is in depends on its id.
         dry_run : bool
             Plan only; the report's `plan` says what would run and why.
         mode : {"main_process", "processes", "dask"}, optional
@@ -262,6 +211,10 @@ class StepCollection:
             Run through the Dask scheduler at this address.
         exclusive : bool
             Refuse to start while another run works on the workspace.
+        fail_fast : bool
+            Start nothing new after the first failed job.
+        max_failures : int, optional
+            Start nothing new after so many failed jobs.
         printing : bool
             Print the lines of the attempts to standard output.
         progress : callable, optional
@@ -278,6 +231,8 @@ class StepCollection:
         ------
         NotFoundError
             There is no such step.
+        ConfigurationError
+            A script's class `Params` refuses parameters; nothing was run.
         ScriptError
             Some scripts are broken; what could run has run, `report` has it.
         WorkspaceBusyError
@@ -287,27 +242,128 @@ class StepCollection:
         SystemExit
             SIGTERM or SIGHUP (code 143 or 129), with `report` as well.
         """
-        if step_label is not None:
-            self._check(step_label)
+        narrowing = self._narrowed(step_label, from_step, until_step, failed, shard)
         return start_run(
             self.model,
-            step_label,
+            narrowing,
             force=force,
             ignore_missing=ignore_missing,
             debug=debug,
+            rerun=rerun,
+            params=params,
             dry_run=dry_run,
             mode=mode,
             workers=workers,
             client=client,
             address=address,
             exclusive=exclusive,
+            max_failures=1 if fail_fast else max_failures,
             printing=printing,
             progress=progress,
             wait=wait,
         )
 
+    def plan(self, step_label: str | None = None, force: bool = False, **options: Any) -> Plan:
+        """Say what `run` would do with every job, and why; nothing is run and nothing is written.
+
+        Parameters
+        ----------
+        step_label : str, optional
+            This step only.
+        force : bool
+            As if all were to run again.
+        **options
+            As those of `run` that say what runs: `ignore_missing`, `rerun`, `params`, `from_step`, `until_step`,
+            `failed`, `shard`.
+
+        Returns
+        -------
+        Plan
+            Every job with verdict, reasons (old and new value of what changed) and about how long it takes.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such step.
+        ScriptError
+            Some scripts are broken.
+
+        Examples
+        --------
+        >>> import sinagot
+        >>> ws = sinagot.Workspace("example/harbor")
+        >>> ws.records.get("REC-20200601").steps.plan("mean", force=True)
+        <Plan instance | 1 run>
+        """
+        from sinagot.workspace.plans import Plan
+
+        return Plan(self.run(step_label, force, dry_run=True, printing=False, **options))
+
+    def count_older(self, step_label: str | None = None) -> int:
+        """Count results that are older than one of their inputs, of steps that run again only when outputs are missing.
+
+        Parameters
+        ----------
+        step_label : str, optional
+            This step only.
+
+        Examples
+        --------
+        >>> import sinagot
+        >>> sinagot.Workspace("example/harbor").steps.count_older()
+        0
+        """
+        workspace = self.model.workspace
+        survey = survey_of(workspace, self.model.record_ids())
+        return survey.count_older(workspace.nodes_of(self.model, step_label))[0]
+
+    def accept(self, reason: str, step_label: str | None = None) -> list[Accepted]:
+        """Settle changes that do not change results: what is there counts as made from what is there now.
+
+        Parameters
+        ----------
+        reason : str
+            Why; kept with who and when.
+        step_label : str, optional
+            This step only.
+
+        Returns
+        -------
+        list of Accepted
+            The results that were outdated, each with what had changed; they are up to date from now on.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such step.
+        ValueError
+            There is no reason.
+        """
+        if step_label is not None:
+            self._check(step_label)
+        from sinagot.workspace.accepting import accept
+
+        return accept(self.model, reason, step_label)
+
+    def _narrowed(
+        self,
+        step: str | None,
+        from_step: str | None,
+        until_step: str | None,
+        failed: bool,
+        shard: str | tuple[int, int] | None,
+    ) -> Narrowing:
+        share = None if shard is None else parse_shard(shard)
+        narrowing = Narrowing(step, from_step, until_step, failed, share)
+        for label in narrowing.labels:
+            self._check(label, is_whole=narrowing.is_whole)
+        return narrowing
+
     def iter_status(self, step_label: str | None = None) -> Iterator[dict[str, Any]]:
-        """Give one row a record, unit and step: `record_id, task, modality, step_index, step_label, step_status`."""
+        """Give one row a record, unit and step: `record_id, task, modality, step_index, step_label, step_status`.
+
+        Group steps have one row each, at the end; their `record_id` is ``"all/records"``.
+        """
         model = self.model
         workspace = model.workspace
         nodes = workspace.nodes_of(model, step_label)
@@ -316,15 +372,14 @@ class StepCollection:
         for record, record_id in enumerate(ids):
             for node in nodes:
                 status = StepStatus.ERROR if node.error is not None else survey.status(record, node)
-                yield {
-                    "record_id": record_id,
-                    "task": node.task,
-                    "modality": node.modality,
-                    "step_index": node.step_index,
-                    "step_label": node.label,
-                    "step_status": int(status),
-                }
+                yield _status_row(record_id, node, status)
         workspace.note_problems(survey.problems)
+        groups = workspace.groups_of(model, step_label)
+        look = group_survey_of(model) if groups else None
+        for node in groups:
+            assert look is not None
+            status = StepStatus.ERROR if node.error is not None else look.group_status(node)
+            yield _status_row(GROUP_ID, node, status)
 
     def status(self) -> DataFrame:
         """Give the status of every step as a table.
@@ -341,3 +396,14 @@ class StepCollection:
         if self.model.workspace.is_unit_mode:
             return "<StepCollection instance>"
         return f"<StepCollection instance | task: {self.model.task}, modality: {self.model.modality}>"
+
+
+def _status_row(record_id: str, node: StepNode, status: StepStatus) -> dict[str, Any]:
+    return {
+        "record_id": record_id,
+        "task": node.task,
+        "modality": node.modality,
+        "step_index": node.step_index,
+        "step_label": node.label,
+        "step_status": int(status),
+    }

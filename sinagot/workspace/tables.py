@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sinagot.engine.history import iter_events
 from sinagot.errors import NotFoundError
+from sinagot.scripts.group import GROUP_ID
 from sinagot.workspace.contracts import Selection
 from sinagot.workspace.looks import survey_of
 
@@ -18,9 +19,28 @@ if TYPE_CHECKING:
 
     from sinagot.engine.report import RunReport
 
-__all__ = ["count_frame", "jobs_frame", "logs_frame", "status_frame"]
+__all__ = [
+    "count_frame",
+    "decisions_frame",
+    "flow_frame",
+    "jobs_frame",
+    "logs_frame",
+    "plan_frame",
+    "status_frame",
+]
 
 STATUS_COLUMNS = ["record_id", "task", "modality", "step_index", "step_label", "step_status"]
+DECISION_COLUMNS = [
+    "time",
+    "user",
+    "host",
+    "decision",
+    "record_id",
+    "task",
+    "modality",
+    "step_label",
+    "reason",
+]
 JOB_COLUMNS = [
     "record_id",
     "task",
@@ -49,8 +69,10 @@ def logs_frame(scope: Selection, step_label: str | None = None) -> DataFrame:
     from sinagot.runlog import read
 
     folder = str(scope.workspace.configuration.log_path)
+    is_group = step_label is not None and bool(scope.workspace.groups_of(scope, step_label))
+    ids = [GROUP_ID] if is_group else scope.record_ids()
     frame = read.logs_frame(
-        [(folder, record_id) for record_id in scope.record_ids()], task=scope.task, modality=scope.modality
+        [(folder, record_id) for record_id in ids], task=scope.task, modality=scope.modality
     )
     if step_label is not None:
         frame = frame[frame["step_label"] == step_label].reset_index(drop=True)
@@ -75,7 +97,12 @@ def count_frame(scope: Selection, step_label: str | None, position: str, with_re
         if node.error is not None or (step_label is None and node.step_index != 1):
             continue
         slots = node.inputs if position == "input" else node.outputs
-        found = [record_id for record_id in ids if all(survey.exists(slot, record_id) for slot in slots)]
+        found = [
+            record_id
+            for record_id in ids
+            if survey.exclusion(record_id, node) is None
+            and all(survey.exists(slot, record_id) for slot in slots)
+        ]
         unit = {"task": node.task, "modality": node.modality}
         if with_record_id:
             rows += [{"record_id": record_id, **unit, "count": 1} for record_id in found]
@@ -83,6 +110,34 @@ def count_frame(scope: Selection, step_label: str | None, position: str, with_re
             rows.append({**unit, "count": len(found)})
     columns = [*(["record_id"] if with_record_id else []), "task", "modality", "count"]
     return pd.DataFrame(rows, columns=columns).astype({"count": "int64"})
+
+
+def plan_frame(rows: Iterable[dict[str, Any]]) -> DataFrame:
+    """Make the table of `Plan.jobs`: reasons as text."""
+    import pandas as pd
+
+    columns = [*STATUS_COLUMNS[:-1], "verdict", "reasons", "estimate_s"]
+    texts = ({**row, "reasons": "; ".join(one.text for one in row["reasons"])} for row in rows)
+    return pd.DataFrame(texts, columns=columns).astype({"estimate_s": "float64"})
+
+
+def decisions_frame(scope: Selection) -> DataFrame:
+    """Make the table of `Workspace.decisions`."""
+    import pandas as pd
+
+    from sinagot.workspace.excluding import read_decisions
+
+    rows = [
+        (one.time, one.user, one.host, one.what, *one.target, one.reason) for one in read_decisions(scope).all
+    ]
+    return pd.DataFrame(rows, columns=DECISION_COLUMNS, dtype=object)
+
+
+def flow_frame(rows: Iterable[dict[str, Any]]) -> DataFrame:
+    """Make the table of `FlowReport`."""
+    import pandas as pd
+
+    return pd.DataFrame(rows).set_index("name")
 
 
 def jobs_frame(report: RunReport) -> DataFrame:

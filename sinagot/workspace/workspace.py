@@ -24,14 +24,18 @@ from sinagot.workspace.classes import find_class
 from sinagot.workspace.contracts import Selection
 from sinagot.workspace.records import Record, RecordCollection
 from sinagot.workspace.steps import StepCollection
+from sinagot.workspace.tables import decisions_frame
 
 if TYPE_CHECKING:
     import logging
 
     from distributed import Client
+    from pandas import DataFrame
 
+    from sinagot.dataset.findings import Finding
     from sinagot.engine.executors.contract import Executor
     from sinagot.engine.graph import StepNode
+    from sinagot.workspace.flows import FlowReport
 
 __all__ = ["Workspace"]
 
@@ -158,6 +162,21 @@ class Workspace:
         narrowed: RecordCollection = self.records.get_subscope(task, modality)
         return narrowed
 
+    def decisions(self) -> DataFrame:
+        """Give every decision about records, oldest first.
+
+        Returns
+        -------
+        DataFrame
+            One row a decision; columns `time` (UTC), `user`, `host`, `decision` (exclude or include), `record_id`,
+            `task`, `modality`, `step_label` (None stands for all) and `reason`.
+        """
+        return decisions_frame(self.records)
+
+    def report_flow(self) -> FlowReport:
+        """Say where all records have gone; see `Scope.report_flow`."""
+        return self.records.report_flow()
+
     def __getitem__(self, record_id: str) -> Record:
         return self.records.get(record_id)
 
@@ -238,6 +257,16 @@ class Workspace:
         ]
         return sorted(nodes, key=lambda node: (places[node.task, node.modality], node.step_index))
 
+    def groups_of(self, scope: Selection, step_label: str | None) -> list[StepNode]:
+        """List the group steps of a scope, of one name where given; none where it is about some records only."""
+        return [
+            node
+            for node in (self._blueprint.graph().groups if scope.is_whole else ())
+            if scope.task in (None, node.task)
+            and scope.modality in (None, node.modality)
+            and step_label in (None, node.label)
+        ]
+
     def forget_problems(self) -> None:
         """Begin a new look at the disk."""
         self.problems = []
@@ -251,6 +280,29 @@ class Workspace:
     def executor(self, key: Hashable, make: Callable[[], Executor]) -> AbstractContextManager[Executor]:
         """Lend an executor of a key to one run; it is made when none is free, and kept until `close`."""
         return self._executors.lend(key, make)
+
+    def doctor(self, *, dask: bool = False, address: str | None = None) -> list[Finding]:
+        """Measure the drives of this workspace, Python and the machine, and say what to set.
+
+        Parameters
+        ----------
+        dask : bool
+            Start the configured Dask cluster and look at its workers too.
+        address : str, optional
+            Look at the workers of this scheduler too.
+
+        Returns
+        -------
+        list of Finding
+            Named tuples of place, name, value, verdict (``"ok"``, ``"note"``, ``"warning"``, ``"problem"``), advice.
+
+        Notes
+        -----
+        Writes in a folder of its own below the state folder, and removes it.
+        """
+        from sinagot.workspace.checkup import examine_workspace  # rarely needed
+
+        return list(examine_workspace(self, dask=dask, address=address))
 
     def close(self) -> None:
         """End the worker processes and clusters that this workspace started, and close its log files."""

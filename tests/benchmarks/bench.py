@@ -8,14 +8,15 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
+from clusters import Cluster, cluster
 from figures import Goal
 from machine import Place
-from measuring import probe
-from worlds import make_world
+from measuring import Usage, probe
+from worlds import make_world, reset
 
 
 class Sizes(NamedTuple):
@@ -23,7 +24,9 @@ class Sizes(NamedTuple):
 
     rounds: int = 5
     heavy_rounds: int = 3
+    noop_rounds: int = 10
     starts: int = 15
+    small: int = 10_000
     flat: int = 100_000
     folders: int = 10_000
     records: int = 10_000
@@ -32,13 +35,21 @@ class Sizes(NamedTuple):
     burning: int = 1_000
     log_records: int = 2_000
     log_lines: int = 60
+    #: Logs of about a million lines.
+    many_logs: int = 16_667
+    peer_records: int = 1_000
+    #: For peers that take tens of milliseconds a step.
+    few_records: int = 100
+    large: int = 100_000
 
 
 FULL = Sizes()
 QUICK = Sizes(
     rounds=3,
     heavy_rounds=1,
+    noop_rounds=6,
     starts=5,
+    small=2_000,
     flat=20_000,
     folders=2_000,
     records=2_000,
@@ -46,20 +57,73 @@ QUICK = Sizes(
     slow_records=100,
     burning=100,
     log_records=200,
+    many_logs=1_000,
+    peer_records=200,
+    few_records=10,
+    large=5_000,
 )
 #: Only to see that everything works: figures of so few records mean nothing.
-SMOKE = Sizes(1, 1, 1, 50, 20, 40, 20, 10, 4, 5, 6)
+SMOKE = Sizes(
+    rounds=1,
+    heavy_rounds=1,
+    noop_rounds=1,
+    starts=1,
+    small=10,
+    flat=50,
+    folders=20,
+    records=40,
+    cold_records=20,
+    slow_records=10,
+    burning=4,
+    log_records=5,
+    log_lines=6,
+    many_logs=5,
+    peer_records=10,
+    few_records=2,
+    large=20,
+)
 
 
 class Bench:
-    """One run of the benchmarks."""
+    """One run of the benchmarks; a context, which ends what it has kept running.
 
-    def __init__(self, sizes: Sizes, places: list[Place], *, million: bool = False) -> None:
+    Parameters
+    ----------
+    sizes : Sizes
+        How many of what.
+    places : list of Place
+        Scratch folders, memory first.
+    large, million : bool
+        Measure also what takes long: a hundred thousand records, a million files.
+    install : bool
+        Make the peers' own environment when it is not there.
+    """
+
+    def __init__(
+        self,
+        sizes: Sizes,
+        places: list[Place],
+        *,
+        large: bool = False,
+        million: bool = False,
+        install: bool = False,
+    ) -> None:
         self.sizes = sizes
         self.places = places
+        self.large = large
         self.million = million
+        self.install = install
+        self.is_smoke = sizes is SMOKE
+        self._kept = ExitStack()
+        self._cluster: Cluster | None = None
         self._done: dict[tuple[Place, int], Path] = {}
         self._number = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._kept.close()
 
     def records(self, place: Place, records: int) -> int:
         """Give the number of records: a fifth on the disk, where making files costs several times as much."""
@@ -97,3 +161,19 @@ class Bench:
             probe("ours_run", folder, "main_process")
             self._done[key] = folder
         return self._done[key]
+
+    @staticmethod
+    def fresh(folder: Path, name: str, *arguments: str) -> Usage:
+        """Run a probe on a workspace in which nothing has run yet."""
+        reset(folder)
+        return probe(name, folder, *arguments)
+
+    def on_cluster(self, folder: Path, name: str, *arguments: str) -> Usage:
+        """Run a probe on a cluster of its own, as an idle one costs each other case a tenth of a core."""
+        reset(folder)
+        if not self.is_smoke:
+            with cluster() as dask:
+                return probe(name, folder, *arguments, *dask)
+        if self._cluster is None:
+            self._cluster = self._kept.enter_context(cluster(workers=1))
+        return probe(name, folder, *arguments, *self._cluster)

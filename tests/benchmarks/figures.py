@@ -92,8 +92,9 @@ class Section(NamedTuple):
     title: str
     how: str
     figures: list[Figure]
-    #: Why there are no figures.
+    #: Why there are no figures: what went wrong, or what was not asked for.
     problem: str = ""
+    left_out: str = ""
 
 
 def number(value: float) -> str:

@@ -65,16 +65,21 @@ def _facts(output: bytes) -> dict[str, Any]:
     return facts if isinstance(facts, dict) else {}
 
 
-def probe(name: str, *arguments: object) -> Usage:
-    """Run one of the scripts in `probes/`."""
-    return process([sys.executable, PROBES / f"{name}.py", *map(str, arguments)])
+def probe(name: str, *arguments: object, python: Path | None = None) -> Usage:
+    """Run one of the scripts in `probes/`, by our own Python or by another one."""
+    return process([python or sys.executable, PROBES / f"{name}.py", *map(str, arguments)])
+
+
+def command(*arguments: str) -> list[str | Path]:
+    """Give the command line of our console script."""
+    return [Path(sys.executable).with_name("sinagot"), *arguments]
 
 
 def alternate(
     cases: Mapping[str, Callable[[], Usage]], rounds: int, *, warm: bool = False
 ) -> dict[str, list[Usage]]:
     """Run all cases in each round, every other round backwards; `warm`: once before, uncounted."""
-    for case in cases.values() if warm else ():
+    for case in cases.values() if warm and rounds > 1 else ():
         case()
     taken: dict[str, list[Usage]] = {name: [] for name in cases}
     for turn in range(rounds):

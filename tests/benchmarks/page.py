@@ -17,7 +17,7 @@ _TOP = """# Benchmarks
 
 What sinagot costs, as ratios against its limit or its peers, all measured in one run on one machine.
 Seconds of your machine differ; the ratios should not by much. `make bench` measures anew and writes this
-page; nothing in the tests depends on it.
+page (`ARGS=--large` with a hundred thousand records and a million files); nothing in the tests depends on it.
 
 Each figure is the middle of several rounds in which all cases take turns; beside it stand the lowest and
 the highest round. *Asked* is what we hold ourselves to now, in brackets where we are going; it is asked
@@ -33,6 +33,8 @@ _REMARKS = """## Remarks
   claim, outputs that are not atomic).
 - The peers of the rows with two workers promise nothing at all: a killed worker leaves half a file. They
   show the limit, not an alternative.
+- What other tools do from nothing and again is not the same work: make, ninja, doit and luigi compare time
+  stamps or existence, Snakemake notes scripts and parameters as well, pools know nothing at all.
 - The cold rows are the worst case: steps of some 40 microseconds. The overhead is per step, so that a step
   of a second does not feel it.
 - Figures on a disk depend on its journal and on what else it does; no `fsync` is called per step
@@ -51,6 +53,8 @@ def markdown(sections: Sequence[Section], facts: Iterable[tuple[str, str]], note
         parts.append(f"### {section.title}\n")
         if section.problem:
             parts.append(f"Not measured: {textwrap.shorten(section.problem, 160)}\n")
+        elif section.left_out:
+            parts.append(f"Left out: {section.left_out}.\n")
         else:
             parts.append(_table(HEADS, (figure.cells() for figure in section.figures)))
     parts.append("## How each row is measured\n")
@@ -78,4 +82,6 @@ def terminal(sections: Sequence[Section]) -> str:
             lines.append("  " + "  ".join(cells).rstrip())
         if section.problem:
             lines.append(f"  not measured: {section.problem}")
+        if section.left_out:
+            lines.append(f"  left out: {section.left_out}")
     return "\n".join(lines)

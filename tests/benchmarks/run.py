@@ -13,10 +13,11 @@ from pathlib import Path
 
 import machine
 import page
+import peers
 from bench import FULL, QUICK, SMOKE, Bench
 from figures import Section
 from measuring import MeasuringError
-from rows import cold, listing, noop, parallel, reading, starting
+from rows import calls, cold, large, listing, noop, parallel, reading, rivals, starting
 
 ROWS = {
     "start": starting,
@@ -25,6 +26,9 @@ ROWS = {
     "cold": cold,
     "parallel": parallel,
     "tables": reading,
+    "calls": calls,
+    "rivals": rivals,
+    "large": large,
 }
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "benchmarks.md"
 
@@ -32,10 +36,17 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "benchmarks.md"
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__.partition("\n")[0])
     size = parser.add_mutually_exclusive_group()
-    size.add_argument("--quick", action="store_true", help="small sizes, memory only: under a minute")
+    size.add_argument(
+        "--quick", action="store_true", help="small sizes, memory only, nothing installed: two minutes"
+    )
     size.add_argument("--smoke", action="store_true", help="a few records, to see that it works")
     parser.add_argument(
         "--only", nargs="+", choices=ROWS, default=list(ROWS), metavar="ROW", help=", ".join(ROWS)
+    )
+    parser.add_argument(
+        "--large",
+        action="store_true",
+        help="measure a hundred thousand records too (ten minutes, 3 GB of memory)",
     )
     parser.add_argument("--million", action="store_true", help="list a million files too (minutes)")
     parser.add_argument("--no-disk", action="store_true", help="measure in memory only")
@@ -53,16 +64,23 @@ def main() -> int:
     facts = machine.facts()
     start = time.monotonic()
     sections: list[Section] = []
-    with machine.places(options.disk, disk_too=not (is_small or options.no_disk)) as places:
-        bench = Bench(sizes, places, million=options.million)
+    chosen = {"large": options.large, "million": options.million, "install": not is_small}
+    with (
+        machine.places(options.disk, disk_too=not (is_small or options.no_disk)) as places,
+        Bench(sizes, places, **chosen) as bench,
+    ):
         for name in [name for name in ROWS if name in options.only]:
             row = ROWS[name]
+            if name == "large" and not (options.large or options.smoke):
+                sections.append(Section(row.TITLE, row.HOW, [], left_out="measured with `--large` only"))
+                continue
             print(row.TITLE, file=sys.stderr, flush=True)
             try:
                 sections.append(Section(row.TITLE, row.HOW, row.measure(bench)))
             except MeasuringError as error:
                 sections.append(Section(row.TITLE, row.HOW, [], str(error)))
     minutes = (time.monotonic() - start) / 60
+    facts += [("peers installed", ", ".join(map(" ".join, peers.versions().items())) or "none")]
     failed = sum(bool(section.problem) for section in sections)
     print(page.terminal(sections))
     target = options.page or (PAGE if len(sections) == len(ROWS) and not options.smoke else None)

@@ -6,6 +6,7 @@ The steps are those of `probes/bodies.py`, pasted into the scripts, so that peer
 from __future__ import annotations
 
 import inspect
+import itertools
 import json
 import os
 import random
@@ -15,6 +16,7 @@ from pathlib import Path
 from probes import bodies
 
 _MOST_LINKS = 50_000  # ext4 allows 65,000 to one file
+_CHANGES = itertools.count()
 
 _TOML = """[records]
 id_pattern = 'REC-\\d+'
@@ -70,10 +72,12 @@ def make_world(
 
 
 def reset(folder: Path) -> Path:
-    """Remove everything that a run made."""
+    """Remove everything that a run made, of ours or of a peer."""
     for path in (folder / "dataset").iterdir():
         if path.name != "raw":
             shutil.rmtree(path)
+    for path in folder.glob(".[!.]*"):
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
     return folder
 
 
@@ -106,23 +110,46 @@ def make_folders(folder: Path, records: int) -> Path:
     return folder
 
 
-def write_build_files(folder: Path, records: int) -> None:
-    """Write the graph of a workspace for ninja and for make, over the same files."""
+def write_build_files(folder: Path, records: int, ninja: str = ":", make: str = "cp $< $@") -> None:
+    """Write the graph of a workspace for ninja and for make, over the same files.
+
+    Where the outputs are there, ninja's first build has only to note them, so its command does nothing.
+    """
     edges = [
         (f"dataset/{target}/{name}.csv", f"dataset/{source}/{name}.csv")
         for source, target in (("raw", "first"), ("first", "second"))
         for name in record_ids(records)
     ]
-    # The outputs are there: ninja's first build has only to note it, so the command does nothing.
-    rules = ["rule first\n command = :\n", "rule second\n command = :\n"]
+    rules = [f"rule first\n command = {ninja}\n", f"rule second\n command = {ninja}\n"]
     rules += [f"build {target}: {target.split('/')[1]} {source}\n" for target, source in edges]
     (folder / "build.ninja").write_text("".join(rules))
     goals = " ".join(target for target, _ in edges)
     rules = [
         f".SUFFIXES:\nall: {goals}\n",
-        *(f"{target}: {source}\n\tcp $< $@\n" for target, source in edges),
+        *(f"{target}: {source}\n\t{make}\n" for target, source in edges),
     ]
     (folder / "Makefile").write_text("".join(rules))
+
+
+def make_built(folder: Path, records: int) -> Path:
+    """Make a folder in which all outputs are there, and a graph for ninja that copies what is newer."""
+    make_world(folder, records)
+    data = folder / "dataset"
+    for step in ("first", "second"):
+        (data / step).mkdir()
+        for name in record_ids(records):
+            (data / step / f"{name}.csv").write_text("COUNTRY,SIZE\nFR,12\n")
+    write_build_files(folder, records, ninja="test $in -nt $out && cp $in $out; :")
+    return folder
+
+
+def change_input(folder: Path, records: int) -> tuple[Path, str]:
+    """Write the raw file of some record anew; gives the last of its outputs and the new text."""
+    number = next(_CHANGES)
+    name = f"REC-{number * 7919 % records:07d}.csv"
+    text = f"country,size\nFR,{1000 + number}\n"
+    (folder / "dataset" / "raw" / name).write_text(text)
+    return folder / "dataset" / "second" / name, text
 
 
 def write_logs(folder: Path, records: int, lines: int) -> int:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import signal
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
+from sinagot import Workspace
 from sinagot.testing import make_workspace, script_text
 from tests.chaos.conftest import (
     HALVES,
@@ -16,6 +18,7 @@ from tests.chaos.conftest import (
     driver,
     heal,
     let_go,
+    litter,
     outputs,
     statuses,
 )
@@ -56,6 +59,7 @@ import traceback
 from pathlib import Path
 
 from sinagot import Workspace
+from sinagot.engine.history import event_files, iter_all_events
 from tests.chaos.conftest import heal, outputs, statuses
 
 template, force, step = Path({template!r}), {force!r}, {step!r}
@@ -106,10 +110,37 @@ def check(folder):
     assert 20 not in statuses(workspace)
 
 
+def committed(folder):
+    last = {{}}
+    runs = "dataset/.sinagot/runs"
+    former = {{run.name for run in (template / runs).glob("*")}}
+    for run in sorted((folder / runs).glob("*")):
+        if run.name in former:
+            continue
+        for path in event_files(str(run)):
+            last.update({{event["key"]: event["event"] for _, event in iter_all_events(path) if "key" in event}})
+    return {{key.partition("/")[2] for key, event in last.items() if event in ("commit", "done")}}
+
+
+def starts(folder, step):
+    path = folder / (step + ".starts")
+    return len(path.read_text()) if path.exists() else 0
+
+
 def check_and_heal(folder):
     check(folder)
+    steps = committed(folder)
+    before = {{step: starts(folder, step) for step in ("two", "one")}}
     heal(Workspace(folder))
     check(folder)
+    for step, count in before.items():
+        again = starts(folder, step) - count
+        assert again == 0 if step in steps else again <= 1, (step, again, steps)
+    whole = {{name: text for part in "abc" for name, text in outputs(Workspace(folder), part).items()}}
+    if not force or steps == {{"two", "one"}}:
+        assert all(text == name + " is whole" for name, text in whole.items()), whole
+    with folder.with_name("healed").open("a") as file:
+        file.write("R" * len(steps))
 
 
 def warm_up():
@@ -142,18 +173,30 @@ print("KILLED", killed, "OF", number - step)
 """
 
 
-@pytest.mark.parametrize("force", [False, True], ids=["first run", "forced run"])
-def test_driver_killed_at_any_file_operation(force: bool, tmp_path: Path, start: StartProgram) -> None:
-    """Wherever a driver dies, each output is absent, old or whole, and the next plain run heals and leaves no litter."""
+def two_steps(folder: Path) -> Workspace:
+    """Make a workspace of one record and two steps that count their starts; the first one has two outputs."""
+    starts = """
+        with (self.data_path.parent / f"{self.label}.starts").open("a") as file:
+            file.write("x")
+    """
     two = """
         for path in self.path.output.values():
             path.write_text(f"{path.name} is whole")
     """
     one = 'self.path.output.write_text(f"{self.path.output.name} is whole")'
     both = {"a": ("a", "1-{id}.txt"), "b": ("b", "2-{id}.txt")}
-    scripts = {"two": script_text(two, path_out=both), "one": script_text(one, both, ("c", "3-{id}.txt"))}
+    scripts = {
+        "two": script_text(dedent(starts) + dedent(two), path_out=both),
+        "one": script_text(dedent(starts) + one, both, ("c", "3-{id}.txt")),
+    }
+    return make_workspace(folder, records=["R"], scripts=scripts)
+
+
+@pytest.mark.parametrize("force", [False, True], ids=["first run", "forced run"])
+def test_driver_killed_at_any_file_operation(force: bool, tmp_path: Path, start: StartProgram) -> None:
+    """Wherever a driver dies, each output is absent, old or whole; the next plain run heals, and repeats no committed step."""
     template = tmp_path / "template"
-    workspace = make_workspace(template, records=["R"], scripts=scripts)
+    workspace = two_steps(template)
     if force:
         heal(workspace)
         for path in workspace.data_path.glob("[abc]/*.txt"):
@@ -162,3 +205,79 @@ def test_driver_killed_at_any_file_operation(force: bool, tmp_path: Path, start:
     assert program.wait(110) == 0, program.said
     killed = int(program.said.split("KILLED ")[1].split()[0])
     assert killed > 20
+    assert (tmp_path / "healed").stat().st_size > killed / 4, "many deaths came after a commit"
+
+
+#: Kills one driver in mid-publication, then every recovery from it, each at a later file operation than the one before.
+DIGGER = (
+    SWEEPER.partition("assert in_child(warm_up)")[0]
+    + """
+assert in_child(warm_up) == 0
+for name in template.with_name("modules").read_text().split():
+    importlib.import_module(name)
+folder = template.with_name("trial")
+shutil.copytree(template, folder)
+number = 1
+while "two" not in committed(folder):  # the first death after a commit
+    number += 1
+    shutil.rmtree(folder)
+    shutil.copytree(template, folder)
+    assert run_until(folder, number, force) == -signal.SIGKILL
+assert starts(folder, "two") == (2 if force else 1)
+killed = 0
+for number in range(1, 200):
+    code = run_until(folder, number, False)
+    if code == 0:
+        break
+    assert code == -signal.SIGKILL, (number, code)
+    killed += 1
+    assert in_child(lambda: check(folder)) == 0, number
+assert code == 0
+assert in_child(lambda: heal(Workspace(folder))) == 0
+assert starts(folder, "two") == (2 if force else 1), starts(folder, "two")
+print("KILLED", killed)
+"""
+)
+
+
+@pytest.mark.parametrize("force", [False, True], ids=["first run", "forced run"])
+def test_recovery_killed_again_and_again(force: bool, tmp_path: Path, start: StartProgram) -> None:
+    """However often recovery is killed, each time a little later, no step is repeated whose outputs were complete."""
+    template = tmp_path / "template"
+    workspace = two_steps(template)
+    if force:
+        heal(workspace)
+        for path in workspace.data_path.glob("[abc]/*.txt"):
+            path.write_text("old")
+    program = start(DIGGER.format(template=str(template), force=force, step=1))
+    assert program.wait(110) == 0, program.said
+    assert int(program.said.split("KILLED ")[1].split()[0]) > 20
+
+
+@pytest.mark.parametrize("mode", ["processes", "dask"])
+def test_worker_killed_in_mid_publication(mode: str, tmp_path: Path) -> None:
+    """A worker that dies between two moves costs nothing: what it had committed is finished, and its script ran once."""
+    body = """
+    with (self.data_path / f"{self.id}.starts").open("a") as file:
+        file.write("x")
+    for path in self.path.output.values():
+        path.write_text(self.id)
+    if self.id == "R2":
+        from sinagot.dataset import moves
+        real = moves._move_one
+        def end(progress, attempt, left=[2]):
+            left[0] -= 1
+            if not left[0]:
+                os.kill(os.getpid(), 9)
+            real(progress, attempt)
+        moves._move_one = end
+    """
+    both = {"one": ("out", "{id}.1.txt"), "two": ("out", "{id}.2.txt")}
+    scripts = {"a": script_text(body, path_out=both)}
+    with make_workspace(tmp_path, records=["R1", "R2", "R3"], scripts=scripts) as workspace:
+        report = workspace.steps.run(mode=mode, workers=2, printing=False)
+        assert report.ok and report.counts["done"] == 3, report.failures
+        assert len(outputs(workspace)) == 6
+        assert [(workspace.data_path / f"R{n}.starts").read_text() for n in (1, 2, 3)] == ["x"] * 3
+        assert workspace["R2"].logs_json()[-1]["message"] == "Run finished"
+        assert litter(workspace, owners=False) == []

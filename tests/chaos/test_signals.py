@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import time
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from sinagot import Workspace
@@ -162,3 +165,33 @@ def test_notebook_goes_on_after_an_interrupt(tmp_path: Path, start: StartProgram
     assert "FIRST 4" in program.said and "SECOND 4 True" in program.said
     program.assert_no_orphans()
     heal(workspace, left=0)
+
+
+@each_mode
+def test_program_of_a_script_that_is_signalled_too_is_no_failure(
+    mode: str, tmp_path: Path, start: StartProgram
+) -> None:
+    """A batch system signals all processes: a script whose own program was ended by that is interrupted, not failed."""
+    body = """
+        if (self.data_path / "free").exists():
+            command = ["true"]
+        else:
+            command = ["sh", "-c", 'echo $$ > "$0"; exec sleep 60', str(self.data_path / "R1.half")]
+        subprocess.run(command, check=True)
+        self.path.output.write_text("")
+    """
+    scripts = {"a": script_text(body, before="import subprocess")}
+    workspace = make_workspace(tmp_path, records=["R1"], scripts=scripts)
+    program = begin(workspace, start, mode)
+    child = psutil.Process(await_half(workspace, "R1")["R1"]).ppid()
+    program.signal(signal.SIGTERM)
+    await_true(lambda: "Stopping" in program.said, "the driver has noticed")
+    if mode != "main_process":
+        os.kill(child, signal.SIGTERM)
+        time.sleep(0.1)  # signals of different processes come in no order
+    os.kill(await_half(workspace, "R1")["R1"], signal.SIGTERM)
+    assert program.wait() == 143
+    assert program.ended() == (signal.SIGTERM, {"interrupted": 1})
+    assert statuses(workspace) == [42]
+    let_go(workspace)
+    heal(workspace, left=1)

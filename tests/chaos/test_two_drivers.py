@@ -88,3 +88,23 @@ def test_failure_of_one_driver_is_told_by_both(tmp_path: Path, start: StartProgr
     begun = Counter((workspace.data_path / "begun.txt").read_text().splitlines())
     assert begun == {"R1 a": 1, "R2 a": 1, "R2 b": 1}
     assert statuses(workspace) == [40, 10, 30, 30] or statuses(workspace) == [40, 0, 30, 30]
+
+
+@pytest.mark.slow
+def test_many_drivers_at_once_do_each_job_once(tmp_path: Path, start: StartProgram) -> None:
+    """Eight programs started together, as the members of an array are: each script runs once, all ends are good."""
+    body = """
+        with open(self.data_path / "begun.txt", "a") as begun:
+            begun.write(f"{self.id}\\n")
+        time.sleep(0.02)
+        self.path.output.write_text(self.id)
+    """
+    records = [f"R{number:02}" for number in range(16)]
+    workspace = make_workspace(tmp_path, records=records, scripts={"a": script_text(body)})
+    programs = [start(driver(workspace)) for _ in range(8)]
+    assert [program.wait(90) for program in programs] == [0] * 8, [program.said for program in programs]
+    assert sorted((workspace.data_path / "begun.txt").read_text().split()) == records
+    ends = [program.ended()[1] for program in programs]
+    assert sum(counts.get("done", 0) for counts in ends) == 16
+    assert all(sum(counts.values()) == 16 for counts in ends)
+    heal(workspace, left=0)

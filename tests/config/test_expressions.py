@@ -23,6 +23,11 @@ from sinagot.config.expressions import expression_problem
         r"^(([a-z])+.)+[A-Z]([a-z])+$",
         r"(\d+|[A-Z]+)+",
         "((a{1,5}))*",
+        "(a|ab|b)*c",
+        "(ab|a|bc?|c)+x",
+        "(x[0-9]|x|[0-9])*-",
+        "(?:abc|ab|c)+!",
+        r"(?:(?:ab)+|\d)*x",
     ],
 )
 def test_catastrophic_expression_is_refused(text: str) -> None:
@@ -36,7 +41,8 @@ def test_catastrophic_expression_is_refused(text: str) -> None:
         r"REC-\d{8}", r"REC-[0-9]{6}-[A-Z]", r"(?:[A-Z]+-)+\d+", r"sub-(?P<subject>[^_/]+)_ses-\d+", ".*",
         "(a|b)*", "(ab?)*",
         r"(?i:rec)-\w+", r"(?>a+)+b", r"(?:a++)+x", r"(?=a+)a+", r"(\d)\1+", "", "é+",
-        "[^/]+(_[^/_]+)*", "(?:-?[0-9])+",
+        "[^/]+(_[^/_]+)*", "(?:-?[0-9])+", "(ab|ac)*", "(?:a[0-9]+b?)*", "(?:run|ses|sub)*", r"(?:\w\d-)+",
+        "(?:abc|ab)+", "(?:[A-Z][a-z]*)+", "(?:(?>ab|a)b)+",
     ],
 )  # fmt: skip
 def test_ordinary_expression_is_accepted(text: str) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sinagot.config.load import dask_problem, load_configuration
-from sinagot.config.settings import CommandSettings, ModalitySettings, TaskSettings
+from sinagot.config.settings import CommandSettings, ModalitySettings, StepSettings, TaskSettings
 from sinagot.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -32,12 +32,66 @@ def test_empty_configuration_has_every_default(desk: Desk) -> None:
     assert configuration[3:8] == (
         dataset, desk.folder / "scripts", dataset, dataset / "LOG", dataset / ".sinagot"
     )  # fmt: skip
-    assert configuration.run == ("main_process", None, 10.0)
+    assert configuration.run == ("main_process", None, 10.0, StepSettings(), "lazy", None)
+    assert configuration.steps == {}
     assert configuration.log == ("sinagot", "%(asctime)s : %(message)s", "INFO", 4 * 2**20, 5)
     assert configuration.dask == ("processes", {})
     assert (configuration.info, configuration.version, configuration.warnings) == ({}, "0.1.0", ())
     assert configuration.is_unit_mode
     assert configuration.files == (desk.file,)
+
+
+def test_what_is_said_of_steps(desk: Desk) -> None:
+    """Keys of steps stand in `[run]` for all, below the step's name, and below the modality's; quantities have units."""
+    configuration = desk.load(
+        """
+        [run]
+        rerun = "outdated"
+        retry_wait = "0.5 min"
+        [tasks.RS]
+        modalities = ["EEG"]
+        [modalities.EEG]
+        scripts = ["alpha", "beta"]
+        [modalities.EEG.steps.alpha]
+        timeout = "2 h"
+        memory = 1000
+        isolate = true
+        [steps.alpha]
+        memory = "2 GiB"
+        retries = 3
+        retry_on = ["timeout", "OSError"]
+        threads = 2
+        check = "digest"
+        """
+    )
+    assert configuration.run.steps == StepSettings(rerun="outdated", retry_wait=30.0)
+    assert configuration.steps == {
+        (None, "alpha"): StepSettings(None, "digest", None, 2 * 2**30, 3, None, ("timeout", "OSError"), 2),
+        ("EEG", "alpha"): StepSettings(timeout=7200.0, memory=1000, isolate=True),
+    }
+
+
+@pytest.mark.parametrize(
+    ("key", "words"),
+    [
+        ("rerun = 'never'", "'missing', 'outdated' or 'always'"),
+        ("check = 'hash'", "'stat' or 'digest'"),
+        ("timeout = '10 minutes'", "seconds as a number, or text such as '90 s', '10 min', '2 h'"),
+        ("timeout = -1", "must be more than 0"),
+        ("memory = 'much'", "bytes as an integer, or text such as '500 MB', '2 GB'"),
+        ("memory = 1.5", "bytes as an integer"),
+        ("retries = -1", "an integer from 0"),
+        ("threads = 0", "an integer from 1"),
+        ("retry_on = 'error'", "a list of text"),
+        ("isolate = 1", "true or false"),
+    ],
+)
+@pytest.mark.parametrize("table", ["run", "steps.a", "modalities.EEG.steps.a"])
+def test_bad_keys_of_steps(desk: Desk, table: str, key: str, words: str) -> None:
+    """A wrong value is an error with its line and what is allowed, wherever it stands."""
+    error = desk.error(f"[{table}]\n{key}\n")
+    assert (error.line, error.key) == (2, f"{table}.{key.split()[0]}")
+    assert words in str(error)
 
 
 @pytest.mark.parametrize("section", ["path", "run", "log", "dask"])
@@ -98,7 +152,7 @@ def test_unit_mode_configuration(desk: Desk) -> None:
             True,
         )
     }
-    assert configuration.run == ("processes", 4, 2.0)
+    assert configuration.run == ("processes", 4, 2.0, StepSettings(), "lazy", None)
     assert configuration.log[3:] == (1000, 1)
     assert (configuration.version, configuration.info["author"]) == ("2.0", "me")
     assert configuration.processed == {"size": {"step_label": "count", "data_type": "int"}}
@@ -368,11 +422,12 @@ def test_message_stays_short_with_a_thousand_problems(desk: Desk) -> None:
 WARNED = [
     ("[steps]\nscirpts = ['a']\n", "2: steps.scirpts: unknown key; did you mean 'scripts'?"),
     ("[path]\ndatset = 'x'\n", "2: path.datset: unknown key; did you mean 'dataset'?"),
-    ("[run]\nrerun = 'outdated'\n", "2: run.rerun: unknown key (known: mode, workers, stop_grace)"),
-    ("[records]\nfile_match = 'x'\n", "2: records.file_match: unknown key (known: id_pattern, path, id, entities)"),
+    ("[run]\nreruns = 'outdated'\n", "2: run.reruns: unknown key; did you mean 'rerun'?"),
+    ("[modalities.EEG]\nscripts = ['a']\n[modalities.EEG.steps.b]\n", "3: modalities.EEG.steps.b: EEG has no such step"),
+    ("[records]\nfile_match = 'x'\n", "2: records.file_match: unknown key (known: id_pattern, path, id, entities, exceptions)"),
     ("[dask]\nqueue = 3\n", "2: dask.queue: unknown key (known: scheduler, cluster)"),
     ("[modalities.EEG]\nsripts = []\n", "2: modalities.EEG.sripts: unknown key; did you mean 'scripts'?"),
-    ("[steps]\nscripts = ['a']\n[steps.a]\ntimeout = 3\n", "4: steps.a.timeout: unknown key (known: command, input, output, shell)"),
+    ("[steps]\nscripts = ['a']\n[steps.a]\ntimeuot = 3\n", "4: steps.a.timeuot: unknown key; did you mean 'timeout'?"),
     ("[steps]\nscripts = ['a']\n[steps.b]\ncommand = ['x']\n", "3: steps.b: no list of scripts names this step"),
     ("[steps]\nscripts = ['a.py']\n", "2: steps.scripts: 'a.py' means the file 'a.py.py'; names stand without '.py'"),
     ("[steps]\nscripts = ['a']\n[modalities.EEG]\n", "2: steps.scripts: never run, because a workspace with tasks has modalities.<M>.scripts"),

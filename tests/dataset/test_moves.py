@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
+import pytest
+
+from sinagot.dataset import moves
 from sinagot.dataset.moves import beside, clear_beside
 
 
@@ -42,3 +46,24 @@ def test_folder_that_is_not_there_has_nothing_to_clear(tmp_path: Path) -> None:
     """An output whose folder was never made is no problem."""
     clear_beside(str(tmp_path / "nowhere" / "R1.csv"))
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("code", [errno.ESTALE, errno.EAGAIN, errno.EINTR])
+def test_drive_that_lost_the_thread_is_asked_again(code: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Errors that mean «ask again» are answered so, with a bound; others leave at once."""
+    monkeypatch.setattr(moves, "_PAUSES", (0, 0))
+    left = [code, code]
+
+    def ask() -> str:
+        if left:
+            raise OSError(left.pop(), "again")
+        return "answer"
+
+    assert moves.patiently(ask) == "answer"
+    left[:] = [code] * 3
+    with pytest.raises(OSError, match="again"):
+        moves.patiently(ask)
+    left[:] = [code, errno.EIO]
+    with pytest.raises(OSError, match="again"):
+        moves.patiently(ask)
+    assert left == [code]

@@ -74,6 +74,17 @@ def test_a_rule_that_cannot_work_is_refused_with_its_key(arguments: tuple[object
     assert caught.value.key == key and str(caught.value).startswith("workspace.toml: ")
 
 
+def test_an_id_is_no_longer_than_a_file_name() -> None:
+    """255 bytes are the most, whatever the letters; an id that is composed of entities need not be one name."""
+    ids = RecordIds("(?s).+")
+    assert ids.matches("x" * 255) and ids.matches("é" * 127)
+    assert not ids.matches("x" * 256) and not ids.matches("é" * 128) and not ids.matches("\U0001f600" * 64)
+    with pytest.raises(InvalidIdError, match="10,000 letters, and no file name is longer than 255 bytes"):
+        ids.check("x" * 10_000)
+    composed = RecordIds(None, "{subject}_{session}")
+    assert composed.matches(f"{'a' * 200}_{'b' * 200}")
+
+
 def test_an_id_says_what_its_entities_are() -> None:
     """Values are read back from the id; an entity that it lacks is empty."""
     ids = RecordIds(None, BIDS)

@@ -122,3 +122,22 @@ def test_texts_name_final_paths(desk: Desk) -> None:
         stage.with_finals(text) == f"{root}/out/R1.csv, {root}/more.txt in {root} and /elsewhere/deep/R1.csv"
     )
     assert stage.with_finals("nothing of ours") == "nothing of ours"
+
+
+def test_folder_of_a_dead_attempt_is_adopted_again_and_again(tmp_path: Path) -> None:
+    """Whoever adopts a stage finds it, also under the name that an adopter who died has given it; without one there is none."""
+    base = tmp_path / "stage"
+    for adopter in ("b-1", "c-1"):
+        stage = StageFolder(str(base), "a-1", str(tmp_path))
+        stage.adopt(adopter)  # there is no stage yet
+        assert not Path(stage.folder).exists()
+    first = StageFolder(str(base), "a-1", str(tmp_path))
+    Path(first.path(str(tmp_path / "out/x"))).write_text("x")
+    for adopter in ("b-1", "c-1"):
+        stage = StageFolder(str(base), "a-1", str(tmp_path))
+        stage.adopt(adopter)
+        assert [path.name for path in base.iterdir()] == [f"{adopter}~a-1"]
+        assert stage.digest(str(tmp_path / "out/x"), 10) is not None
+        assert stage.digest(str(tmp_path / "out/x"), 0) is None
+    stage.discard()
+    assert list(base.iterdir()) == []

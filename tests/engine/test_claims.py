@@ -21,10 +21,12 @@ from sinagot.engine.claims import (
     ClaimDesk,
     Held,
     Owner,
+    bury,
     dead_owner_files,
     file_key,
     held_claims,
     live_owners,
+    name_process,
 )
 
 ROOT = Path(__file__).parents[2]
@@ -385,3 +387,20 @@ def test_file_keys_of_long_keys_keep_their_beginning() -> None:
     """Of an over-long key the beginning can be read; two that differ at the end only are two."""
     one, two = (file_key(f"REC-1/{'x' * 300}{end}") for end in "ab")
     assert one != two and one.startswith("REC-1%2Fxxx") and len(one) < 200
+
+
+def test_process_on_another_host_that_is_known_to_be_dead(
+    state: str, desk: ClaimDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A claim of a process on another host is free at once when somebody there saw it end; others there are as before."""
+    monkeypatch.setattr(claims, "_BURIED", set())
+    owner = desk.owner._replace(host="elsewhere")
+    put(state, owner)
+    put(state, owner._replace(pid=owner.pid + 1), "REC-2/a")
+    assert isinstance(desk.take(KEY), Held)
+    bury("elsewhere", owner.pid, owner.start)
+    assert desk.holder(KEY) == "dead"
+    claim = desk.take(KEY)
+    assert isinstance(claim, Claim) and claim.taken_over
+    assert isinstance(desk.take("REC-2/a"), Held)
+    assert name_process(os.getpid()) == (desk.owner.host, desk.owner.pid, desk.owner.start)

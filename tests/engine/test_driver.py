@@ -11,6 +11,7 @@ from sinagot.engine import driver as module
 from sinagot.engine.driver import MOST_SENDS, Driver, Work
 from sinagot.engine.executors.contract import Arrival, Chain, Lost
 from sinagot.engine.job import Job, JobResult, Outcome
+from sinagot.engine.limits import Lane
 from sinagot.engine.stop import StopRequest
 
 LOST = Lost("worker process was killed by SIGKILL")
@@ -218,3 +219,126 @@ def test_stop_drains_then_kills(books: Books) -> None:
     assert executor.asked == ["drain", "kill"]
     assert executor.sent == [["a"]]
     assert books.booked == [("a", "done")]
+
+
+def test_job_that_is_tried_again_takes_what_reads_it_along(books: Books) -> None:
+    """A failure that is tried again is not booked; what reads it waits with it, all else goes on at once."""
+    sent: list[dict[str, int]] = []
+
+    def answer(chains: list[Chain]) -> list[list[JobResult]]:
+        sent.append({job.key: job.tries for chain in chains for job in chain})
+        return [
+            [
+                JobResult("a", Outcome.FAILED, retry=0.0 if job.tries < 2 else None)
+                if job.key == "a"
+                else JobResult(job.key, Outcome.BLOCKED, missing=("a",))
+                if "a" in job.upstream
+                else JobResult(job.key, Outcome.DONE)
+                for job in chain
+            ]
+            for chain in chains
+        ]
+
+    chain = work("a", "b", "c")
+    jobs = (chain.jobs[0], chain.jobs[1]._replace(upstream=("a",)), chain.jobs[2])
+    assert books.drive(Scripted(answer), chain._replace(jobs=jobs))
+    assert sent == [{"a": 0, "b": 0, "c": 0}, {"a": 1, "b": 0}, {"a": 2, "b": 0}]
+    assert books.booked == [("c", "done"), ("a", "failed"), ("b", "blocked")]
+
+
+def test_lanes_are_not_mixed(books: Books) -> None:
+    """Jobs that need different processes travel apart, in the order of their chain; isolated ones one by one."""
+    executor = Scripted(done)
+    lanes = {0: Lane(threads=2), 2: Lane(is_alone=True)}
+    driver = Driver(executor, StopRequest(1.0, here=False), books.book, lanes=lanes)
+    works = [work("a", "b", "c"), work("d", "e", "f")]
+    assert driver.drive(iter(works), 2, lambda: None)
+    assert sorted(key for keys in executor.sent for key in keys) == list("abcdef")
+    for keys in executor.sent:
+        assert set(keys) <= set("ad") or set(keys) <= set("be") or len(keys) == 1
+    assert len(books.booked) == 6
+
+
+def test_batches_behind_a_dead_child_are_innocent(books: Books) -> None:
+    """A batch that was never begun is sent again as often as it takes, and nobody looks for what it did."""
+    answers = iter([Lost("its child was ended", is_begun=False)] * (MOST_SENDS + 3))
+    executor = Scripted(lambda chains: next(answers, None) or done(chains))
+    assert books.drive(executor, work("a"))
+    assert books.booked == [("a", "done")] and len(executor.sent) == MOST_SENDS + 4
+
+
+def test_too_many_failures_end_the_sending(books: Books) -> None:
+    """After so many failures workers are asked to stop, and what waits for a retry keeps the failure that it had."""
+    results = {"a": JobResult("a", Outcome.FAILED, retry=60.0), "b": JobResult("b", Outcome.FAILED)}
+    executor = Scripted(
+        lambda chains: [[results[job.key] for job in chain if job.key in results] for chain in chains]
+    )
+    driver = Driver(executor, StopRequest(1.0, here=False), books.book, max_failures=1)
+    assert not driver.drive(iter([work("a"), work("b"), work("c")]), 3, lambda: None)
+    assert driver.is_full and executor.sent == [["a"], ["b", "c"]]
+    assert books.booked == [("b", "failed"), ("a", "failed")]
+
+
+@pytest.mark.parametrize(("times", "sends"), [(1, MOST_SENDS), (MOST_SENDS, 1)])
+def test_job_whose_worker_is_ended_again_and_again_is_given_up(times: int, sends: int, books: Books) -> None:
+    """A job that was under way when its worker was ended is sent again, so many times; what was not begun is innocent."""
+    ended = Lost("the worker was ended", blames=False, times=times)
+
+    def answer(chains: list[Chain]) -> Any:
+        keys = [job.key for chain in chains for job in chain]
+        books.traces = {"a": Outcome.LOST}
+        return ended if "a" in keys else done(chains)
+
+    executor = Scripted(answer)
+    assert books.drive(executor, work("a", "b"), work("c"))
+    assert dict(books.booked) == {
+        "a": f"given up after {MOST_SENDS}",
+        "b": f"given up after {MOST_SENDS}",
+        "c": "done",
+    }
+    assert sum("a" in sent for sent in executor.sent) == sends
+
+
+def test_what_is_not_known_is_named(books: Books) -> None:
+    """When the place where jobs run is gone, its last words say why, and which jobs were under way there."""
+    executor = Scripted(lambda chains: Lost("no scheduler at tcp://x:1", usable=False, blames=False))
+    books.traces = {"b": Outcome.LOST}
+    with StopRequest(10.0, here=False) as stop:
+        driver = Driver(executor, stop, books.book)
+        assert driver.last_words() == []
+        assert not driver.drive(iter([work("a", "b", "c")]), 1, lambda: None)
+    why, unknown = driver.last_words()
+    assert "no scheduler at tcp://x:1; run again" in why
+    assert "1 job(s): b;" in unknown
+
+
+def test_workers_that_come_later_are_used(books: Books) -> None:
+    """How much is under way follows the number of workers, which may change while a run goes on."""
+    executor = Scripted(done)
+    most: list[int] = []
+
+    def answer(chains: list[Chain]) -> Any:
+        executor.slots = 4
+        most.append(len(executor._arrivals))
+        return done(chains)
+
+    executor.answer = answer
+    executor.ahead = 0
+    assert books.drive(executor, *(work(f"{number}") for number in range(40)))
+    assert max(most) > 1
+
+
+@pytest.mark.parametrize("times", [1, 99])
+def test_job_that_a_signal_from_outside_interrupted_goes_on_elsewhere(times: int, books: Books) -> None:
+    """A job that was interrupted though nobody asked this run to stop is sent again, but not for ever."""
+    cuts = iter(range(times))
+
+    def answer(chains: list[Chain]) -> Any:
+        if next(cuts, None) is None:
+            return done(chains)
+        return [[JobResult(chain[0].key, Outcome.INTERRUPTED)] for chain in chains]
+
+    executor = Scripted(answer)
+    books.drive(executor, work("a"))
+    assert books.booked == [("a", "done" if times == 1 else "interrupted")]
+    assert len(executor.sent) == min(times + 1, MOST_SENDS)

@@ -15,8 +15,12 @@ from sinagot.engine.history import (
     Marks,
     RunFolder,
     append_line,
+    event_files,
+    iter_all_events,
     iter_events,
+    last_event,
     replace_text,
+    taken_from,
 )
 
 
@@ -157,3 +161,47 @@ def test_half_written_marks_are_not_seen(tmp_path: Path) -> None:
     marks.set("REC-1/a", {})
     Path(marks.folder, "REC-1%2Fb.123-abc~").touch()
     assert marks.names() == {"REC-1%2Fa"}
+
+
+def test_line_after_a_torn_one_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When a line could be written in part only, the next one of the same writer begins on a new line."""
+    events = EventFile(str(tmp_path), "w")
+    with monkeypatch.context() as patched:
+        write = os.write
+        patched.setattr("sinagot.engine.history.os.write", lambda number, data: write(number, data[:5]))
+        with pytest.raises(OSError, match="no space"):
+            events.append({"number": 1})
+    events.append({"number": 2}, sync=True)
+    events.close()
+    assert list(iter_events(str(tmp_path))) == [{"number": 2}]
+
+
+def test_events_for_healing_are_kept_from_the_others(tmp_path: Path) -> None:
+    """Who asks for attempts gets attempts; the last word on a job is found among all events of its writer."""
+    events = EventFile(str(tmp_path), "host-7")
+    for number, kind in enumerate(("takes", "dropped", "commit", "done", "commit", "checkpoint")):
+        events.append({"event": kind, "key": "REC-1/a", "number": number, "from": ["run", "host", 8, "boot"]})
+    events.append({"event": "done", "key": 'REC-"1"/a', "number": 6})
+    events.close()
+    assert [event["number"] for event in iter_events(str(tmp_path))] == [3, 6]
+    (path,) = event_files(str(tmp_path))
+    found = last_event(path, "REC-1/a")
+    assert found is not None and found["number"] == 5
+    assert last_event(path, 'REC-"1"/a') == {"event": "done", "key": 'REC-"1"/a', "number": 6}
+    assert last_event(path, "REC-2/a") is None and last_event("no such file", "REC-1/a") is None
+    assert taken_from(path) == [("run", "host", 8)]
+    ends = [end for end, _ in iter_all_events(path)]
+    assert ends == sorted(ends) and ends[-1] == Path(path).stat().st_size
+
+
+def test_event_file_that_was_removed(tmp_path: Path) -> None:
+    """A file that somebody removed is begun anew; one that is there goes on."""
+    events = EventFile(str(tmp_path / "run"), "w")
+    events.append({"number": 1})
+    events.reopen()
+    assert len(list(iter_events(str(tmp_path / "run")))) == 1
+    Path(events.path).unlink()
+    events.reopen()
+    events.append({"number": 2})
+    events.close()
+    assert list(iter_events(str(tmp_path / "run"))) == [{"number": 2}]

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sinagot.engine.graph import RecordGraph
-from sinagot.engine.plan import Facts, PlannedJob, Verdict, decide, plan_chain
+from sinagot.engine.plan import Facts, PlannedJob, Reason, Verdict, decide, plan_chain
 
 ALL_FACTS = [
     Facts(present, missing, claim, failed)
@@ -70,6 +70,43 @@ def test_reasons_name_paths_and_jobs() -> None:
     assert "x.csv, y.csv" in decide(Facts(False, missing_outputs=("x.csv", "y.csv")))[1][0].text
     assert "raw.csv" in decide(Facts(False, ("raw.csv",)))[1][0].text
     assert "REC-1/a" in decide(Facts(False), upstream_bad=("REC-1/a",))[1][0].text
+
+
+@pytest.mark.parametrize("facts", ALL_FACTS, ids=str)
+def test_excluded_job_is_excluded_whatever_else_holds(facts: Facts) -> None:
+    """No fact and no wish wins over a decision, and the reason is the decision's."""
+    for force, ignore_missing, upstream_runs, is_bad in FLAGS:
+        verdict, reasons = decide(
+            facts._replace(excluded="excluded by me: asleep"),
+            upstream_runs=upstream_runs,
+            upstream_bad=("REC-1/a",) if is_bad else (),
+            force=force,
+            ignore_missing=ignore_missing,
+        )
+        assert (verdict, reasons) == (Verdict.EXCLUDED, (Reason("excluded", "excluded by me: asleep"),))
+
+
+@pytest.mark.parametrize(
+    ("before", "facts", "ignore_missing", "verdict"),
+    [
+        (Facts(False, excluded="x"), Facts(False, ("a",)), False, Verdict.EXCLUDED),
+        (Facts(False, excluded="x"), Facts(False, ("a",)), True, Verdict.RUN),
+        (Facts(False, excluded="x"), Facts(False), False, Verdict.RUN),
+        (Facts(True, excluded="x"), Facts(False), False, Verdict.RUN),
+        (Facts(True, excluded="x"), Facts(True), False, Verdict.UP_TO_DATE),
+        (Facts(True, failed=True, excluded="x"), Facts(False), False, Verdict.EXCLUDED),
+        (Facts(True, claim="dead", excluded="x"), Facts(False), True, Verdict.EXCLUDED),
+        (Facts(True, failed=True, excluded="x"), Facts(True), False, Verdict.UP_TO_DATE),
+    ],
+)
+def test_job_behind_an_excluded_one(
+    make_node, before: Facts, facts: Facts, ignore_missing: bool, verdict: str
+) -> None:
+    """A job that needs what an excluded one does not give is out as well; else it goes its own way."""
+    planned = plan(make_node, {"a": before, "b": facts, "c": Facts(True)}, ignore_missing=ignore_missing)
+    assert planned["b"].verdict == verdict
+    if verdict == Verdict.EXCLUDED:
+        assert planned["b"].reasons[0].code == "upstream_excluded"
 
 
 def plan(make_node, facts: dict[str, Facts], **options) -> dict[str, PlannedJob]:
@@ -157,13 +194,20 @@ facts_strategy = st.builds(
     st.sampled_from([(), ("raw",)]),
     st.sampled_from([None, "live", "dead"]),
     st.booleans(),
+    outdated=st.sampled_from([(), (Reason("input_changed", "raw changed"),)]),
+    excluded=st.sampled_from([None, None, "excluded by me"]),
 )
 
 
 @given(
-    st.lists(facts_strategy, min_size=3, max_size=3), st.booleans(), st.booleans(), st.sets(st.integers(0, 2))
+    st.lists(facts_strategy, min_size=3, max_size=3),
+    st.lists(st.sampled_from(["missing", "outdated", "always"]), min_size=3, max_size=3),
+    st.booleans(),
+    st.sets(st.integers(0, 2)),
 )
-def test_plan_invariants(facts: list[Facts], force: bool, ignore_missing: bool, chosen: set[int]) -> None:
+def test_plan_invariants(
+    facts: list[Facts], rerun: list[str], ignore_missing: bool, chosen: set[int]
+) -> None:
     """One verdict for each node asked for, in order; a needed job is never up to date; nothing runs behind what is bad and does not run."""
     from sinagot.dataset.patterns import PathPattern
     from sinagot.engine.graph import Slot, StepNode
@@ -180,12 +224,17 @@ def test_plan_invariants(facts: list[Facts], force: bool, ignore_missing: bool, 
         ]
     )
     selected = frozenset(chosen)
+    # What changed is asked for only where it counts.
+    facts = [
+        one if rule == "outdated" else one._replace(outdated=())
+        for one, rule in zip(facts, rerun, strict=True)
+    ]
     planned = plan_chain(
         graph,
         (0, 1, 2),
         facts.__getitem__,
         str,
-        force=force,
+        rerun_of=rerun.__getitem__,
         ignore_missing=ignore_missing,
         selected=selected,
     )
@@ -193,7 +242,17 @@ def test_plan_invariants(facts: list[Facts], force: bool, ignore_missing: bool, 
     verdicts = {job.node: job.verdict for job in planned}
     for number, verdict in verdicts.items():
         own = facts[number]
-        is_needed = force or own.failed or own.claim is not None or not own.outputs_present
+        remade = [source for source in graph.nodes[number].upstream if verdicts.get(source) == Verdict.RUN]
+        is_needed = (
+            rerun[number] == "always"
+            or own.failed
+            or own.claim is not None
+            or not own.outputs_present
+            or (rerun[number] == "outdated" and bool(own.outdated or remade))
+        )
+        if own.excluded is not None:
+            assert verdict == Verdict.EXCLUDED
+            continue
         assert is_needed == (verdict != Verdict.UP_TO_DATE)
         if verdict == Verdict.RUN:
             for source in graph.nodes[number].upstream:

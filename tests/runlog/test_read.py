@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from sinagot.runlog.lines import ADDED_FIELDS, ESTABLISHED_FIELDS, make_line
-from sinagot.runlog.read import follow, logs_frame, newest_status, read_lines
+from sinagot.runlog.read import count_unreadable, follow, logs_frame, newest_status, read_lines
 from sinagot.runlog.write import LogTarget, RecordLog
 
 OLD = {
@@ -78,6 +78,14 @@ def test_lines_are_read_while_they_are_written_and_turned(
         assert [line["message"] for line in found] == [str(number) for number in range(len(found))]
     writer.join()
     assert len(read_lines(target.folder, "REC-1")[0]) == 400
+
+
+def test_unreadable_lines_are_counted_by_record(tmp_path: Path) -> None:
+    """Lines and parts that cannot be read are counted for each record; whole and absent logs are not told."""
+    (tmp_path / "A.log").write_bytes(b'{"message": "one"}\n')
+    (tmp_path / "B.log").write_bytes(b'{"message": "one"}\n\xff\n{"mess')
+    (tmp_path / "C.log").mkdir()
+    assert count_unreadable(str(tmp_path), ["A", "B", "C", "D"]) == {"B": 2, "C": 1}
 
 
 def test_a_frame_has_the_newest_line_first(tmp_path: Path) -> None:

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
+#: Groups of ids that look alike that are told one by one.
+_MOST_TWINS = 3
+
 
 @click.command(
     "check",
@@ -101,8 +104,23 @@ class _Findings:
             ids = workspace.records.ids()
             self.n_records, self.some_ids = len(ids), [*ids[:1], *ids[1:][-1:]]
             self.looked_for = where_records_are(workspace.records)
+            self._look_for_twins(ids)
         except SinagotError as error:
             self._note_error(error)
+
+    def _look_for_twins(self, ids: list[str]) -> None:
+        from sinagot.dataset.twins import find_twins
+
+        twins = find_twins(ids)
+        for group in twins[:_MOST_TWINS]:
+            # Two forms of one letter look the same: only escapes tell them apart.
+            names = " and ".join(ascii(one) for one in group)
+            text = f"the ids {names} are several records here, and one on a drive that is blind to case or accents"
+            self._note(self.warnings, text)
+        if len(twins) > _MOST_TWINS:
+            self._note(
+                self.warnings, f"... and {len(twins) - _MOST_TWINS} more groups of ids that look alike"
+            )
 
     def _look_at_units(self, workspace: Workspace) -> None:
         from sinagot.errors import SinagotError
@@ -114,8 +132,11 @@ class _Findings:
             self._note_error(error)
         for task, modality in workspace.blueprint.units():
             steps = workspace.blueprint.script_names(task, modality)
+            groups = workspace.blueprint.group_names(task, modality)
             count = None if raw is None or not steps else raw.get((task, modality), 0)
-            self.units.append({"task": task, "modality": modality, "steps": steps, "raw_data": count})
+            self.units.append(
+                {"task": task, "modality": modality, "steps": [*steps, *groups], "raw_data": count}
+            )
 
     def _note_error(self, error: Exception) -> None:
         text, file, line = plain(error), getattr(error, "file", None), getattr(error, "line", None)

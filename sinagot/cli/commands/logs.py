@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sinagot.cli.exits import Exit
-from sinagot.cli.findings import check_step
+from sinagot.cli.findings import check_step, is_group
 from sinagot.cli.options import json_option, open_workspace, scope_options, workspace_options
 from sinagot.cli.texts import clean, note, painted, print_json, say
+from sinagot.scripts.group import GROUP_ID
 
 if TYPE_CHECKING:
     from sinagot.workspace.records import Record
@@ -36,6 +37,7 @@ Examples:
   sinagot logs REC-20200601 --step count -n 20
   sinagot logs REC-20200601 --follow
   sinagot logs REC-20200601 --json | grep '"level": "ERROR"'
+  sinagot logs table                           a step of `group_scripts`
 
 Times are local. Exit code 5 when there is no such line.
 """,
@@ -58,11 +60,17 @@ def command(
 ) -> int:
     """Show the log of a record, oldest line first."""
     workspace = open_workspace()
-    found = workspace.records.get(record)
+    found: Record
+    if is_group(workspace, record):
+        step = record if step is None and record != GROUP_ID else step
+        # Its lines are kept like those of a record, under a name that none can have.
+        found = workspace.make_record(GROUP_ID, None, None)
+    else:
+        found = workspace.records.get(record)
     if task is not None or modality is not None:
         found = found.get_subscope(task, modality)
     lines = [line for line in found.logs_json() if step in (None, line.get("step_label"))]
-    if not lines:
+    if not lines and found.id != GROUP_ID:
         check_step(found, step)  # a step that is configured no more may have lines
     if follow and count is None:
         count = _TAIL

@@ -1,11 +1,13 @@
 """`sinagot run`: run what is not done, show progress, say what came of it.
 
 Knows options, and how a report is shown; what runs is the workspace's to decide. Keys of ``--json``: ``run_id``;
-``exit_code``; ``ok`` (bool, exit code 0); ``dry_run``; ``stopped_by`` (number of the signal, or null); ``records``,
-``jobs`` (int, asked for); ``counts`` (object, outcome -> number of jobs: done, up_to_date, done_elsewhere, failed,
-missing_input, blocked, interrupted); ``duration_s``; ``plan`` (dry run only: list of record_id, step, reason);
-``failures`` (one a cause: step, exc_type, message, where, traceback, count, records); ``missing_input`` (list of
-record_id, step); ``warnings`` (list of text). A step is written ``task-modality-step``, without tasks ``step``.
+``exit_code``; ``ok`` (bool, exit code 0); ``dry_run``; ``stopped_by`` (number of the signal, or null);
+``stopped_because`` (text, or null: so many failures that nothing new was begun); ``records``, ``jobs`` (int, asked
+for); ``counts`` (object, outcome -> number of jobs: done, up_to_date, done_elsewhere, failed, missing_input, blocked,
+excluded, interrupted, not_begun); ``duration_s``; ``plan`` (dry run only: list of record_id, step, reason);
+``failures`` (one a cause: step, exc_type, message, where, traceback, count, records, differences); ``missing_input``
+(list of record_id, step); ``warnings`` (list of text). A step is written ``task-modality-step``, without tasks
+``step``.
 """
 
 from __future__ import annotations
@@ -25,12 +27,14 @@ from sinagot.cli.options import (
     choose_records,
     json_option,
     open_workspace,
+    read_settings,
     record_option,
     scope_options,
     workspace_options,
 )
 from sinagot.cli.progress import ProgressDisplay
-from sinagot.cli.summary import dry_lines, exit_code, report_json, summary_lines
+from sinagot.cli.selections import read_selection, write_selection
+from sinagot.cli.summary import dry_lines, exit_code, older_lines, report_json, summary_lines
 from sinagot.cli.texts import note, print_json, say, shortened, silence, warn
 
 if TYPE_CHECKING:
@@ -50,6 +54,9 @@ Examples:
   sinagot run --dry-run                        what would run, and why
   sinagot run --step mean --force              one step again, for all records
   sinagot run --record REC-1 --record REC-2    some records
+  sinagot run --outdated                       also what changed since it was made
+  sinagot run --failed --step mean             records that failed, again
+  sinagot run --step alpha --set low=8.5       another parameter, for this run
   sinagot run --jobs 4                         in 4 processes of this machine
   sinagot run --dask --address tcp://head:8786
   sinagot run --record REC-1 --step mean --debug
@@ -70,12 +77,41 @@ Exit codes:
 @record_option
 @click.option("--step", metavar="NAME", help="Only this step.")
 @click.option("--force", is_flag=True, help="Run also what is up to date.")
+@click.option("--outdated", is_flag=True, help="Run also what was made from something that changed since.")
+@click.option("--failed", is_flag=True, help="Only records of which a step failed or was interrupted.")
+@click.option("--from", "from_step", metavar="STEP", help="Only this step and what comes after it.")
+@click.option("--until", "until_step", metavar="STEP", help="Only this step and what comes before it.")
+@click.option("--shard", metavar="I/N", help="Only a share of the records, such as 2/8.")
+@click.option(
+    "--select",
+    "selection",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="Only records of a file, one id a line.",
+)
+@click.option(
+    "--save-selection",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="Write the ids of the records that this is about.",
+)
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="A parameter for this run; it wins over the configuration.",
+)
 @click.option("--ignore-missing", is_flag=True, help="Run also where inputs are missing.")
 @click.option("--debug", is_flag=True, help="Run here, in order; stop at the first error with its traceback.")
 @click.option("--dry-run", is_flag=True, help="Show what would run and why; do nothing.")
 @click.option("-j", "--jobs", type=click.IntRange(min=1), metavar="N", help="Run in N processes.")
-@click.option("--dask", is_flag=True, help="Run through Dask.")
+@click.option("--dask/--no-dask", default=None, help="Run through Dask; or without, whatever is configured.")
 @click.option("--address", metavar="URL", help="Run through the Dask scheduler at this address.")
+@click.option("--fail-fast", is_flag=True, help="Start nothing new after the first failed job.")
+@click.option(
+    "--max-failures", type=click.IntRange(min=1), metavar="N", help="Start nothing new after N failed jobs."
+)
 @click.option("--exclusive", is_flag=True, help="Do not start while another run works here.")
 @json_option
 @workspace_options
@@ -83,27 +119,44 @@ def command(
     task: str | None,
     modality: str | None,
     records: tuple[str, ...],
+    selection: str | None,
+    save_selection: str | None,
     step: str | None,
+    outdated: bool,
+    settings: tuple[str, ...],
     as_json: bool,
     jobs: int | None,
-    dask: bool,
+    dask: bool | None,
     **options: Any,
 ) -> int:
     """Run the steps that are not done.
 
     A step of a record runs when its inputs are there and its outputs are not, or when its last attempt failed.
+    With --outdated (or `rerun = "outdated"`) also when an input, the script, a parameter or a path changed.
     """
+    if outdated:
+        if options["force"]:
+            raise click.UsageError("--outdated and --force: which of them?")
+        options["rerun"] = "outdated"
+    options["params"] = read_settings(settings)
+    if options["fail_fast"] and options["max_failures"]:
+        raise click.UsageError("--fail-fast and --max-failures: which of them?")
     if options["debug"] and (jobs or dask or options["address"]):
         raise click.UsageError(
             "--debug runs here, one job after the other: leave out --jobs, --dask, --address"
         )
     with open_workspace() as workspace:
-        scope = choose_records(workspace, task, modality, records)
+        wanted = (*records, *read_selection(selection)) if selection is not None else records
+        scope = choose_records(workspace, task, modality, wanted, is_given=selection is not None)
         mode = "dask" if dask or options["address"] else None
+        if mode is None and dask is False and workspace.configuration.run.mode == "dask":
+            mode = "processes" if jobs else "main_process"
         with _stdout_for_json() if as_json else nullcontext():
             report, error = _run(workspace, scope, step, mode=mode, workers=jobs, **options)
         if report is None:
             return Exit.FAILED
+        if save_selection is not None:
+            write_selection(save_selection, report.ledger.ids)
         code = exit_code(report, is_broken=error is not None)
         try:
             _tell(report, code, workspace, step, as_json=as_json)
@@ -170,9 +223,10 @@ def _tell(report: RunReport, code: int, workspace: Workspace, step: str | None, 
     if as_json:
         print_json(report_json(report, code))
     elif report.total:
-        for line in dry_lines(report) if report.dry else summary_lines(report, workspace, step):
+        told = dry_lines(report) if report.dry else summary_lines(report, workspace, step)
+        for line in (*told, *older_lines(report, workspace)):
             # A command to copy stays in one piece.
-            say(line, wrap=not line.startswith(("    log:", "    again:", "  which:")))
+            say(line, wrap=not line.startswith(("    log:", "    again:", "    debug:", "  which:")))
     for text in report.warnings:
         warn(text)
 

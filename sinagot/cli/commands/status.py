@@ -22,7 +22,18 @@ from sinagot.cli.options import (
     scope_options,
     workspace_options,
 )
-from sinagot.cli.texts import clean, columns, note, painted, print_json, say, terminal_width
+from sinagot.cli.texts import (
+    clean,
+    columns,
+    counted,
+    note,
+    painted,
+    plain_list,
+    print_json,
+    say,
+    terminal_width,
+)
+from sinagot.scripts.group import GROUP_ID
 
 __all__ = ["command"]
 
@@ -63,6 +74,12 @@ Exit code 5 when there is no record; a step that failed is no error of this comm
 @scope_options
 @record_option
 @click.option("--step", metavar="NAME", help="Only this step.")
+@click.option(
+    "-v",
+    "--verbose",
+    is_flag=True,
+    help="Also count results that are older than an input, and unreadable log lines.",
+)
 @click.option("--totals", "only_totals", is_flag=True, help="Only the totals.")
 @json_option
 @workspace_options
@@ -71,6 +88,7 @@ def command(
     modality: str | None,
     records: tuple[str, ...],
     step: str | None,
+    verbose: bool,
     only_totals: bool,
     as_json: bool,
 ) -> int:
@@ -84,10 +102,15 @@ def command(
     tell_problems(workspace)
     if as_json:
         print_json(table.as_json())
-    elif table.cells:
+    elif table.cells or table.groups:
         for line in table.lines(terminal_width(), only_totals=only_totals):
             say(line)
-    if table.cells:
+        if verbose:
+            say(
+                f"{counted(scope.steps.count_older(step), 'result')} older than an input (sinagot run --outdated)"
+            )
+            _tell_unreadable(str(workspace.configuration.log_path), scope.ids())
+    if table.cells or (table.groups and scope.ids()):
         return Exit.OK
     if not scope.ids():
         tell_nothing_found(scope)
@@ -96,11 +119,26 @@ def command(
     return Exit.NOTHING
 
 
+def _tell_unreadable(folder: str, ids: list[str]) -> None:
+    """Say how many lines of the records' logs can't be read, and whose they are."""
+    from sinagot.runlog.read import count_unreadable
+
+    found = count_unreadable(folder, ids)
+    whose = plain_list([f"{clean(record_id)} ({count:,})" for record_id, count in found.items()])
+    say(f"{counted(sum(found.values()), 'log line')} unreadable{': ' if found else ''}{whose}")
+
+
+def _place(step: dict[str, Any]) -> str:
+    return "-".join(part for part in (step["task"], step["modality"], step["step_label"]) if part)
+
+
 class _Table(NamedTuple):
     """Status names, one list a record, one item a step."""
 
     steps: list[dict[str, Any]]
     cells: dict[str, list[str]]
+    #: Steps that run once for all records, each with the name of its status.
+    groups: list[tuple[dict[str, Any], str]]
 
     @classmethod
     def read(cls, collection: Any, step: str | None) -> _Table:
@@ -109,20 +147,22 @@ class _Table(NamedTuple):
         names = {int(code): code.name for code in StepStatus}
         steps: dict[tuple[Any, ...], dict[str, Any]] = {}
         cells: dict[str, list[str]] = {}
+        groups: list[tuple[dict[str, Any], str]] = []
         for row in collection.iter_status(step):
+            if row["record_id"] == GROUP_ID:
+                facts = {name: row[name] for name in ("task", "modality", "step_index", "step_label")}
+                groups.append((facts, names[row["step_status"]]))
+                continue
             key = (row["task"], row["modality"], row["step_label"])
             if key not in steps:
                 steps[key] = {name: row[name] for name in ("task", "modality", "step_index", "step_label")}
             cells.setdefault(row["record_id"], []).append(names[row["step_status"]])
-        return cls(list(steps.values()), cells)
+        return cls(list(steps.values()), cells, groups)
 
     @property
     def places(self) -> list[str]:
         """Names of the columns."""
-        return [
-            "-".join(part for part in (step["task"], step["modality"], step["step_label"]) if part)
-            for step in self.steps
-        ]
+        return [_place(step) for step in self.steps]
 
     def counts(self, number: int) -> dict[str, int]:
         """Count the records of each status of one step, in the order of `WORDS`."""
@@ -142,6 +182,10 @@ class _Table(NamedTuple):
             for record_id, names in self.cells.items()
             for step, name in zip(self.steps, names, strict=True)
         ]
+        rows += [
+            {"record_id": GROUP_ID, **step, "step_status": int(StepStatus[name]), "status_name": name}
+            for step, name in self.groups
+        ]
         totals = [
             {**{key: step[key] for key in ("task", "modality", "step_label")}, "counts": self.counts(number)}
             for number, step in enumerate(self.steps)
@@ -154,11 +198,21 @@ class _Table(NamedTuple):
             wide = [
                 max(len(place), *map(len, self._words(number))) for number, place in enumerate(self.places)
             ]
-            first = max(6, *map(len, self.cells))
+            first = max([6, *map(len, self.cells)])
             is_narrow = width is not None and first + sum(wide) + 2 * len(wide) > width
-            yield from self._letters(first) if is_narrow else self._grid(first, wide)
-            yield ""
-        yield from self._totals(is_numbered=is_narrow)
+            if self.cells:
+                yield from self._letters(first) if is_narrow else self._grid(first, wide)
+                yield ""
+        if self.cells:
+            yield from self._totals(is_numbered=is_narrow)
+        if self.groups:
+            yield from ["", *self._group_lines()] if self.cells else self._group_lines()
+
+    def _group_lines(self) -> Iterator[str]:
+        rows = [[_place(step), WORDS[name][0]] for step, name in self.groups]
+        lines = columns([["for all records", "status"], *rows])
+        for line, (_, name) in zip(lines, [({}, ""), *self.groups], strict=True):
+            yield painted(WORDS[name][0], line) if name else line
 
     def _words(self, number: int) -> list[str]:
         return [WORDS[name][0] for name in self.counts(number)]

@@ -5,6 +5,7 @@ Executors carry batches; a batch is a list of chains, a chain a tuple of jobs to
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from sinagot.engine.job import Job, JobResult
@@ -22,6 +23,20 @@ class Lost(NamedTuple):
     signal: str | None = None
     #: False when the place where jobs run is gone altogether: nothing can be submitted any more.
     usable: bool = True
+    #: False when no job of the batch was begun: nobody is to blame.
+    is_begun: bool = True
+    #: What the job that was running is blamed for.
+    exc_type: str = "WorkerLostError"
+    #: Key and attempt of the job that was ended on purpose, and what was measured of it.
+    key: str | None = None
+    attempt: str | None = None
+    facts: Mapping[str, float] = {}
+    #: False when the worker was ended from outside, with the script that ran there: the script is not to blame.
+    blames: bool = True
+    #: How many workers were lost by it: Dask may have tried others by itself.
+    times: int = 1
+    #: The dead process, as its claims name it (host, PID, start), where that is known for sure.
+    dead: tuple[str, int, str] | None = None
 
 
 class Arrival(NamedTuple):
@@ -40,6 +55,8 @@ class Executor(Protocol):
     ahead: int
     #: True when jobs run in the calling thread.
     here: bool
+    #: What the user should be told of the place where jobs run.
+    notices: Sequence[str]
 
     @property
     def is_usable(self) -> bool:

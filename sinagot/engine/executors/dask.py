@@ -12,11 +12,11 @@ import queue
 import sys
 import threading
 import zlib
-from collections.abc import Callable, Iterator
-from types import ModuleType
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from sinagot.engine.executors import dask_worker
+from sinagot.config.quantities import seconds_text
+from sinagot.engine.executors.clusters import ClusterSettings, close_cluster, start_cluster, start_local
 from sinagot.engine.executors.contract import Arrival, Chain, Lost
 from sinagot.engine.executors.dask_worker import (
     close_idle_children,
@@ -24,67 +24,19 @@ from sinagot.engine.executors.dask_worker import (
     kill_children,
     run_batch_in_child,
 )
+from sinagot.engine.executors.greeting import Greeting, Look, doubts_about, look_around
+from sinagot.engine.executors.lookout import Lookout
 from sinagot.errors import ConfigurationError
+from sinagot.version import __version__
 
 if TYPE_CHECKING:
     from distributed import Client
 
 __all__ = ["DaskExecutor"]
 
-#: Seconds to wait for a scheduler at an address.
-CONNECT_TIMEOUT = 10
 #: Seconds to wait for a small answer: a result that is ready, a worker that is asked to stop. What a lost answer
 #: would have said is read from files.
 ANSWER_TIMEOUT = 5
-
-
-class _NamelessMain(ModuleType):
-    """Stands for `__main__` while a worker is started: all of it is there but for the file that it came from."""
-
-    def __init__(self, main: ModuleType) -> None:
-        super().__init__("__main__")
-        self._sinagot_main = main
-
-    def __getattr__(self, name: str) -> Any:
-        if name == "__file__":
-            raise AttributeError(name)
-        return getattr(self._sinagot_main, name)
-
-
-_HIDING = threading.Lock()
-_HIDDEN: list[ModuleType] = []
-
-
-@contextlib.contextmanager
-def _hidden_main() -> Iterator[None]:
-    """Start worker processes without running the user's program in them.
-
-    `multiprocessing` runs the file of `__main__` again in each process it spawns; a script that calls `steps.run()` at
-    module level, without a guard, would start itself over and over.
-    """
-    with _HIDING:  # several clusters and nannies may be at it at once
-        _HIDDEN.append(_HIDDEN[0] if _HIDDEN else sys.modules["__main__"])
-        if len(_HIDDEN) == 1:
-            sys.modules["__main__"] = _NamelessMain(_HIDDEN[0])
-    try:
-        yield
-    finally:
-        with _HIDING:
-            main = _HIDDEN.pop()
-            if not _HIDDEN:
-                sys.modules["__main__"] = main
-
-
-def _nanny_class() -> type:
-    """Give a class of nannies that hide `__main__` also from a worker that takes a dead one's place."""
-    from distributed import Nanny
-
-    class HidingNanny(Nanny):
-        async def instantiate(self) -> Any:
-            with _hidden_main():
-                return await super().instantiate()
-
-    return HidingNanny
 
 
 class DaskExecutor:
@@ -95,7 +47,8 @@ class DaskExecutor:
     scheduler : str
         ``threads``, ``processes`` or ``distributed``.
     cluster : dict
-        Arguments of `distributed.LocalCluster`, or ``address`` of a running scheduler.
+        What `[dask.cluster]` says: ``class`` of a cluster with its arguments (`distributed.LocalCluster` without
+        one), or ``address`` of a running scheduler.
     client : distributed.Client, optional
         An existing client; it is used as it is and never closed.
     workers : int, optional
@@ -105,6 +58,8 @@ class DaskExecutor:
     ------
     ConfigurationError
         No scheduler answers at the address, or the cluster refuses its arguments.
+    MissingExtraError
+        The package of the cluster's class is not installed.
     """
 
     ahead = 2
@@ -125,65 +80,45 @@ class DaskExecutor:
         # While children are being killed no batch is settled: their claims look alive until they are dead.
         self._killing = threading.Lock()
         self._run_id = ""
+        self._is_gone = False
+        self.notices: Sequence[str] = ()
+        self._settings = ClusterSettings.of(cluster or {})
         if client is None:
-            client = self._connect(scheduler, dict(cluster or {}), workers)
+            client = self._connect(scheduler, workers)
         self.client: Any = client
+        self._lookout = Lookout(client, self._own_cluster, self._settings)
+        self._greeting: Greeting | None = None
 
-    def _connect(self, scheduler: str, arguments: dict[str, Any], workers: int | None) -> Any:
-        import dask
-        from distributed import Client, LocalCluster
+    def _connect(self, scheduler: str, workers: int | None) -> Any:
+        from distributed import Client
 
-        address = arguments.pop("address", None)
+        address, timeout = self._settings.address, self._settings.connect_timeout
         if address is not None:
             try:
-                return Client(address, timeout=CONNECT_TIMEOUT, set_as_default=False)  # type: ignore[no-untyped-call]
+                return Client(address, timeout=timeout, set_as_default=False)  # type: ignore[no-untyped-call]
             except (OSError, ValueError) as error:
                 raise ConfigurationError.at(
-                    f"no Dask scheduler answers at {address} ({error})",
+                    f"no Dask scheduler answers at {address} within {seconds_text(timeout)} ({error})",
                     key="dask.cluster.address",
                     found=address,
                     hint="start one with `dask scheduler`, or remove the address to start a cluster here",
                 ) from error
-        if scheduler == "threads":
-            arguments = {
-                "n_workers": 1,
-                "processes": False,
-                "threads_per_worker": workers or _cores(),
-                **arguments,
-            }
-        elif scheduler == "processes":
-            arguments = {"n_workers": workers or _cores(), "threads_per_worker": 1, **arguments}
-        elif workers is not None:
-            arguments["n_workers"] = workers
-        # A dying worker is blamed once and by us; nothing listens beyond this machine unless told to.
-        arguments.setdefault("dashboard_address", "127.0.0.1:0")
-        arguments.setdefault("worker_dashboard_address", "127.0.0.1:0")
-        if arguments.get("processes", True):
-            arguments.setdefault("worker_class", _nanny_class())
-            arguments["preload"] = [dask_worker.__name__, *_as_list(arguments.get("preload"))]
-        settings = {
-            "distributed.scheduler.allowed-failures": 0,
-            "distributed.admin.low-level-log-length": 100,
-        }
-        with dask.config.set(settings), _hidden_main():
-            try:
-                self._own_cluster = LocalCluster(**arguments)  # type: ignore[no-untyped-call]
-            except (TypeError, ValueError) as error:
-                raise ConfigurationError.at(
-                    f"LocalCluster refuses its arguments: {error}", key="dask.cluster", found=arguments
-                ) from error
-            return Client(self._own_cluster, set_as_default=False)  # type: ignore[no-untyped-call]
+        if self._settings.path is not None:
+            self._own_cluster = start_cluster(self._settings, workers)
+        else:
+            self._own_cluster = start_local(scheduler, dict(self._settings.arguments), workers)
+        return Client(self._own_cluster, set_as_default=False)  # type: ignore[no-untyped-call]
 
     @property
     def is_usable(self) -> bool:
         """False when the connection to the scheduler is lost; a client of somebody else stays what it is."""
-        return not self._own_client or self.client.status in ("running", "connecting")
+        return not self._own_client or (not self._is_gone and self.client.status in ("running", "connecting"))
 
     @property
     def slots(self) -> int:
-        """Threads of all workers that are there now."""
-        threads: dict[str, int] = self.client.nthreads()
-        return max(1, sum(threads.values()))
+        """Threads of all workers that are there now; those that may be asked for, so that they are."""
+        most = (self._settings.adapt or {}).get("maximum") if self._own_cluster is not None else None
+        return max(1, self._lookout.threads, int(most or 0))
 
     def warm(self, count: int) -> None:
         """Nothing to make ready: whether children are needed, the workers see when batches come."""
@@ -194,10 +129,19 @@ class DaskExecutor:
         name = f"{first.key}+{sum(map(len, chains)) - 1}-{first.options.run_id[-6:]}-{number}"
         # Dask's client, scheduler and workers each remember the last thousand messages: they must be small.
         payload = zlib.compress(pickle.dumps((number, chains), protocol=5), 1)
-        self._run_id = first.options.run_id
+        if self._greeting is None or first.options.run_id != self._run_id:
+            self._run_id = first.options.run_id
+            self._greeting = self._greet(Greeting.of(first.options.state_path, self._run_id))
+        self._lookout.begin()
         try:
             future = self.client.submit(
-                run_batch_in_child, payload, list(sys.path), key=name, pure=False, retries=0
+                run_batch_in_child,
+                payload,
+                list(sys.path),
+                tuple(self._greeting),
+                key=name,
+                pure=False,
+                retries=0,
             )
         except Exception as error:  # noqa: BLE001  (a closed client: Dask has many ways to say so)
             gone = _Gone(Lost(f"Dask takes no more work: {type(error).__name__}: {error}", usable=False))
@@ -206,6 +150,24 @@ class DaskExecutor:
             return
         self._futures[number] = future
         future.add_done_callback(lambda done: self._arrived.put((number, done, done)))
+
+    def _greet(self, greeting: Greeting) -> Greeting:
+        """Look at the workers that are there, before the first job of a run; those that come later do it themselves."""
+        self._is_gone = False
+        self.notices = ()
+        # A worker that does not answer in time looks for itself when its first batch comes.
+        looks = self._on_workers(look_around, greeting.path, timeout=self._settings.connect_timeout)
+        for address, look in looks.items():
+            refusal, warning = (
+                doubts_about(look, greeting)
+                if isinstance(look, Look)
+                else (f"the worker at {address} can't run sinagot {__version__}: {look}", None)
+            )
+            if refusal is not None:
+                raise ConfigurationError.at(refusal, key="dask.cluster", found=address)
+            if warning is not None and warning not in self.notices:
+                self.notices = (*self.notices, warning)
+        return greeting
 
     def collect(self, timeout: float) -> list[Arrival]:
         """Give the batches that came back."""
@@ -224,11 +186,20 @@ class DaskExecutor:
                 if self._futures.get(number) is future:
                     arrivals.append(self._open(number, answer))
                     del self._futures[number]
-        if not arrivals and self._futures and self.client.status not in ("running", "connecting"):
-            lost = Lost(f"the Dask scheduler is gone (client is {self.client.status})", usable=False)
+        if not arrivals and self._futures and (problem := self._problem()) is not None:
+            self._is_gone = True
+            lost = Lost(problem, usable=False, blames=False)
             arrivals = [Arrival(number, None, lost) for number in self._futures]
             self._futures.clear()
+        if not self._futures:
+            self._lookout.rest()
         return arrivals
+
+    def _problem(self) -> str | None:
+        """Say why nothing will come of what is under way."""
+        if self.client.status not in ("running", "connecting"):
+            return f"the Dask scheduler at {self._lookout.address} is gone (client is {self.client.status})"
+        return self._lookout.problem()
 
     def _open(self, number: int, future: Any) -> Arrival:
         try:
@@ -236,10 +207,16 @@ class DaskExecutor:
         except BaseException as error:
             if isinstance(error, KeyboardInterrupt):
                 raise
-            usable = self.client.status == "running"
-            return Arrival(
-                number, None, Lost(f"Dask lost the batch: {type(error).__name__}: {error}", usable=usable)
-            )
+            if self.client.status == "running":
+                # The worker was ended, with all it had started; a script that takes only itself down is told below.
+                text = f"Dask lost the worker: {type(error).__name__}: {error}"
+                lost = Lost(text, blames=False, times=1 + int(getattr(error, "allowed_failures", 0)))
+            else:
+                self._is_gone = True
+                lost = Lost(
+                    f"the Dask scheduler at {self._lookout.address} is gone", usable=False, blames=False
+                )
+            return Arrival(number, None, lost)
         if isinstance(answer, Lost):
             return Arrival(number, None, answer)
         return Arrival(number, answer)
@@ -252,37 +229,42 @@ class DaskExecutor:
         """Kill the children on all workers; what waits there does not begin."""
         with self._killing:
             futures = dict(self._futures)
+            # What a cancelled future says is of no interest: it would pass for a worker that was lost.
+            self._futures = dict.fromkeys(futures, _Gone(Lost("the run was stopped")))
             for future in futures.values():
                 with contextlib.suppress(Exception):
                     future.cancel(force=True)
             self._on_workers(kill_children, self._run_id)
-            lost = Lost("the run was stopped")
-            for number, future in futures.items():
-                self._arrived.put((number, future, _Gone(lost)))
+            for number, gone in self._futures.items():
+                self._arrived.put((number, gone, gone))
 
-    def _on_workers(self, function: Callable[..., None], *arguments: str) -> None:
+    def _on_workers(
+        self, function: Callable[..., Any], *arguments: str, timeout: float = ANSWER_TIMEOUT
+    ) -> dict[str, Any]:
         """Call a function on every worker, but wait for no cluster that does not answer."""
+        answers: dict[str, Any] = {}
         if self.client.status != "running":
-            return
+            return answers
 
         def ask() -> None:
-            with contextlib.suppress(Exception):  # a worker that is gone needs no stopping
-                self.client.run(function, *arguments, on_error="ignore")
+            with contextlib.suppress(Exception):  # a worker that is gone needs no asking
+                answers.update(self.client.run(function, *arguments, on_error="return"))
 
         asking = threading.Thread(target=ask, name="sinagot-dask-call", daemon=True)
         asking.start()
-        asking.join(ANSWER_TIMEOUT)
+        asking.join(timeout)
+        return dict(answers)
 
     def close(self) -> None:
         """Close the client and the cluster if they are ours, and in any case the children on the workers."""
+        self._lookout.close()
         self._on_workers(close_idle_children)
         if not self._own_client:
             return
         with contextlib.suppress(Exception):
             self.client.close(timeout=5)
         if self._own_cluster is not None:
-            with contextlib.suppress(Exception):
-                self._own_cluster.close(timeout=10)
+            close_cluster(self._own_cluster)
 
 
 class _Gone:
@@ -296,13 +278,3 @@ class _Gone:
 
     def result(self, timeout: float) -> bytes:
         return pickle.dumps(self._lost)
-
-
-def _as_list(value: Any) -> list[Any]:
-    return list(value) if isinstance(value, list | tuple) else [] if value is None else [value]
-
-
-def _cores() -> int:
-    from dask.system import CPU_COUNT  # honours cgroups and affinity
-
-    return int(CPU_COUNT)

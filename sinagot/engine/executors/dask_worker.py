@@ -14,17 +14,26 @@ import zlib
 from collections import deque
 from typing import Any
 
-from sinagot.engine.executors.contract import Arrival
+from sinagot.engine.claims import name_process
+from sinagot.engine.executors.contract import Arrival, Lost
+from sinagot.engine.executors.greeting import Greeting, doubts_about, look_around
 from sinagot.engine.executors.processes import ChildProcess
+from sinagot.engine.limits import Lane, lane_of
 
 __all__ = ["close_idle_children", "dask_setup", "drain_children", "kill_children", "run_batch_in_child"]
 
 _LOCK = threading.Lock()
 _IDLE: list[tuple[list[str], ChildProcess]] = []
+#: More children than this do not wait for work: those of other search paths and numbers of threads make room.
+_MOST_IDLE = 16
 #: Busy children, and the run that each works for: several drivers may share the workers.
 _BUSY: dict[ChildProcess, str] = {}
 #: Runs that were asked to stop.
 _STOPPED: deque[str] = deque(maxlen=100)
+#: Runs whose driver this worker has compared itself with, and what speaks against it.
+_KNOWN: dict[str, str | None] = {}
+#: Set when this worker ends: its children die by its own hand then.
+_ENDING = threading.Event()
 
 
 def dask_setup(worker: Any) -> None:
@@ -33,7 +42,7 @@ def dask_setup(worker: Any) -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def run_batch_in_child(payload: bytes, path: list[str]) -> bytes:
+def run_batch_in_child(payload: bytes, path: list[str], greeting: tuple[dict[str, str], str]) -> bytes:
     """Run one batch in a child of this worker.
 
     Parameters
@@ -42,23 +51,30 @@ def run_batch_in_child(payload: bytes, path: list[str]) -> bytes:
         Number and chains of jobs, pickled and compressed by zlib.
     path : list of str
         Module search path of the driver; what is not there on the worker is of no use and harmless.
+    greeting : tuple
+        A `Greeting` of plain values: what the driver is.
 
     Returns
     -------
     bytes
         Pickled results, or a `Lost` when the child died.
     """
+    refusal = _refusal(Greeting(*greeting))
+    if refusal is not None:
+        return pickle.dumps(Lost(refusal, usable=False, blames=False))
     number, chains = pickle.loads(zlib.decompress(payload))
     run_id = chains[0][0].options.run_id
     if run_id in _STOPPED:
         return pickle.dumps([[] for _ in chains])
-    child = _take_idle(path) or ChildProcess(path)
+    lane = lane_of(chains[0][0].step.settings) or Lane()
+    child = (None if lane.is_alone else _take_idle(path, lane.threads)) or ChildProcess(path, lane.threads)
+    name = name_process(child.process.pid)
     with _LOCK:
         _BUSY[child] = run_id
     answer: Any = None
     try:
         child.submit(number, chains)
-        answer = child.receive()
+        answer = child.await_answer()
     finally:
         is_well = isinstance(answer, Arrival) and not child.is_draining
         with _LOCK:
@@ -67,15 +83,29 @@ def run_batch_in_child(payload: bytes, path: list[str]) -> bytes:
                 _IDLE.append((path, child))
         if not is_well:
             child.close()
-    return pickle.dumps(answer.results if isinstance(answer, Arrival) else answer)
+    if isinstance(answer, Arrival):
+        return pickle.dumps(answer.results)
+    return pickle.dumps(answer._replace(dead=name, blames=answer.key is not None or not _ENDING.is_set()))
 
 
-def _take_idle(path: list[str]) -> ChildProcess | None:
+def _refusal(greeting: Greeting) -> str | None:
+    """Say once a run why this worker may not take part in it; it may have come after the others were asked."""
+    if greeting.path not in _KNOWN:
+        if len(_KNOWN) > 100:
+            _KNOWN.clear()
+        _KNOWN[greeting.path] = doubts_about(look_around(greeting.path), greeting)[0]
+    return _KNOWN[greeting.path]
+
+
+def _take_idle(path: list[str], threads: int | None) -> ChildProcess | None:
     """Give a waiting child that searches modules where this driver does; one that does not makes room for a new one."""
     while True:
         with _LOCK:
-            alike = next((entry for entry in _IDLE if entry[0] == path), None)
-            entry = alike or (_IDLE[0] if _IDLE else None)
+            alike = next((entry for entry in _IDLE if entry[0] == path and entry[1].threads == threads), None)
+            other = next((entry for entry in _IDLE if entry[0] != path), None)
+            if other is None and len(_IDLE) >= _MOST_IDLE:
+                other = _IDLE[0]
+            entry = alike or other
             if entry is None:
                 return None
             _IDLE.remove(entry)
@@ -119,5 +149,6 @@ def close_idle_children() -> None:
 
 @atexit.register
 def _end_children() -> None:
+    _ENDING.set()
     close_idle_children()
     kill_children()

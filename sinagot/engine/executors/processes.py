@@ -1,4 +1,4 @@
-"""Jobs run in warm child processes of this one."""
+"""Jobs run in warm child processes of this one, and are watched there when they have limits."""
 
 from __future__ import annotations
 
@@ -8,10 +8,16 @@ import select
 import signal
 import subprocess
 import sys
+import time
 from collections import deque
+from collections.abc import Sequence
 
 from sinagot.engine.executors.channel import Channel
 from sinagot.engine.executors.contract import Arrival, Chain, Lost
+from sinagot.engine.executors.slip import Slip
+from sinagot.engine.executors.trees import kill_tree
+from sinagot.engine.executors.watch import PAUSE, Watch
+from sinagot.engine.limits import Began, Lane, lane_of, thread_variables
 
 __all__ = ["ChildProcess", "ProcessExecutor", "describe_exit"]
 
@@ -34,6 +40,8 @@ class ChildProcess:
     ----------
     path : list of str, optional
         Folders to search for modules beyond those of this process.
+    threads : int, optional
+        What its environment tells numeric libraries.
 
     Raises
     ------
@@ -41,8 +49,10 @@ class ChildProcess:
         No process can be started.
     """
 
-    def __init__(self, path: list[str] | None = None) -> None:
+    def __init__(self, path: list[str] | None = None, threads: int | None = None) -> None:
         path = [*sys.path, *(extra for extra in path or () if extra not in sys.path)]
+        self.threads = threads
+        self._slip = Slip()
         self.channel, other = Channel.pair()
         try:
             self.process = subprocess.Popen(
@@ -52,22 +62,31 @@ class ChildProcess:
                     "sinagot.engine.executors.child",
                     str(other.fileno()),
                     str(os.getpid()),
+                    str(self._slip.descriptor),
                 ],
-                pass_fds=(other.fileno(),),
+                pass_fds=(other.fileno(), self._slip.descriptor),
                 stdin=subprocess.DEVNULL,
                 # A session of its own: Ctrl-C in the terminal reaches the driver only; the whole tree can be killed.
                 start_new_session=True,
                 # The package must be found as it is here, also when it is not installed.
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, path))},
+                env={
+                    **os.environ,
+                    **thread_variables(threads),
+                    "PYTHONPATH": os.pathsep.join(filter(None, path)),
+                },
             )
         except BaseException:
             self.channel.close()
             raise
         finally:
             other.close()
+            self._slip.close_descriptor()
         self.numbers: deque[int] = deque()
-        #: Asked to stop: it ends when its running job is over.
+        #: Asked to stop, or about to by itself: it ends when its running job is over.
         self.is_draining = False
+        #: Its job that has limits, while it runs.
+        self.watch: Watch | None = None
+        self._has_ended = False
         with contextlib.suppress(OSError):  # a child that died at once is found by its silence
             self.channel.send((path, os.environ.get("PYTHONPATH")))
 
@@ -83,18 +102,50 @@ class ChildProcess:
         with contextlib.suppress(OSError):
             self.channel.post((number, chains))
 
-    def receive(self) -> Arrival | Lost:
-        """Take one batch back, or learn how the child ended."""
+    def receive(self) -> Arrival | Lost | None:
+        """Take one batch back, or learn how the child ended; None when it only told of a job."""
         try:
-            number, results = self.channel.receive()
+            said = self.channel.receive()
         except EOFError:
             # The channel closes a moment before the process is over; killing it now would hide how it ended.
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self.process.wait(timeout=1)
             self.kill()
-            return describe_exit(self.process.wait())
+            verdict = self.watch.verdict if self.watch is not None else None
+            return verdict or describe_exit(self.process.wait())
+        if said is None or isinstance(said, Began):
+            self.watch = Watch(self.process.pid, said, self._slip) if said is not None else None
+            return None
+        number, results, self._has_ended = said
+        self.is_draining = self.is_draining or self._has_ended
+        self.watch = None
         self.numbers.remove(number)
         return Arrival(number, results)
+
+    def await_answer(self) -> Arrival | Lost:
+        """Wait for a batch, or for the end of the child; meanwhile its job is watched."""
+        while True:
+            poll = select.poll()
+            poll.register(self.channel.fileno(), select.POLLIN)
+            if poll.poll(None if self.watch is None else PAUSE * 1000):
+                answer = self.receive()
+                if answer is not None:
+                    return answer
+            else:
+                self.look()
+
+    def look(self) -> None:
+        """Look at the running job if it has limits; one that is asked to end takes the child with it."""
+        if self.watch is not None and self.watch.look():
+            self.is_draining = True
+
+    def lost_batches(self, how: Lost) -> list[Arrival]:
+        """Give the batches that a child that has ended still had: at most the first was begun."""
+        innocent = Lost(how.text, is_begun=False)
+        return [
+            Arrival(number, None, innocent if place or self._has_ended else how)
+            for place, number in enumerate(self.numbers)
+        ]
 
     def drain(self) -> None:
         """Ask the child to end after its running job."""
@@ -103,7 +154,9 @@ class ChildProcess:
             self.process.send_signal(signal.SIGTERM)
 
     def kill(self) -> None:
-        """Kill the child's whole process group."""
+        """Kill the child with all that it started."""
+        if self.process.poll() is None:
+            kill_tree(self.process.pid)
         with contextlib.suppress(OSError):
             os.killpg(self.process.pid, signal.SIGKILL)
 
@@ -131,12 +184,15 @@ class ProcessExecutor:
     here = False
     is_usable = True
     batch_seconds = 0.05
+    notices: Sequence[str] = ()
 
     def __init__(self, workers: int | None = None) -> None:
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         self.slots = workers or cores
         self._children: list[ChildProcess] = []
         self._failed: list[Arrival] = []
+        #: Batches that wait for a child of another kind than those that are busy.
+        self._waiting: deque[tuple[int, list[Chain]]] = deque()
 
     def warm(self, count: int) -> None:
         """Start children while the run is being prepared: a third of a second that would be waited for."""
@@ -148,20 +204,39 @@ class ProcessExecutor:
     def submit(self, number: int, chains: list[Chain]) -> None:
         """Give the batch to the child with the least to do; a new one while there are few."""
         self._drop_ended()
+        if not self._place(number, chains):
+            self._waiting.append((number, chains))
+
+    def _place(self, number: int, chains: list[Chain]) -> bool:
+        """Give a batch to a child; False when it must wait for one to be idle."""
+        lane = lane_of(chains[0][0].step.settings) or Lane()
         usable = [child for child in self._children if not child.is_draining]
-        idle = min(usable, key=lambda child: len(child.numbers), default=None)
-        if (idle is None or idle.numbers) and len(usable) < self.slots:
+        alike = [] if lane.is_alone else [child for child in usable if child.threads == lane.threads]
+        chosen = min(alike, key=lambda child: len(child.numbers), default=None)
+        busy = sum(1 for child in usable if child.numbers)
+        if (chosen is None or chosen.numbers) and busy < self.slots:
+            self._make_room(usable, lane)
             try:
-                idle = ChildProcess()
+                chosen = ChildProcess(threads=lane.threads)
             except OSError as error:
-                if idle is None:
+                if chosen is None:
                     lost = Lost(f"no worker process can be started: {error}", usable=False)
                     self._failed.append(Arrival(number, None, lost))
-                    return
+                    return True
             else:
-                self._children.append(idle)
-        assert idle is not None
-        idle.post(number, chains)
+                self._children.append(chosen)
+        if chosen is None:
+            return False
+        chosen.post(number, chains)
+        return True
+
+    def _make_room(self, usable: list[ChildProcess], lane: Lane) -> None:
+        """End an idle child of another kind when there are many."""
+        idle = [child for child in usable if not child.numbers]
+        if len(idle) >= self.slots:
+            other = next((child for child in idle if child.threads != lane.threads), idle[0])
+            self._children.remove(other)
+            other.close()
 
     def _drop_ended(self) -> None:
         """Let go of idle children that have ended, or are about to: a batch sent there would be lost."""
@@ -172,15 +247,30 @@ class ProcessExecutor:
 
     def collect(self, timeout: float) -> list[Arrival]:
         """Give the batches that came back."""
-        arrivals, self._failed = self._failed, []
-        busy = {child.channel.fileno(): child for child in self._children if child.numbers}
-        if arrivals or not busy:
-            return arrivals
+        end = time.monotonic() + timeout
+        while True:
+            arrivals, self._failed = self._failed, []
+            busy = {child.channel.fileno(): child for child in self._children if child.numbers}
+            if arrivals or not busy:
+                return arrivals
+            rest = max(end - time.monotonic(), 0.0)
+            arrivals += self._listen(busy, rest)
+            if self._waiting:
+                self._drop_ended()
+                while self._waiting and self._place(*self._waiting[0]):
+                    self._waiting.popleft()
+            if arrivals or rest == 0.0:
+                return arrivals
+
+    def _listen(self, busy: dict[int, ChildProcess], timeout: float) -> list[Arrival]:
+        """Hear what children say within a time, and look at their jobs that have limits."""
+        arrivals: list[Arrival] = []
         poll = select.poll()
         for descriptor, child in busy.items():
             poll.register(descriptor, select.POLLIN | (select.POLLOUT if child.channel.is_waiting else 0))
-        for descriptor, state in poll.poll(timeout * 1000):
-            child = busy[descriptor]
+        is_watched = any(child.watch is not None for child in busy.values())
+        for descriptor, state in poll.poll((min(timeout, PAUSE) if is_watched else timeout) * 1000):
+            child = busy.pop(descriptor)
             if state & select.POLLOUT:
                 with contextlib.suppress(OSError):
                     child.channel.flush()
@@ -189,20 +279,27 @@ class ProcessExecutor:
             answer = child.receive()
             if isinstance(answer, Arrival):
                 arrivals.append(answer)
-            else:
+            elif answer is not None:
                 self._children.remove(child)
                 child.channel.close()
-                arrivals += [Arrival(number, None, answer) for number in child.numbers]
+                arrivals += child.lost_batches(answer)
+        if is_watched:
+            for child in busy.values():  # those that said something just now are looked at next time
+                child.look()
         return arrivals
 
     def drain(self) -> None:
-        """Let each child finish its running job only."""
+        """Let each child finish its running job only; what waits does not begin."""
+        self._failed += [Arrival(number, [[] for _ in chains]) for number, chains in self._waiting]
+        self._waiting.clear()
         for child in self._children:
             if child.numbers:
                 child.drain()
 
     def kill(self) -> None:
-        """Kill all children with what they started."""
+        """Kill all children with what they started; what waits does not begin."""
+        self._failed += [Arrival(number, [[] for _ in chains]) for number, chains in self._waiting]
+        self._waiting.clear()
         for child in self._children:
             if child.numbers:
                 child.kill()

@@ -1,4 +1,4 @@
-"""A Dask cluster of two workers in processes of its own; prints its address and lives until its input ends."""
+"""A Dask cluster in processes of its own: WORKERS. Prints its address and lives until its input ends."""
 
 import sys
 
@@ -6,7 +6,9 @@ import sys
 def main():
     from distributed import LocalCluster
 
-    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0") as cluster:
+    with LocalCluster(
+        n_workers=int(sys.argv[1]), threads_per_worker=1, dashboard_address="127.0.0.1:0"
+    ) as cluster:
         print(cluster.scheduler_address, flush=True)
         sys.stdin.read()
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path
 
 from bench import Bench
 from figures import Figure, Goal, Spread, ratio, seconds
 from machine import Place
-from measuring import Usage, alternate, cpu, probe, wall
-from worlds import make_world, reset
+from measuring import alternate, cpu, wall
+from worlds import make_world
 
 TITLE = "A first run here"
 HOW = """Two steps a record, each reads one small file and writes one; `log.level = "WARNING"`, so nothing
@@ -33,9 +32,9 @@ def _measure(bench: Bench, place: Place) -> list[Figure]:
     bench.say(f"cold run of {records} records ({place.name})")
     with bench.folder(place, partial(make_world, records=records)) as folder:
         cases = {
-            "ours": partial(_fresh, folder, "ours_run", "main_process"),
-            "bare": partial(_fresh, folder, "bare"),
-            "by hand": partial(_fresh, folder, "by_hand"),
+            "ours": partial(bench.fresh, folder, "ours_run", "main_process"),
+            "bare": partial(bench.fresh, folder, "bare"),
+            "by hand": partial(bench.fresh, folder, "by_hand"),
         }
         taken = alternate(cases, bench.rounds(place, bench.sizes.rounds))
     ours, bare, by_hand = cpu(taken["ours"]), cpu(taken["bare"]), cpu(taken["by hand"])
@@ -57,8 +56,3 @@ def _measure(bench: Bench, place: Place) -> list[Figure]:
         Figure("as a multiple of the bare call", place.name, "", f"bare {each(bare)}", ratio(ours, bare)),
         Figure("against the same by hand", place.name, "", f"by hand {each(by_hand)}", ratio(ours, by_hand)),
     ]
-
-
-def _fresh(folder: Path, name: str, *arguments: str) -> Usage:
-    reset(folder)
-    return probe(name, folder, *arguments)

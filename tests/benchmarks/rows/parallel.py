@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 from bench import Bench
 from figures import Figure, Goal, Spread, number, ratio
 from machine import Place
-from measuring import ENVIRONMENT, PROBES, Usage, alternate, fact, probe
+from measuring import alternate, fact
 from probes import bodies
-from worlds import make_world, reset
+from worlds import make_world
 
 TITLE = "Two workers"
 HOW = """*Tiny steps*: the two steps of the row above on two workers. The Dask cluster (two workers, a
@@ -28,32 +24,6 @@ with two processes and batches of 100 steps. Memory is the largest resident size
 
 *CPU-bound*: steps of 20 ms that only burn time, by the clock, against two bare forks that share the same
 calls. In memory only: the files are tiny."""
-
-
-class Cluster(NamedTuple):
-    """A running Dask cluster: how to reach it, and whose CPU time counts."""
-
-    address: str
-    pid: int
-
-
-@contextmanager
-def cluster() -> Iterator[Cluster]:
-    """Run a cluster in processes of its own."""
-    program = [sys.executable, PROBES / "cluster.py"]
-    environment = {**ENVIRONMENT, "PYTHONPATH": str(PROBES)}  # its workers import the bare work by name
-    with subprocess.Popen(
-        program,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        env=environment,
-    ) as child:
-        assert child.stdout is not None
-        yield Cluster(child.stdout.readline().strip(), child.pid)
-        assert child.stdin is not None
-        child.stdin.close()
 
 
 def measure(bench: Bench) -> list[Figure]:
@@ -71,10 +41,10 @@ def _tiny(bench: Bench, place: Place) -> list[Figure]:
     bench.say(f"{records} records on two workers ({place.name})")
     with bench.folder(place, partial(make_world, records=records)) as folder:
         cases = {
-            "processes": partial(_fresh, folder, "ours_run", "processes"),
-            "Dask": partial(_on_cluster, folder, "ours_run", "dask"),
-            "one task per step": partial(_on_cluster, folder, "dask_tasks", str(few)),
-            "batches": partial(_fresh, folder, "pool_batches"),
+            "processes": partial(bench.fresh, folder, "ours_run", "processes"),
+            "Dask": partial(bench.on_cluster, folder, "ours_run", "dask"),
+            "one task per step": partial(bench.on_cluster, folder, "dask_tasks", str(few)),
+            "batches": partial(bench.fresh, folder, "pool_batches"),
         }
         taken = alternate(cases, bench.rounds(place, bench.sizes.heavy_rounds))
     steps = {name: 2 * (few if name == "one task per step" else records) for name in cases}
@@ -101,18 +71,6 @@ def _tiny(bench: Bench, place: Place) -> list[Figure]:
     return figures
 
 
-def _fresh(folder: Path, name: str, *arguments: str) -> Usage:
-    reset(folder)
-    return probe(name, folder, *arguments)
-
-
-def _on_cluster(folder: Path, name: str, argument: str) -> Usage:
-    """Run a probe on a cluster of its own: an idle one costs each other case a tenth of a core."""
-    reset(folder)
-    with cluster() as dask:
-        return probe(name, folder, argument, *dask)
-
-
 def _memory(bench: Bench, place: Place) -> list[Figure]:
     """Compare the driver's memory with a tenth of the records."""
     many = bench.sizes.records
@@ -121,18 +79,25 @@ def _memory(bench: Bench, place: Place) -> list[Figure]:
     for records in (few, many):
         with bench.folder(place, partial(make_world, records=records)) as folder:
             bench.say(f"memory of the driver, {records} records")
-            peaks["processes", records] = _fresh(folder, "ours_run", "processes").facts["peak"]
-            peaks["Dask", records] = _on_cluster(folder, "ours_run", "dask").facts["peak"]
-    figures = []
-    for name in ("processes", "Dask"):
-        small, large = peaks[name, few], peaks[name, many]
-        grown = (large - small) * 2**20 / (many - few)
-        what = f"memory of the driver, {name}"
-        texts = f"{large:.1f} MB at {many:,} records", f"{small:.1f} MB at {few:,}: {grown:,.0f} B a record"
-        allowed = small * 1.1 + 150 * (many - few) / 2**20
-        value = Spread.of([large / small])
-        figures.append(Figure(what, place.name, *texts, value, goal=Goal(round(allowed / small, 2))))
-    return figures
+            peaks["processes", records] = bench.fresh(folder, "ours_run", "processes").facts["peak"]
+            peaks["Dask", records] = bench.on_cluster(folder, "ours_run", "dask").facts["peak"]
+    return [
+        memory_figure(place, name, (few, peaks[name, few]), (many, peaks[name, many]))
+        for name in ("processes", "Dask")
+    ]
+
+
+def memory_figure(place: Place, name: str, few: tuple[int, float], many: tuple[int, float]) -> Figure:
+    """Compare the driver's memory of two runs: what is allowed is a tenth and 150 bytes a record."""
+    (records, small), (all_records, large) = few, many
+    grown = (large - small) * 2**20 / (all_records - records)
+    texts = (
+        f"{large:.1f} MB at {all_records:,} records",
+        f"{small:.1f} MB at {records:,}: {grown:,.0f} B a record",
+    )
+    allowed = small * 1.1 + 150 * (all_records - records) / 2**20
+    goal = Goal(round(allowed / small, 2))
+    return Figure(f"memory of the driver, {name}", place.name, *texts, Spread.of([large / small]), goal=goal)
 
 
 def _burning(bench: Bench, place: Place) -> list[Figure]:
@@ -141,10 +106,11 @@ def _burning(bench: Bench, place: Place) -> list[Figure]:
     loops = _calibrate(place.folder)
     with bench.folder(place, partial(make_world, records=steps, raw=str(loops), burning=True)) as folder:
         cases = {
-            "processes": partial(_fresh, folder, "ours_run", "processes"),
-            "Dask": partial(_on_cluster, folder, "ours_run", "dask"),
-            "two forks": partial(_fresh, folder, "forks"),
+            "processes": partial(bench.fresh, folder, "ours_run", "processes"),
+            "two forks": partial(bench.fresh, folder, "forks"),
         }
+        if not bench.is_smoke:
+            cases["Dask"] = partial(bench.on_cluster, folder, "ours_run", "dask")
         taken = alternate(cases, bench.sizes.heavy_rounds)
     least = fact(taken["two forks"], "wall")
     return [
@@ -157,6 +123,7 @@ def _burning(bench: Bench, place: Place) -> list[Figure]:
             goal=bench.goal(place, Goal(1.08, 1.05), enough=steps >= 1000),
         )
         for name in ("processes", "Dask")
+        if name in taken
     ]
 
 

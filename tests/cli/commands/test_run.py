@@ -76,6 +76,7 @@ def test_failures_are_grouped_by_cause(invoke: Invoke, make_lab: Lab) -> None:
         "    at scripts/one.py:11 in run",
         "    log:   sinagot logs REC-1 --step one",
         "    again: sinagot run --record REC-1 --record REC-3",
+        "    debug: sinagot run --step one --record REC-1 --debug",
     ]
     assert invoke(lab, "logs", "REC-1", "--step", "one").exit_code == 0
     (lab / "dataset" / "raw" / "REC-1.txt").write_text("1")
@@ -420,3 +421,18 @@ def test_stopped_forced_run_says_what_is_kept(make_lab: Lab) -> None:
     process.send_signal(signal.SIGINT)
     shown, _ = process.communicate(timeout=60)
     assert "Jobs that were not begun keep their former results." in shown
+
+
+def test_run_can_end_at_the_first_failure(invoke: Invoke, make_lab: Lab) -> None:
+    """--fail-fast and --max-failures begin nothing new after failures, say why and what is left, and end with code 3."""
+    lab = make_lab(3, 1, 3)
+    result = invoke(lab, "run", "--fail-fast")
+    assert result.exit_code == 3
+    assert "Stopped: after 1 failed job. Not begun: " in result.stdout
+    result = invoke(lab, "run", "--max-failures", "1", "--json")
+    report = json.loads(result.stdout)
+    assert report["stopped_because"] == "the run was stopped after 1 failed job"
+    assert report["counts"]["not_begun"] and sum(report["counts"].values()) == report["jobs"]
+    assert report["failures"][0]["differences"] == []
+    assert invoke(lab, "run", "--max-failures", "1", "--fail-fast").exit_code == 2
+    assert invoke(lab, "run", "--max-failures", "0").exit_code == 2

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import dask
 import psutil
 import pytest
 
 from sinagot import Workspace
+from sinagot.engine.executors import dask as dask_executor
+from sinagot.engine.executors import dask_worker
 from sinagot.engine.executors.dask import DaskExecutor
+from sinagot.engine.executors.greeting import Look, look_around
 from sinagot.errors import ConfigurationError
 from sinagot.testing import WorkerContract, await_true, make_workspace, script_text
 from tests.clusters import DaskProcesses, end
@@ -112,10 +117,9 @@ def test_scheduler_types_of_the_configuration(settings: str, tmp_path: Path) -> 
     assert here == ("single-threaded" in settings)
 
 
-def test_no_scheduler_at_the_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_scheduler_at_the_address(tmp_path: Path) -> None:
     """An address where nobody answers is a configuration error that names it; nothing is left half done."""
-    monkeypatch.setattr("sinagot.engine.executors.dask.CONNECT_TIMEOUT", 1)
-    workspace = make_workspace(tmp_path)
+    workspace = make_workspace(tmp_path, settings="[dask.cluster]\nclass = 'a.B'\nconnect_timeout = '0.5 s'")
     with socket.socket() as taken:  # bound, but it does not listen
         taken.bind(("127.0.0.1", 0))
         address = f"tcp://127.0.0.1:{taken.getsockname()[1]}"
@@ -155,9 +159,11 @@ def test_run_ends_with_its_scheduler_and_the_next_finds_a_new_one(tmp_path: Path
         report = lab.steps.run(address=cluster.address, printing=False, wait=False)
         await_begin(lab)
         end(cluster.scheduler)
-        report.wait(60)
-        assert not report.ok
-        assert any("place where jobs ran is gone" in warning for warning in report.warnings)
+        report.wait(30)
+        assert report.counts["interrupted"] == 1 and not report.ok
+        why, unknown = report.warnings
+        assert "place where jobs ran is gone" in why and cluster.address in why
+        assert "not known is what became of 1 job(s): REC-1/a" in unknown
         for worker in cluster.workers:
             end(worker)
         cluster.start_scheduler(int(cluster.address.rpartition(":")[2]))
@@ -188,3 +194,103 @@ def _listening() -> set[Any]:
         for connection in process.net_connections()
         if connection.status == psutil.CONN_LISTEN
     }
+
+
+def test_no_worker_comes(tmp_path: Path) -> None:
+    """A scheduler without workers ends the run after the configured time; the report names its address and what to do."""
+    settings = "[dask.cluster]\nno_workers_timeout = '0.5 s'"
+    with (
+        DaskProcesses(tmp_path / "cluster", workers=0) as cluster,
+        make_workspace(tmp_path, settings=settings) as lab,
+    ):
+        report = lab.steps.run(address=cluster.address, printing=False)
+    assert report.counts["interrupted"] == 6
+    (text,) = report.warnings
+    assert f"no worker at the Dask scheduler {cluster.address} for 0.5 s" in text
+    assert "dask worker" in text and "no_workers_timeout" in text
+
+
+@pytest.mark.slow
+def test_scheduler_that_answers_no_more(tmp_path: Path) -> None:
+    """When the scheduler falls silent the run ends after `connect_timeout`; what was finished meanwhile counts as done."""
+    settings = "[dask.cluster]\nconnect_timeout = '3 s'"
+    lab = make_workspace(tmp_path / "lab", records=1, scripts={"a": WAITING}, settings=settings)
+    with DaskProcesses(tmp_path / "cluster", workers=1) as cluster, lab:
+        report = lab.steps.run(address=cluster.address, printing=False, wait=False)
+        await_begin(lab)
+        os.kill(cluster.scheduler.pid, signal.SIGSTOP)
+        (lab.data_path / "free").touch()
+        report.wait(60)
+    assert report.counts["done"] == 1
+    assert any(f"scheduler at {cluster.address} has not answered for 3 s" in text for text in report.warnings)
+
+
+@pytest.mark.slow
+def test_worker_ended_from_outside_does_not_cost_its_job(tmp_path: Path) -> None:
+    """kill -9 of a worker: its script ends with it, is not blamed, and runs again on another one."""
+    lab = make_workspace(tmp_path / "lab", records=1, scripts={"a": WAITING})
+    with DaskProcesses(tmp_path / "cluster", workers=2) as cluster, lab:
+        report = lab.steps.run(address=cluster.address, printing=False, wait=False)
+        first = await_begin(lab)
+        worker = psutil.Process(first).ppid()
+        (lab.data_path / "REC-1.pid").unlink()
+        os.kill(worker, signal.SIGKILL)
+        assert await_begin(lab) != first
+        (lab.data_path / "free").touch()
+        assert report.wait(30).counts["done"] == 1
+    assert not list((lab.data_path / ".sinagot" / "failures").glob("*"))
+
+
+@pytest.mark.slow
+def test_script_that_loses_its_worker_again_and_again_is_blamed_in_the_end(tmp_path: Path) -> None:
+    """A script that takes its worker along each time is given up after four tries; the others are done."""
+    body = """
+        with open(self.data_path / f"{self.id}.begun", "a") as file:
+            file.write("x")
+        if self.id == "REC-2":
+            os.kill(os.getppid(), 9)
+            time.sleep(60)
+        self.path.output.write_text("")
+    """
+    with make_workspace(tmp_path, scripts={"a": script_text(body)}) as lab:
+        report = lab.steps.run(mode="dask", workers=2, printing=False)
+        assert (report.counts["done"], report.counts["failed"]) == (2, 1)
+        (group,) = report.failures
+        assert group.records == ("REC-2",) and "given up after 4 tries" in group.message
+        assert (lab.data_path / "REC-2.begun").read_text() == "xxxx"
+
+
+@pytest.mark.parametrize(
+    ("change", "sees", "refusal"),
+    [
+        ({"python": "3.9"}, True, r"worker on far has python 3\.9 \(here 3\."),
+        ({"sinagot": "0.3.0"}, True, r"worker on far has sinagot 0\.3\.0"),
+        ({"dask": "1.2"}, True, r"worker on far has dask 1\.2"),
+        ({}, False, r"worker on far does not see .*run\.json.*mounted alike"),
+        ({"dask": f"{dask.__version__}.post9"}, True, None),
+    ],
+)
+def test_worker_that_is_not_fit_is_named_before_the_first_job(
+    change: dict[str, str], sees: bool, refusal: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another Python or package, or another mount path, is refused by name; a small difference is a warning."""
+    ours = look_around(str(tmp_path)).versions
+    monkeypatch.setattr(dask_executor, "look_around", lambda path: Look("far", ours | change, sees))
+    with make_workspace(tmp_path / "lab", settings="[dask.scheduler]\ntype = 'threads'") as lab:
+        if refusal is None:
+            report = lab.steps.run(mode="dask", workers=1, printing=False)
+            assert report.ok and any("worker on far has dask" in text for text in report.warnings)
+        else:
+            with pytest.raises(ConfigurationError, match=refusal):
+                lab.steps.run(mode="dask", workers=1, printing=False)
+            assert lab.steps.run(mode="main_process", printing=False).counts["done"] == 6
+
+
+def test_worker_that_comes_later_looks_for_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that was not there when the run began compares itself before its first batch, and ends the run by name."""
+    bad = Look("late", look_around(str(tmp_path)).versions, False)
+    monkeypatch.setattr(dask_worker, "look_around", lambda path: bad)
+    with make_workspace(tmp_path / "lab", settings="[dask.scheduler]\ntype = 'threads'") as lab:
+        report = lab.steps.run(mode="dask", workers=1, printing=False)
+        assert report.counts["interrupted"] == 6
+        assert any("worker on late does not see" in text for text in report.warnings)

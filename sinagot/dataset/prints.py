@@ -1,0 +1,160 @@
+"""What tells one version of an input or output from another: size and time of change, and the content by choice.
+
+Knows files and folders; must not know steps. Attempts note these texts, plans compare them.
+"""
+
+from __future__ import annotations
+
+import os
+from errno import ELOOP, EMLINK, ENOENT, ENOTDIR
+from hashlib import sha256
+from stat import S_ISDIR
+
+__all__ = ["content_digest", "digest_within", "print_of", "same_version"]
+
+_PIECE = 1 << 20
+_SMALL = 1 << 16
+_READING = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+
+
+def print_of(path: str, *, content: bool = False) -> str | None:
+    """Give the text that tells this version of a file or folder.
+
+    Parameters
+    ----------
+    path : str
+        A file or folder; links are followed.
+    content : bool, default False
+        Read it, and add the digest of the content.
+
+    Returns
+    -------
+    str or None
+        ``"<size> <mtime_ns>"``, with the digest behind when asked for; None when nothing is there. Of a folder: bytes
+        of all files in it and the newest time of change, so that an edit deep inside counts.
+
+    Raises
+    ------
+    OSError
+        It is there and cannot be looked at.
+
+    Examples
+    --------
+    >>> print_of("no such file") is None
+    True
+    """
+    try:
+        found = os.stat(path)
+    except OSError as error:
+        if error.errno in (ENOENT, ENOTDIR, ELOOP):
+            return None
+        raise
+    if S_ISDIR(found.st_mode):
+        size, newest = _of_folder(path, found.st_mtime_ns)
+    else:
+        size, newest = found.st_size, found.st_mtime_ns
+    return f"{size} {newest} {content_digest(path)}" if content else f"{size} {newest}"
+
+
+def _of_folder(folder: str, newest: int) -> tuple[int, int]:
+    size = 0
+    pending = [folder]
+    while pending:
+        with os.scandir(pending.pop()) as entries:
+            for entry in entries:
+                state = entry.stat(follow_symlinks=False)
+                newest = max(newest, state.st_mtime_ns)
+                if entry.is_dir(follow_symlinks=False):
+                    pending.append(entry.path)
+                else:
+                    size += state.st_size
+    return size, newest
+
+
+def content_digest(path: str) -> str:
+    """Give the digest of a file, or of all files of a folder with their names: SHA-256, hexadecimal.
+
+    Examples
+    --------
+    >>> import os
+    >>> content_digest(os.devnull)[:8]
+    'e3b0c442'
+    """
+    if not os.path.isdir(path):
+        return _file_digest(path)
+    digest = sha256()
+    for folder, folders, names in os.walk(path):
+        folders.sort()
+        for name in sorted(names):
+            file = os.path.join(folder, name)
+            relative = os.path.relpath(file, path)
+            digest.update(f"{_file_digest(file)} ".encode() + os.fsencode(relative) + b"\n")
+    return digest.hexdigest()
+
+
+def digest_within(path: str, most: int | None) -> str | None:
+    """Give the digest of a file or folder, unless it has more bytes than somebody wants to read.
+
+    Parameters
+    ----------
+    path : str
+        A file or folder; a link has no content of its own, and no digest.
+    most : int or None
+        Bytes; None is no limit.
+
+    Returns
+    -------
+    str or None
+        As `content_digest` gives it.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.NamedTemporaryFile() as file:
+    ...     file.write(b"abc") and file.flush()
+    ...     digest_within(file.name, 2), digest_within(file.name, 3) == content_digest(file.name)
+    (None, True)
+    """
+    try:
+        descriptor = os.open(path, _READING)
+    except OSError as error:
+        if error.errno in (ELOOP, EMLINK):
+            return None
+        raise
+    try:
+        piece = os.read(descriptor, _SMALL)
+        if len(piece) < _SMALL:
+            return sha256(piece).hexdigest() if most is None or len(piece) <= most else None
+    except IsADirectoryError:
+        pass
+    finally:
+        os.close(descriptor)
+    if most is not None and int((print_of(path) or "0").partition(" ")[0]) > most:
+        return None
+    return content_digest(path)
+
+
+def _file_digest(path: str) -> str:
+    digest = sha256()
+    with open(path, "rb", buffering=0) as stream:
+        while piece := stream.read(_PIECE):
+            digest.update(piece)
+    return digest.hexdigest()
+
+
+def same_version(one: str | None, two: str | None) -> bool:
+    """Say whether two texts of `print_of` tell the same version: by content where both know it, else by size and time.
+
+    Examples
+    --------
+    >>> same_version("3 17 abc", "3 99 abc"), same_version("3 17", "3 17 abc"), same_version("3 17", "3 18")
+    (True, True, False)
+    """
+    if one == two:
+        return True
+    if one is None or two is None:
+        return False
+    mine, other = one.split(" "), two.split(" ")
+    if len(mine) == len(other) == 3:
+        return mine[2] == other[2]
+    return mine[:2] == other[:2]

@@ -1,0 +1,234 @@
+"""What changed since results were made, looked up with as few file-system calls as possible.
+
+Knows origins and how to look at files; must not decide what runs. A survey asks it, for steps that run again when
+something changed.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from stat import S_IFDIR
+from typing import Any, NamedTuple
+
+from sinagot.dataset.prints import print_of
+from sinagot.engine.graph import RecordGraph, Slot, StepNode
+from sinagot.engine.history import read_manifest
+from sinagot.engine.origins import Origins, params_text, prints_of, short_path
+from sinagot.engine.outdated import Present, outdated_reasons
+from sinagot.engine.paths import Paths
+from sinagot.engine.plan import Reason
+
+__all__ = ["Changes", "ParamsOf", "no_params"]
+
+_KIND = 0o170000  # what of a mode says whether it is a file or a folder
+
+#: Step and record id -> parameters.
+ParamsOf = Callable[[StepNode, str], Mapping[str, Any]]
+#: Side of a step, whether it is a dict, and record id -> full paths.
+PathsOf = Callable[[Sequence[Slot], bool, str], Paths]
+#: Slot and record id -> its path as text, with a star for each free field.
+TextOf = Callable[[Slot, str], str]
+
+
+def no_params(node: StepNode, record_id: str) -> Mapping[str, Any]:
+    """Give the parameters of a step without any."""
+    return {}
+
+
+class _Side(NamedTuple):
+    """One side of a step whose paths depend on the id alone: what stands before each, and how it is made."""
+
+    root: str
+    make: tuple[Callable[[str], str], ...]
+
+    @classmethod
+    def of(cls, slots: Sequence[Slot]) -> _Side | None:
+        roots = {slot.root for slot in slots}
+        makers = [slot.formatter for slot in slots]
+        if len(roots) != 1 or None in makers or any(os.path.isabs(slot.pattern.source) for slot in slots):
+            return None
+        return cls(roots.pop().rstrip("/") + "/", tuple(make for make in makers if make is not None))
+
+    def prints(self, record_id: str, seen: dict[str, str | None]) -> list[str | None]:
+        found = []
+        for make in self.make:
+            path = self.root + make(record_id)
+            text = seen.get(path)
+            if text is None:
+                text = seen[path] = _quick_print(path)
+            found.append(text)
+        return found
+
+
+def _quick_print(path: str) -> str | None:
+    try:
+        state = os.stat(path)
+    except OSError:
+        return print_of(path)
+    if state.st_mode & _KIND == S_IFDIR:
+        return print_of(path)
+    return f"{state.st_size} {state.st_mtime_ns}"
+
+
+def _times(prints: Sequence[Any]) -> list[int]:
+    """Give the times of change in some prints, in nanoseconds."""
+    texts = [
+        text for one in prints for text in ([each for _, each in one] if isinstance(one, list) else [one])
+    ]
+    return [int(text.split(" ")[1]) for text in texts if text is not None]
+
+
+class _Shape(NamedTuple):
+    """What is looked up once for all records of a step."""
+
+    end: str
+    inputs: _Side | None
+    outputs: _Side | None
+    code: str
+    paths: str
+
+
+class Changes:
+    """What changed since the results of some records were made.
+
+    Parameters
+    ----------
+    graph : RecordGraph
+        The steps.
+    state : str
+        The state folder.
+    paths_of, text_of, params_of : callable
+        How to find the paths and parameters of a job.
+    """
+
+    def __init__(
+        self, graph: RecordGraph, state: str, paths_of: PathsOf, text_of: TextOf, params_of: ParamsOf
+    ) -> None:
+        self._state = state
+        self._paths_of = paths_of
+        self._text_of = text_of
+        self._params_of = params_of
+        slots = [slot for node in graph.nodes for slot in (*node.inputs, *node.outputs)]
+        self._roots = list(dict.fromkeys(slot.root for slot in slots)) or [""]
+        self._shapes: dict[int, _Shape] = {}
+        self._known_numbers: dict[tuple[str, str], list[int | None]] = {}
+        #: The parameters that were asked for last, and their text: nearly always those of all records.
+        self._params: dict[int, tuple[Mapping[str, Any], str]] = {}
+        #: Files of the scripts of earlier runs, by run and step.
+        self._sources: dict[str, dict[str, dict[str, str]]] = {}
+
+    @cached_property
+    def origins(self) -> Origins:
+        """What results came from; read on first use."""
+        return Origins(self._state)
+
+    def present(self, record_id: str, node: StepNode) -> Present:
+        """Look at what is there now for a job whose outputs are there."""
+        assert node.job_step is not None
+        content = node.settings.check == "digest"
+        inputs = self._paths_of(node.inputs, node.is_dict_in, record_id)
+        outputs = self._paths_of(node.outputs, node.is_dict_out, record_id)
+        return Present(
+            [os.path.relpath(self._text_of(slot, record_id), slot.root) for slot in node.inputs],
+            prints_of(inputs, lambda path: print_of(path, content=content), self._short),
+            prints_of(outputs, print_of, self._short),
+            node.job_step.source.digest,
+            self._params_text(node, record_id),
+            node.job_step.paths,
+        )
+
+    def _short(self, path: str) -> str:
+        return short_path(path, self._roots[0], self._roots[-1])
+
+    def _params_text(self, node: StepNode, record_id: str) -> str:
+        params = self._params_of(node, record_id)
+        if not params:
+            return "{}"
+        # One object serves all records of a step: its text is made once.
+        known = self._params.get(id(params))
+        if known is None or known[0] is not params:
+            known = self._params[id(params)] = (params, params_text(params))
+        return known[1]
+
+    def reasons(self, record_id: str, node: StepNode) -> tuple[Reason, ...]:
+        """Say what changed since the outputs of a job were made."""
+        origin = self.origins.get(node.key(record_id))
+        reasons = outdated_reasons(origin, self.present(record_id, node))
+        if origin is None:
+            return reasons
+        return tuple(
+            self._with_files(reason, origin.run_id, node) if reason.code == "script_changed" else reason
+            for reason in reasons
+        )
+
+    def _with_files(self, reason: Reason, run_id: str, node: StepNode) -> Reason:
+        """Name the files of a script that changed, as far as the run that used the former ones has told them."""
+        assert node.job_step is not None
+        if run_id not in self._sources:
+            self._sources[run_id] = read_manifest(self._state, run_id).get("sources", {})
+        before = self._sources[run_id].get(node.place)
+        now = node.job_step.source.named_digests
+        if before is None:
+            return reason
+        names = ", ".join(sorted(name for name in {*before, *now} if before.get(name) != now.get(name)))
+        return reason._replace(text=f"{reason.text}: {names}", subject=names or reason.subject)
+
+    def is_outdated(self, record_id: str, node: StepNode, seen: dict[str, str | None]) -> bool:
+        """Say whether anything changed since the outputs of a job were made.
+
+        Parameters
+        ----------
+        record_id : str
+            The record.
+        node : StepNode
+            The step.
+        seen : dict
+            Prints that were looked up for this record already: a step's output is the next one's input.
+        """
+        shape = self._shape(node)
+        entry = self.origins.entries.get(record_id + shape.end)
+        if (
+            entry is not None
+            and shape.outputs is not None
+            and shape.inputs is not None
+            and entry[5:] == self._numbers(shape, self._params_text(node, record_id))
+            and entry[2] == shape.outputs.prints(record_id, seen)
+            and entry[1] == shape.inputs.prints(record_id, seen)
+        ):
+            return False
+        return bool(self.reasons(record_id, node))
+
+    def _numbers(self, shape: _Shape, params: str) -> list[int | None]:
+        """Give the numbers of code, parameters and paths as an origin of now would have them."""
+        key = (shape.end, params)
+        found = self._known_numbers.get(key)
+        if found is None:
+            found = self._known_numbers[key] = self.origins.numbers(shape.code, params, shape.paths)
+        return found
+
+    def is_older(self, record_id: str, node: StepNode, seen: dict[str, str | None]) -> bool:
+        """Say whether an output of a job is older than one of its inputs; parameters as in `is_outdated`."""
+        shape = self._shape(node)
+        if shape.inputs is None or shape.outputs is None:
+            now = self.present(record_id, node)
+            inputs, outputs = _times(now.inputs), _times(now.outputs)
+        else:
+            inputs = _times(shape.inputs.prints(record_id, seen))
+            outputs = _times(shape.outputs.prints(record_id, seen))
+        return bool(inputs and outputs) and max(inputs) > min(outputs)
+
+    def _shape(self, node: StepNode) -> _Shape:
+        shape = self._shapes.get(node.index)
+        if shape is None:
+            assert node.job_step is not None
+            is_by_content = node.settings.check == "digest"
+            shape = self._shapes[node.index] = _Shape(
+                node.place_key,
+                None if is_by_content else _Side.of(node.inputs),
+                _Side.of(node.outputs),
+                node.job_step.source.digest,
+                node.job_step.paths,
+            )
+        return shape

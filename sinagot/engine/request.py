@@ -1,0 +1,65 @@
+"""What a run is asked to do, and what it asks back: plain values and callables.
+
+Knows graphs, options and executors by name; must not know workspaces, which make the requests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, NamedTuple
+
+from sinagot.dataset.records import RecordIds
+from sinagot.engine.changes import ParamsOf, no_params
+from sinagot.engine.executors.contract import Executor
+from sinagot.engine.graph import RecordGraph
+from sinagot.engine.groups import IdsOf
+from sinagot.engine.job import RunOptions
+from sinagot.scripts.sources import SourceSet
+
+__all__ = ["Prepared", "Progress", "RunRequest"]
+
+
+class Progress(NamedTuple):
+    """What a progress display needs."""
+
+    counts: Mapping[str, int]
+    total: int
+    last_failure: str | None
+
+
+class Prepared(NamedTuple):
+    """What is made ready when a run has something to do."""
+
+    #: Step code as this run will use it, by node.
+    sources: Mapping[int, SourceSet]
+    manifest: Mapping[str, Any]
+
+
+class RunRequest(NamedTuple):
+    """One request to execute a plan."""
+
+    graph: RecordGraph
+    ids: Sequence[str]
+    rule: RecordIds
+    #: Nodes that were asked for.
+    selected: frozenset[int]
+    options: RunOptions
+    #: Called with what says whether a stop was asked for.
+    lend_executor: Callable[[Callable[[], bool]], AbstractContextManager[Executor]]
+    #: Called once, before the first job, with the run's folder: copies the code and gives the facts of the manifest.
+    prepare: Callable[[str], Prepared]
+    stop_grace: float = 10.0
+    here: bool = True
+    dry_run: bool = False
+    #: When steps run again, whatever is said of them.
+    rerun: str | None = None
+    params_of: ParamsOf = no_params
+    progress: Callable[[Progress], None] | None = None
+    #: Lists all records, whichever were asked for; called after a power cut only.
+    all_ids: Callable[[], Sequence[str]] = tuple
+    #: Folders that could not be read when the records were listed.
+    unread: tuple[str, ...] = ()
+    #: Group steps that were asked for, and what lists the records of each.
+    groups: frozenset[int] = frozenset()
+    group_ids: IdsOf = lambda node: ()

@@ -1,0 +1,125 @@
+"""What holds and who said so, by the command line."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.cli.conftest import ONE, Invoke, Lab
+
+TOML = """\
+[records]
+id_pattern = 'REC-\\d+'
+[steps]
+scripts = ['one', 'two']
+[run]
+retries = 1
+[params]
+low = 1
+band = { low = 8, high = 12 }
+[steps.two]
+threads = 2
+[steps.two.params]
+low = 2
+[records.exceptions."REC-2".params.band]
+high = 13
+"""
+TYPED = ONE.replace("from sinagot", "import pydantic\nfrom sinagot").replace(
+    "    def run",
+    "    TIMEOUT = '1 min'\n    class Params(pydantic.BaseModel):\n        low: float\n        high: float = 40\n    def run",
+)
+
+
+def values(found: list[dict]) -> dict[str, tuple]:
+    """Give value and place of each key."""
+    return {one["key"]: (one["value"], one["line"] if one["file"] else one["origin"]) for one in found}
+
+
+def test_show_tells_every_value_and_its_origin(invoke: Invoke, make_lab: Lab) -> None:
+    """Values written in a file have its line, others say default, class attribute or class Params."""
+    lab = make_lab(1, toml=TOML, one=TYPED)
+    found = json.loads(invoke(lab, "config", "show", "--json").stdout)
+    configuration = values(found["configuration"])
+    assert configuration["run.retries"] == (1, 6)
+    assert configuration["run.mode"] == ("main_process", "default")
+    assert configuration["path.dataset"] == (str(lab / "dataset"), "default")
+    assert "params.low" not in configuration
+    one, two = found["steps"]
+    assert (one["step"], values(one["settings"])) == (
+        "one",
+        {"timeout": (60.0, "class attribute TIMEOUT"), "retries": (1, 6)},
+    )
+    assert values(one["params"]) == {"low": (1.0, 8), "high": (40.0, "default of class Params")}
+    assert values(two["settings"]) == {"retries": (1, 6), "threads": (2, 11)}
+    assert values(two["params"]) == {"low": (2, 13), "band.low": (8, 9), "band.high": (12, 9)}
+
+
+def test_show_of_a_record_and_step(invoke: Invoke, make_lab: Lab) -> None:
+    """A record's own tables count, and what is set for a run."""
+    lab = make_lab(1, 2, toml=TOML, one=TYPED)
+    found = json.loads(invoke(lab, "config", "show", "REC-2", "two", "--set", "low=5", "--json").stdout)
+    assert "configuration" not in found
+    (two,) = found["steps"]
+    assert values(two["params"]) == {"low": (5, "this run"), "band.low": (8, 9), "band.high": (13, 15)}
+    text = invoke(lab, "config", "show", "REC-2", "two").stdout
+    assert [line.split()[:2] for line in text.splitlines()] == [
+        ["Step", "two"],
+        ["retries", "1"],
+        ["threads", "2"],
+        ["parameters"],
+        ["low", "2"],
+        ["band.low", "8"],
+        ["band.high", "13"],
+    ]
+    assert text.splitlines()[-1].endswith("workspace.toml:15")
+
+
+def test_show_names_arguments_and_files(invoke: Invoke, make_lab: Lab) -> None:
+    """A path of the command line is an argument; of several files the last one that has a key is named."""
+    lab = make_lab(1, toml=TOML)
+    (lab / "other").mkdir()
+    (lab / "more.toml").write_text("[params]\nlow = 7\n")
+    words = ["-w", str(lab), "-w", str(lab / "more.toml"), "--data-path", str(lab / "other")]
+    text = invoke(lab, "config", "show", *words).stdout
+    rows = {line.split()[0]: line.split() for line in text.splitlines() if line.strip()}
+    assert rows["path.dataset"][1:] == [json.dumps(str(lab / "other")), "argument"]
+    assert "more.toml:2" in text
+
+
+def test_show_of_a_workspace_without_parameters(invoke: Invoke, make_lab: Lab) -> None:
+    """A step of which nothing is said says so; a broken script does not hide the others."""
+    lab = make_lab(1, two="broken (")
+    text = invoke(lab, "config", "show", "REC-1").stdout
+    assert "Step one\n  no parameters\n" in text
+    assert "Step two: its script can't be loaded: " in text
+
+
+def test_bad_parameters_are_told(invoke: Invoke, make_lab: Lab) -> None:
+    """Values that a script refuses end `config show`, `check`, `run` and its dry run with exit code 4."""
+    lab = make_lab(1, toml=TOML.replace("low = 1", "low = 'x'"), one=TYPED)
+    for words in (["config", "show"], ["check"], ["run"], ["run", "--dry-run"]):
+        result = invoke(lab, *words)
+        assert result.exit_code == 4, words
+        assert "workspace.toml:8: params.low: found 'x' (class Params of step one: " in result.output
+    assert not (lab / "dataset" / ".sinagot").exists()
+
+
+@pytest.mark.parametrize(
+    ("setting", "code", "text"),
+    [
+        ("low=2", 0, ""),
+        ("low=x", 4, "params.low: found 'x'"),
+        ("low", 2, "write key=value"),
+        ("lwo=2", 4, "did you mean 'low'?"),
+    ],
+)
+def test_run_takes_parameters(invoke: Invoke, make_lab: Lab, setting: str, code: int, text: str) -> None:
+    """`run --set` gives a parameter for one run."""
+    script = TYPED.replace('write_text("1")', "write_text(str(self.params.low))")
+    lab = make_lab(1, toml=TOML, one=script)
+    result = invoke(lab, "run", "--step", "one", "--set", setting)
+    assert result.exit_code == code
+    assert text in result.stderr
+    if code == 0:
+        assert (lab / "dataset" / "one" / "REC-1.txt").read_text() == "2.0"
