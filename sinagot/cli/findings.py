@@ -66,18 +66,12 @@ def check_step(scope: Scope, step: str | None) -> None:
     NotFoundError
         No modality of the scope has it.
     """
-    from sinagot.config.hints import did_you_mean
-    from sinagot.errors import NotFoundError
+    from sinagot.config.hints import unknown_step
 
     groups = scope.steps.group_names() if scope.is_whole else []
     names = list(dict.fromkeys([*(one.label for one in scope.steps), *groups]))
     if step is not None and step not in names:
-        hint = did_you_mean(step, names)
-        raise NotFoundError(
-            f"no step {step!r}; steps are {', '.join(names) or 'none'}{'; ' + hint if hint else ''}",
-            name=step,
-            allowed=names,
-        )
+        raise unknown_step(repr(scope), step, names)
 
 
 def tell_nothing_found(scope: RecordCollection) -> None:

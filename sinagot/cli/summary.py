@@ -23,6 +23,7 @@ from sinagot.cli.texts import (
     plain_list,
     short_path,
     shortened,
+    step_place,
 )
 from sinagot.scripts.group import GROUP_ID
 
@@ -107,7 +108,7 @@ def report_json(report: RunReport, code: int) -> dict[str, Any]:
             for group in report.failures
         ],
         "missing_input": [
-            {"record_id": row["record_id"], "step": _place(row)} for row in _missing_rows(report)
+            {"record_id": row["record_id"], "step": step_place(row)} for row in _missing_rows(report)
         ],
         "warnings": list(report.warnings),
     }
@@ -118,10 +119,6 @@ def _missing_rows(report: RunReport) -> Iterator[dict[str, Any]]:
         for row in report.iter_jobs():
             if row["outcome"] == "missing_input":
                 yield row
-
-
-def _place(row: dict[str, Any]) -> str:
-    return "-".join(part for part in (row["task"], row["modality"], row["step_label"]) if part)
 
 
 def summary_lines(report: RunReport, workspace: Workspace, step: str | None) -> Iterator[str]:

@@ -10,7 +10,7 @@ import os
 import re
 import shlex
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import click
@@ -28,6 +28,7 @@ __all__ = [
     "short_path",
     "shortened",
     "silence",
+    "step_place",
     "terminal_width",
     "warn",
 ]
@@ -237,6 +238,19 @@ def counted(count: int, word: str) -> str:
     ('1 record', '12,000 jobs')
     """
     return f"{count:,} {word}{'' if count == 1 else 's'}"
+
+
+def step_place(row: Mapping[str, Any]) -> str:
+    """Give the name of a step with its task and modality, from a row or a log line.
+
+    Examples
+    --------
+    >>> step_place({"task": "RS", "modality": "EEG", "step_label": "alpha"})
+    'RS-EEG-alpha'
+    >>> step_place({"step_label": "mean"})
+    'mean'
+    """
+    return "-".join(str(row[key]) for key in ("task", "modality", "step_label") if row.get(key))
 
 
 def plain_list(items: Sequence[str], most: int = 5) -> str:

@@ -6,9 +6,11 @@ Asked by the checks of this layer, and by everyone above who refuses a name.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-__all__ = ["closest", "did_you_mean", "near_miss", "spelled_list"]
+from sinagot.errors import NotFoundError
+
+__all__ = ["closest", "did_you_mean", "near_miss", "spelled_list", "unknown_step"]
 
 
 def closest(word: str, candidates: Iterable[str], cutoff: float = 0.6) -> str | None:
@@ -42,6 +44,19 @@ def closest(word: str, candidates: Iterable[str], cutoff: float = 0.6) -> str | 
     # A word of a megabyte is no misspelling, and comparing it would take minutes.
     found = difflib.get_close_matches(word.casefold()[:200], by_fold, n=1, cutoff=cutoff)
     return by_fold[found[0]] if found else None
+
+
+def unknown_step(scope: str, step: str, known: Sequence[str]) -> NotFoundError:
+    """Make the error that says that a scope has no such step, and which it has.
+
+    Examples
+    --------
+    >>> str(unknown_step("<RS instance>", "alhpa", ["read", "alpha"]))
+    "<RS instance> has no step 'alhpa'; steps are read, alpha; did you mean 'alpha'?"
+    """
+    hint = did_you_mean(step, known)
+    text = f"{scope} has no step {step!r}; steps are {', '.join(known) or 'none'}"
+    return NotFoundError(f"{text}; {hint}" if hint else text, name=step, allowed=list(known))
 
 
 def did_you_mean(word: str, candidates: Iterable[str]) -> str:

@@ -9,7 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-__all__ = ["OVERRIDE", "Layer", "exceptions_of", "iter_values", "layers_of", "merge_layers", "parse_setting"]
+__all__ = [
+    "OVERRIDE",
+    "Layer",
+    "exceptions_of",
+    "iter_values",
+    "layers_of",
+    "merge_layers",
+    "parse_setting",
+]
 
 #: Path of the layer that the caller gave.
 OVERRIDE = ("params",)
@@ -26,6 +34,22 @@ class Layer(NamedTuple):
     #: The layer speaks about one step only: every parameter in it must be one of that step.
     is_of_step: bool = False
     is_override: bool = False
+
+    def holds(self, path: Path) -> bool:
+        """Say whether a value stands here, at the end of some keys.
+
+        Examples
+        --------
+        >>> layer = Layer(("params",), {"band": {"low": 8}})
+        >>> layer.holds(("band", "low")), layer.holds(("band", "high"))
+        (True, False)
+        """
+        values: Any = self.values
+        for key in path:
+            if not isinstance(values, Mapping) or key not in values:
+                return False
+            values = values[key]
+        return True
 
 
 def exceptions_of(tables: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from errno import ELOOP, ENOENT, ENOTDIR
 from stat import S_ISDIR, S_ISLNK, S_ISREG
 from typing import NamedTuple
 
 from sinagot.dataset.moves import Move, beside, move_all, prepare, remove
 from sinagot.dataset.moves import sync as flush
-from sinagot.dataset.prints import digest_within
+from sinagot.dataset.prints import digest_within, state_of
 from sinagot.dataset.stages import StageFolder
 from sinagot.errors import BadOutputError, ForeignFileError, MissingOutputError
 
@@ -46,12 +45,9 @@ def fingerprint(path: str) -> Fingerprint | None:
     >>> fingerprint("no such file") is None
     True
     """
-    try:
-        found = os.stat(path)
-    except OSError as error:
-        if error.errno in (ENOENT, ENOTDIR, ELOOP):
-            return None
-        raise
+    found = state_of(path)
+    if found is None:
+        return None
     return 0 if S_ISDIR(found.st_mode) else found.st_size, found.st_mtime_ns, found.st_ino
 
 

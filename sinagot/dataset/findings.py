@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = ["NOTE", "OK", "PROBLEM", "VERDICTS", "WARNING", "Answer", "Finding", "brief", "sized"]
+__all__ = ["NOTE", "OK", "PROBLEM", "VERDICTS", "WARNING", "Answer", "Finding", "brief"]
 
 OK = "ok"
 #: Worth knowing; sinagot has chosen what fits.
@@ -78,28 +78,3 @@ def brief(seconds: float) -> str:
                 else f"{seconds / length:.0f} {unit}"
             )
     return "0"
-
-
-def sized(count: float) -> str:
-    """Write a number of bytes.
-
-    Parameters
-    ----------
-    count : float
-        Bytes.
-
-    Returns
-    -------
-    str
-        With a unit of powers of 1024.
-
-    Examples
-    --------
-    >>> sized(512), sized(3 * 1024**3)
-    ('512 B', '3.0 GiB')
-    """
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if count < 1024:
-            return f"{count:.0f} B" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1024
-    return f"{count:.1f} TiB"

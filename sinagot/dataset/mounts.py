@@ -62,6 +62,8 @@ _FAMILIES: tuple[tuple[str, str, str], ...] = (
     (NOTE, _SEALED, "squashfs iso9660 erofs udf cramfs fuse.squashfuse"),
 )
 _KINDS = {kind: (verdict, text) for verdict, text, kinds in _FAMILIES for kind in kinds.split()}
+#: Families whose files other machines write too, and may be seen late.
+_SHARED = (_NFS, _SMB, _SSHFS, _CLUSTER, _OBJECTS, _HOST)
 
 _SOFT = (
     "mounted `soft`: when the server does not answer in time, writes fail, and data may be lost without a word. "
@@ -110,6 +112,11 @@ class Mount(NamedTuple):
     def is_read_only(self) -> bool:
         """True when nothing can be written."""
         return "ro" in self.options
+
+    @property
+    def is_shared(self) -> bool:
+        """True when a file that another machine wrote may be seen late."""
+        return _KINDS.get(self.kind, (OK, ""))[1] in _SHARED
 
 
 def parse_mountinfo(text: str) -> list[Mount]:

@@ -10,11 +10,37 @@ from errno import ELOOP, EMLINK, ENOENT, ENOTDIR
 from hashlib import sha256
 from stat import S_ISDIR
 
-__all__ = ["content_digest", "digest_within", "print_of", "same_version"]
+__all__ = ["content_digest", "digest_within", "print_of", "same_version", "state_of"]
 
 _PIECE = 1 << 20
 _SMALL = 1 << 16
 _READING = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+
+
+def state_of(path: str) -> os.stat_result | None:
+    """Ask for the facts of a file or folder; links are followed.
+
+    Returns
+    -------
+    os.stat_result or None
+        None when nothing is there (as behind a dangling link).
+
+    Raises
+    ------
+    OSError
+        It is there and cannot be looked at.
+
+    Examples
+    --------
+    >>> state_of("no such file") is None
+    True
+    """
+    try:
+        return os.stat(path)
+    except OSError as error:
+        if error.errno in (ENOENT, ENOTDIR, ELOOP):
+            return None
+        raise
 
 
 def print_of(path: str, *, content: bool = False) -> str | None:
@@ -43,12 +69,9 @@ def print_of(path: str, *, content: bool = False) -> str | None:
     >>> print_of("no such file") is None
     True
     """
-    try:
-        found = os.stat(path)
-    except OSError as error:
-        if error.errno in (ENOENT, ENOTDIR, ELOOP):
-            return None
-        raise
+    found = state_of(path)
+    if found is None:
+        return None
     if S_ISDIR(found.st_mode):
         size, newest = _of_folder(path, found.st_mtime_ns)
     else:

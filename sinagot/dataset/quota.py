@@ -9,7 +9,8 @@ import os
 import shutil
 import subprocess
 
-from sinagot.dataset.findings import NOTE, PROBLEM, WARNING, Answer, sized
+from sinagot.config.quantities import bytes_text
+from sinagot.dataset.findings import NOTE, PROBLEM, WARNING, Answer
 from sinagot.dataset.mounts import Mount
 
 __all__ = ["judge_inodes", "judge_path_length", "judge_quota", "judge_space", "read_quota"]
@@ -43,7 +44,7 @@ def judge_space(folder: str, writes: bool) -> Answer:
     """
     facts = os.statvfs(folder)
     free, total = facts.f_bavail * facts.f_frsize, facts.f_blocks * facts.f_frsize
-    value = f"{sized(free)} of {sized(total)}" if total else sized(free)
+    value = f"{bytes_text(free)} of {bytes_text(total)}" if total else bytes_text(free)
     if not writes:
         return Answer(value)
     if free < _TOO_LITTLE:
@@ -129,7 +130,7 @@ def judge_quota(mount: Mount | None, writes: bool) -> Answer:
 def _judge_left(used: int, limit: int, files: int, most_files: int, writes: bool) -> Answer:
     words = []
     if limit:
-        words.append(f"{sized(max(0, limit - used))} left of {sized(limit)}")
+        words.append(f"{bytes_text(max(0, limit - used))} left of {bytes_text(limit)}")
     if most_files:
         words.append(f"{max(0, most_files - files):,} files left of {most_files:,}")
     if not words:

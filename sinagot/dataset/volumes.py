@@ -15,27 +15,6 @@ from typing import Any, NamedTuple
 
 __all__ = ["Room", "await_paths", "first_existing", "is_shared", "room_of", "sync_systems", "unwritable"]
 
-#: File systems on which a file that one machine wrote may be seen late by another.
-_SHARED = frozenset(
-    (
-        *(
-            "nfs",
-            "nfs4",
-            "cifs",
-            "smb3",
-            "smbfs",
-            "afs",
-            "afpfs",
-            "lustre",
-            "gpfs",
-            "beegfs",
-            "ceph",
-            "fuse.ceph",
-        ),
-        *("fuse.sshfs", "fuse.glusterfs", "ocfs2", "gfs2", "panfs", "orangefs", "wekafs", "9p", "virtiofs"),
-    )
-)
-
 _LIBRARY: list[Any] = []
 
 
@@ -100,7 +79,7 @@ def is_shared(path: str) -> bool:
     from sinagot.dataset.mounts import list_mounts, mount_of  # only where something is not to be seen
 
     mount = mount_of(first_existing(path), list_mounts())
-    return mount is not None and mount.kind in _SHARED
+    return mount is not None and mount.is_shared
 
 
 def await_paths(paths: Iterable[str], seconds: float) -> None:

@@ -132,14 +132,15 @@ class Changes:
         outputs = self._paths_of(node.outputs, node.is_dict_out, record_id)
         return Present(
             [os.path.relpath(self._text_of(slot, record_id), slot.root) for slot in node.inputs],
-            prints_of(inputs, lambda path: print_of(path, content=content), self._short),
-            prints_of(outputs, print_of, self._short),
+            prints_of(inputs, lambda path: print_of(path, content=content), self.short),
+            prints_of(outputs, print_of, self.short),
             node.job_step.source.digest,
             self._params_text(node, record_id),
             node.job_step.paths,
         )
 
-    def _short(self, path: str) -> str:
+    def short(self, path: str) -> str:
+        """Give a path as origins keep it."""
         return short_path(path, self._roots[0], self._roots[-1])
 
     def _params_text(self, node: StepNode, record_id: str) -> str:

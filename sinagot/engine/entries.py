@@ -102,12 +102,10 @@ def event_of(
     outcome: str,
     facts: dict[str, float],
     *,
-    published: Published | None = None,
-    inputs: dict[str, str | None] | None = None,
-    source: dict[str, Any] | None = None,
+    origin: dict[str, Any] | None = None,
     cause: Cause | None = None,
 ) -> dict[str, Any]:
-    """Make the event of an attempt that is over."""
+    """Make the event of an attempt that is over; `origin` where it has made a result."""
     event: dict[str, Any] = {
         "event": outcome,
         "key": job.key,
@@ -120,9 +118,8 @@ def event_of(
         **facts,
         **tries_of(job),
         "code": job.step.source.digest,
+        **(origin or {}),
     }
-    if inputs is not None and published is not None:
-        event |= origin_of(job, inputs, published, source)
     if cause is not None:
         event |= {"exc_type": cause.exc_type, "exc_message": cause.message[:2000], "where": cause.where}
     return event
@@ -139,13 +136,8 @@ def source_of(job: Job, inputs: dict[str, str | None]) -> dict[str, Any]:
     }
 
 
-def origin_of(
-    job: Job,
-    inputs: dict[str, str | None],
-    published: Published,
-    source: dict[str, Any] | None = None,
-) -> dict[str, Any]:
-    """Give what the result came from, in the form of `sinagot.engine.origins.Origin`; `source` where it is known."""
+def _origin_of(job: Job, published: Published, source: dict[str, Any]) -> dict[str, Any]:
+    """Give what a result came from, in the form of `sinagot.engine.origins.Origin`."""
     made = {path: f"{size} {mtime_ns}" for path, size, mtime_ns in published.outputs if size}
     data, output = job.options.data_path, job.options.output_path
 
@@ -153,7 +145,7 @@ def origin_of(
         return short_path(path, data, output)
 
     return {
-        **(source or source_of(job, inputs)),
+        **source,
         # Of a folder, and of an empty file, more has to be looked at than its size.
         "outputs": prints_of(job.outputs, lambda path: made.get(path) or print_of(path), short),
     }
@@ -167,7 +159,7 @@ def record_success(
     inputs: dict[str, str | None],
     published: Published,
     log: AttemptLog,
-    source: dict[str, Any] | None = None,
+    source: dict[str, Any],
 ) -> tuple[str, ...]:
     """Put an attempt on record that published its outputs: event, then log line.
 
@@ -176,7 +168,7 @@ def record_success(
     tuple of str
         What could not be written down: the outputs are in place all the same, and that is what counts.
     """
-    event = event_of(job, attempt, Outcome.DONE, facts, published=published, inputs=inputs, source=source)
+    event = event_of(job, attempt, Outcome.DONE, facts, origin=_origin_of(job, published, source))
     outputs = [path for path, *_ in published.outputs]
     return _tried(
         job,

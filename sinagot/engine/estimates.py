@@ -26,10 +26,10 @@ def estimate(report: RunReport, origins: Origins) -> None:
     jobs = [at for at, planned in report.planned.items() if planned.verdict == Verdict.RUN]
     known: dict[int, list[float]] = {}
     for record, number in jobs:
-        entry = origins.entries.get(ledger.graph.node(number).key(ledger.id_of(record, number)))
-        if entry is not None:
-            report.estimates[record, number] = entry[3]
-            known.setdefault(number, []).append(entry[3])
+        origin = origins.get(ledger.graph.node(number).key(ledger.id_of(record, number)))
+        if origin is not None:
+            report.estimates[record, number] = origin.duration
+            known.setdefault(number, []).append(origin.duration)
     for number in {number for _, number in jobs} - known.keys():
         known[number] = origins.durations_of(ledger.graph.node(number).place_key)
     for record, number in jobs:

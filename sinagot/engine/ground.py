@@ -12,6 +12,7 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from sinagot.config.quantities import bytes_text
 from sinagot.dataset.volumes import room_of, sync_systems, unwritable
 from sinagot.engine import power
 from sinagot.engine.claims import file_key
@@ -119,7 +120,7 @@ class Ground:
         output = self._options.output_path
         room = room_of(output)
         if room.bytes < NOTHING or room.files == 0:
-            what = "no more files" if room.files == 0 else f"{_size(room.bytes)} left"
+            what = "no more files" if room.files == 0 else f"{bytes_text(room.bytes)} left"
             raise StorageError(
                 f"no space for outputs: {output} has {what}; nothing was run. Free some", path=output
             )
@@ -127,9 +128,9 @@ class Ground:
         largest = max((self._sizes.get(place, 0) for place in places), default=0)
         if room.bytes >= max(largest * slots, LITTLE):
             return []
-        text = f"little space for outputs: {output} has {_size(room.bytes)} left"
+        text = f"little space for outputs: {output} has {bytes_text(room.bytes)} left"
         if largest:
-            text += f", and the largest output of these steps took {_size(largest)}"
+            text += f", and the largest output of these steps took {bytes_text(largest)}"
             text += f", of which {slots} may be written at the same time" if slots > 1 else ""
         return [text]
 
@@ -168,10 +169,3 @@ class Ground:
                 return {str(place): int(size) for place, size in json.load(file).items()}
         except (OSError, ValueError, TypeError, AttributeError):
             return {}
-
-
-def _size(count: int) -> str:
-    for unit, factor in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
-        if count >= factor:
-            return f"{count / factor:.1f} {unit}"
-    return f"{count} bytes"

@@ -88,6 +88,10 @@ class GroupSurvey(Survey):
             self._members[node.index] = Members(paths, tuple(missing))
         return self._members[node.index]
 
+    def is_marked(self, record_id: str) -> bool:
+        """Say whether a mark or claim may be about a record, or about a group step."""
+        return record_id == GROUP_ID or super().is_marked(record_id)
+
     def _is_excluded(self, record_id: str, nodes: Iterable[StepNode]) -> bool:
         if not self.decisions or not self.decisions.speaks_of(record_id):
             return False
@@ -95,10 +99,9 @@ class GroupSurvey(Survey):
 
     def _is_doubtful(self, record_id: str, feeders: Iterable[StepNode]) -> bool:
         """Say whether what makes an input failed, was cut off, or is at work."""
-        if not self.is_marked(record_id):
-            return False
-        names = [file_key(node.key(record_id)) for node in feeders]
-        return any(name in self.failed or name in self.claims for name in names)
+        return self.is_marked(record_id) and any(
+            self.marks_of(record_id, node) != (None, None) for node in feeders
+        )
 
     def is_fed_now(self, nodes: Iterable[StepNode], selected: Collection[int]) -> bool:
         """Say whether somebody is at a job whose output a group step reads, of steps that were asked for."""
@@ -113,20 +116,18 @@ class GroupSurvey(Survey):
 
     # -- paths
 
-    def _final(self, slot: Slot, record_id: str = GROUP_ID) -> str:
+    @staticmethod
+    def _final(slot: Slot) -> str:
         return os.path.join(slot.root, slot.pattern.format({}))
-
-    def _outputs(self, node: StepNode) -> Paths:
-        return StepNode.paths(node.outputs, node.is_dict_out, self._final)
 
     def absent_outputs(self, node: StepNode) -> tuple[str, ...]:
         """Give the outputs of a group step that are not there."""
-        looks = self._look_at_outputs(node)
+        looks = self.outputs_seen(node)
         return tuple(
             self._final(slot) for slot, look in zip(node.outputs, looks, strict=True) if look is None
         )
 
-    def _look_at_outputs(self, node: StepNode) -> list[str | None]:
+    def outputs_seen(self, node: StepNode) -> list[str | None]:
         """Give the prints of the outputs of a group step, as they were when they were first asked for.
 
         A job compares with these: what another run has made since the plan is not made again.
@@ -140,7 +141,7 @@ class GroupSurvey(Survey):
     @cached_property
     def changes(self) -> _GroupChanges:
         """What changed since results were made; nothing is looked up before it is asked."""
-        return _GroupChanges(self)
+        return _GroupChanges(self, self._state)
 
     # -- plan
 
@@ -183,7 +184,7 @@ class GroupSurvey(Survey):
         """Give what the plan needs to know of a group step; see `plan_group`."""
         absent = self.absent_outputs(node)
         is_watched = not absent and self.rerun_of(node) == "outdated"
-        claim, failed = self._marks(node)
+        claim, failed = self.marks_of(GROUP_ID, node)
         patterns = tuple(os.path.join(slot.root, slot.pattern.source) for slot in node.inputs)
         return Facts(
             outputs_present=not absent,
@@ -193,17 +194,6 @@ class GroupSurvey(Survey):
             missing_outputs=absent if is_shown else (),
             outdated=self._reasons(node, coming) if is_watched else (),
         )
-
-    def _marks(self, node: StepNode) -> tuple[str | None, int | None]:
-        """Give the claim on a group step and the status on the mark of its failure, where there are any."""
-        name = file_key(node.key(GROUP_ID))
-        claim = None
-        if name in self.claims:
-            claim = "live" if self.claims[name][1] else "dead"
-        failure = None
-        if name in self.failed:
-            failure = int((self._failures.read(name) or {}).get("status", StepStatus.ERROR))
-        return claim, failure
 
     def _is_outdated(self, node: StepNode) -> bool:
         is_watched = self.rerun_of(node) == "outdated" and not self.absent_outputs(node)
@@ -239,14 +229,14 @@ class GroupSurvey(Survey):
             GROUP_ID,
             step,
             members.flat,
-            self._outputs(node),
+            StepNode.paths(node.outputs, node.is_dict_out, self._final),
             StepNode.paths(node.control, False, self._final) if node.control else None,
             (),  # what a feeding step has made was looked at here, record by record
             options,
             params,
             self.rerun_of(node) == "always",
             # Where another run was at it, and nothing else is a reason, what is there afterwards is its result.
-            self._look_at_outputs(node) if self._is_outdated(node) else None,
+            self.outputs_seen(node) if self._is_outdated(node) else None,
             members=members.paths,
             absent=members.missing,
         )
@@ -255,7 +245,8 @@ class GroupSurvey(Survey):
 
     def group_status(self, node: StepNode) -> StepStatus:
         """Give the status of a group step."""
-        claim, failure = self._marks(node)
+        claim, mark = self.marks_of(GROUP_ID, node)
+        failure = self._failure(mark)
         is_there = not self.absent_outputs(node)
         evidence = Evidence(is_there, is_there or bool(self.members(node).paths), claim, failure)
         if needs_log(evidence) and self._has_log(GROUP_ID):
@@ -285,8 +276,8 @@ def _named(reasons: Sequence[Reason]) -> tuple[Reason, ...]:
 class _GroupChanges(Changes):
     """What changed since the results of group steps were made: the inputs of all records count as one list."""
 
-    def __init__(self, survey: GroupSurvey) -> None:
-        super().__init__(survey.graph, survey._state, survey.paths, survey.text, survey.params_of)
+    def __init__(self, survey: GroupSurvey, state: str) -> None:
+        super().__init__(survey.graph, state, survey.paths, survey.text, survey.params_of)
         self._survey = survey
 
     def present(self, record_id: str, node: StepNode) -> Present:
@@ -296,12 +287,8 @@ class _GroupChanges(Changes):
         return Present(
             ["inputs"],
             prints_of(self._survey.members(node).flat, look, self.short),
-            self._survey._look_at_outputs(node),
+            self._survey.outputs_seen(node),
             node.job_step.source.digest,
             self._params_text(node, record_id),
             node.job_step.paths,
         )
-
-    def short(self, path: str) -> str:
-        """Give a path as origins keep it."""
-        return self._short(path)

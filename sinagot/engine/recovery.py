@@ -10,7 +10,7 @@ import contextlib
 import os
 from typing import Any, NamedTuple
 
-from sinagot.dataset.commit import Published, Stage
+from sinagot.dataset.commit import Stage
 from sinagot.dataset.prints import print_of
 from sinagot.engine.bench import Bench
 from sinagot.engine.claims import Owner
@@ -148,19 +148,10 @@ def _has(path: str, size: int, mtime_ns: int) -> bool:
 
 def _record_done(job: Job, bench: Bench, event: dict[str, Any]) -> dict[str, Any]:
     """Write the event that the dead attempt could not."""
-    known = {name: event.get(name) for name in ("inputs", "params", "paths", "code", "duration_s")}
-    facts = {"duration_s": float(known.pop("duration_s") or 0.0)}
-    files = tuple((path, *map(int, (print_of(path) or "0 0").split(" "))) for path in flat_paths(job.outputs))
-    inputs = dict.fromkeys(declared_inputs(job.inputs))
-    done = event_of(
-        job,
-        str(event["attempt"]),
-        Outcome.DONE,
-        facts,
-        published=Published(files, (), ()),  # type: ignore[arg-type]  # three items each
-        inputs=inputs,
-    )
-    done |= {**known, "recovered": True}
+    origin = {name: event.get(name) for name in ("inputs", "params", "paths", "code")}
+    origin["outputs"] = prints_of(job.outputs, print_of, _short(job))
+    facts = {"duration_s": float(event.get("duration_s") or 0.0)}
+    done = event_of(job, str(event["attempt"]), Outcome.DONE, facts, origin=origin) | {"recovered": True}
     bench.events.append(done, sync=job.options.is_full)
     return done
 

@@ -186,6 +186,22 @@ class Survey:
             return True
         return bool(self._cut) and file_key(f"{record_id}/")[:KEPT] in self._cut
 
+    def marks_of(self, record_id: str, node: StepNode) -> tuple[str | None, str | None]:
+        """Give the claim on a job (``"live"`` or ``"dead"``) and the name of the mark of its failure, if any."""
+        if not self.is_marked(record_id):
+            return None, None
+        name = file_key(node.key(record_id))
+        claim = None
+        if name in self.claims:
+            claim = "live" if self.claims[name][1] else "dead"
+        return claim, name if name in self.failed else None
+
+    def _failure(self, mark: str | None) -> int | None:
+        """Read the status on the mark of a failure."""
+        return (
+            None if mark is None else int((self._failures.read(mark) or {}).get("status", StepStatus.ERROR))
+        )
+
     # -- decisions
 
     def exclusion(self, record_id: str, node: StepNode) -> Decision | None:
@@ -235,17 +251,12 @@ class Survey:
         present = bool(self.present(node)[record])
         exclusion = self.exclusion(record_id, node)
         is_watched = present and exclusion is None and self.rerun_of(node) == "outdated"
-        claim, failed = None, False
-        if self.is_marked(record_id):
-            name = file_key(node.key(record_id))
-            failed = name in self.failed
-            if name in self.claims:
-                claim = "live" if self.claims[name][1] else "dead"
+        claim, failed = self.marks_of(record_id, node)
         return Facts(
             outputs_present=present,
             missing_inputs=self.missing(node.inputs, record_id),
             claim=claim,
-            failed=failed,
+            failed=failed is not None,
             missing_outputs=self.missing(node.outputs, record_id) if is_shown and not present else (),
             outdated=self.changes.reasons(record_id, node) if is_watched else (),
             excluded=exclusion.text if exclusion is not None else None,
@@ -290,13 +301,8 @@ class Survey:
         record_id = self.ids[record]
         if self.exclusion(record_id, node) is not None:
             return step_status(Evidence(False, False, excluded=True))
-        claim = failure = None
-        if self.is_marked(record_id):
-            name = file_key(node.key(record_id))
-            if name in self.claims:
-                claim = "live" if self.claims[name][1] else "dead"
-            if name in self.failed:
-                failure = int((self._failures.read(name) or {}).get("status", StepStatus.ERROR))
+        claim, mark = self.marks_of(record_id, node)
+        failure = self._failure(mark)
         present = bool(self.present(node)[record])
         inputs = present or not self.missing(node.inputs, record_id)
         evidence = Evidence(present, inputs, claim, failure)

@@ -13,8 +13,9 @@ from typing import NamedTuple
 from sinagot.dataset.drive import examine_drive, examine_stage, existing
 from sinagot.dataset.findings import PROBLEM, Finding
 from sinagot.dataset.mounts import Mount, list_mounts, mount_of
+from sinagot.engine.machine import default_workers
 from sinagot.workspace.contracts import House
-from sinagot.workspace.environment import examine_machine, examine_python, usable_cores
+from sinagot.workspace.environment import examine_machine, examine_python
 
 __all__ = ["examine_folder", "examine_workspace"]
 
@@ -127,4 +128,4 @@ def _worker_count(workspace: House) -> int:
     run = workspace.configuration.run
     if run.mode == "main_process":
         return 1
-    return run.workers or max(1, int(usable_cores()))
+    return run.workers or default_workers()

@@ -9,29 +9,21 @@ from __future__ import annotations
 import json
 import os
 import platform
-import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from importlib import metadata
 from typing import Any
 
-from sinagot.dataset.findings import NOTE, PROBLEM, WARNING, Answer, Finding, sized
+from sinagot.config.quantities import bytes_text
+from sinagot.dataset.findings import NOTE, PROBLEM, WARNING, Answer, Finding
+from sinagot.engine.limits import THREAD_VARIABLES
+from sinagot.engine.machine import cgroup_memory, usable_cores
 
-__all__ = ["NAMES", "PACKAGES", "examine_machine", "examine_python", "installed_version", "usable_cores"]
+__all__ = ["NAMES", "PACKAGES", "examine_machine", "examine_python", "installed_version"]
 
 #: Packages whose versions are told, here and on workers.
 PACKAGES = ("sinagot", "dask", "distributed", "pandas", "numpy")
-#: Environment variables that numeric libraries take their number of threads from.
-THREAD_VARIABLES = (
-    "OMP_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "BLIS_NUM_THREADS",
-    "VECLIB_MAXIMUM_THREADS",
-    "NUMBA_NUM_THREADS",
-    "NUMEXPR_NUM_THREADS",
-)
 #: Open files: below the first runs may fail, below the second large pools may.
 _FEW_FILES = 128
 _SMALL_FILES = 1024
@@ -50,10 +42,6 @@ else:
     found["pools"] = threadpoolctl.threadpool_info()
 print(json.dumps(found, default=str))
 """
-_CGROUPS = "/proc/self/cgroup"
-_CGROUP_ROOT = "/sys/fs/cgroup"
-#: Of cgroups of the first version, "no limit" is a number like this one.
-_NO_LIMIT = 1 << 60
 
 #: Names of all findings of this module.
 NAMES = (
@@ -221,21 +209,6 @@ def examine_machine(workers: int = 1) -> Iterator[Finding]:
     yield Finding(place, "file size", *_judge_file_size(soft, resource.RLIM_INFINITY))
 
 
-def usable_cores() -> float:
-    """Give the cores that this process may use: of the machine, of its affinity, of its cgroup.
-
-    Returns
-    -------
-    float
-        A cgroup may allow parts of a core.
-    """
-    count: float = os.cpu_count() or 1
-    if hasattr(os, "sched_getaffinity"):
-        count = len(os.sched_getaffinity(0))
-    quota = cgroup_cores()
-    return count if quota is None else min(count, quota)
-
-
 def _judge_cores(workers: int) -> Answer:
     total, usable = os.cpu_count() or 1, usable_cores()
     value = f"{usable:g}" if usable == total else f"{usable:g} of {total} (affinity or cgroup)"
@@ -249,10 +222,10 @@ def _judge_memory() -> Answer:
 
     memory = psutil.virtual_memory()
     free, total = memory.available, memory.total
-    value = f"{sized(free)} free of {sized(total)}"
+    value = f"{bytes_text(free)} free of {bytes_text(total)}"
     limit = cgroup_memory()
     if limit is not None and limit < total:
-        value += f", limited to {sized(limit)} (cgroup)"
+        value += f", limited to {bytes_text(limit)} (cgroup)"
         free = min(free, limit)
     if free < _LITTLE_MEMORY:
         advice = "the system may kill what takes most: use fewer workers, and set memory for the steps that need much."
@@ -290,65 +263,4 @@ def _judge_file_size(soft: int, infinite: int) -> Answer:
     if soft == infinite:
         return Answer("no limit")
     advice = "larger outputs fail; the limit is set by `ulimit -f` or the batch system."
-    return Answer(f"at most {sized(soft)}", WARNING, advice)
-
-
-# -- cgroups
-
-
-def cgroup_cores() -> float | None:
-    """Give the cores that the cgroup of this process, or one above it, allows.
-
-    Returns
-    -------
-    float or None
-        None without a limit.
-    """
-    found = []
-    for folder in _cgroup_folders("cpu"):
-        quota, _, period = _text(f"{folder}/cpu.max").partition(" ")
-        if not quota:
-            quota, period = _text(f"{folder}/cpu.cfs_quota_us"), _text(f"{folder}/cpu.cfs_period_us")
-        if quota.isdecimal() and period.isdecimal() and int(period):
-            found.append(int(quota) / int(period))
-    return min(found, default=None)
-
-
-def cgroup_memory() -> int | None:
-    """Give the memory that the cgroup of this process, or one above it, allows.
-
-    Returns
-    -------
-    int or None
-        Bytes; None without a limit.
-    """
-    found = []
-    for folder in _cgroup_folders("memory"):
-        limit = _text(f"{folder}/memory.max") or _text(f"{folder}/memory.limit_in_bytes")
-        if limit.isdecimal() and int(limit) < _NO_LIMIT:
-            found.append(int(limit))
-    return min(found, default=None)
-
-
-def _cgroup_folders(controller: str) -> Iterator[str]:
-    """Give the folders of this process's cgroup and of those above it, of either version."""
-    for line in _text(_CGROUPS).splitlines():
-        _, _, rest = line.partition(":")
-        controllers, _, path = rest.partition(":")
-        if controllers and controller not in controllers.split(","):
-            continue
-        root = f"{_CGROUP_ROOT}/{controllers}" if controllers else _CGROUP_ROOT
-        path = re.sub(r"/\.\.(?=/|$)", "", path).rstrip("/")
-        while True:
-            yield root + path
-            if not path:
-                break
-            path = path.rpartition("/")[0]
-
-
-def _text(path: str) -> str:
-    try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            return file.read().strip()
-    except OSError:
-        return ""
+    return Answer(f"at most {bytes_text(soft)}", WARNING, advice)

@@ -5,9 +5,8 @@ Knows scopes; must not know what follows from a decision.
 
 from __future__ import annotations
 
-from sinagot.config.hints import did_you_mean
+from sinagot.config.hints import unknown_step
 from sinagot.engine.decisions import EXCLUDE, INCLUDE, Decision, Decisions, Target, append_decisions, decided
-from sinagot.errors import NotFoundError
 from sinagot.workspace.contracts import Selection
 
 __all__ = ["exclude", "include", "read_decisions"]
@@ -42,9 +41,7 @@ def _targets(scope: Selection, step: str | None) -> list[Target]:
     # Of a group step a record is left out by the same words.
     known = list(dict.fromkeys([*(node.label for node in nodes), *scope.steps.group_names()]))
     if step is not None and step not in known:
-        hint = did_you_mean(step, known)
-        text = f"{scope!r} has no step {step!r}; steps are {', '.join(known) or 'none'}"
-        raise NotFoundError(f"{text}; {hint}" if hint else text, name=step, allowed=known)
+        raise unknown_step(repr(scope), step, known)
     # One line a record, also for a whole collection: what arrives later was not meant.
     return [Target(record_id, scope.task, scope.modality, step) for record_id in scope.record_ids()]
 

@@ -5,11 +5,11 @@ Knows files, lines, layers and defaults; must not decide what wins: that is done
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sinagot.config.params import Layer, iter_values
+from sinagot.config.params import iter_values
 from sinagot.config.problems import key_text
 from sinagot.config.settings import Configuration, StepSettings
 from sinagot.config.sources import Source, read_source
@@ -120,7 +120,7 @@ class OriginFinder:
         effective = parameters.params_of(node, record_id or "")
         given = getattr(effective, "given", effective)
         for path, value in iter_values(effective):
-            layer = next((one for one in reversed(layers) if _holds(one, path)), None)
+            layer = next((one for one in reversed(layers) if one.holds(path)), None)
             if layer is None and path[0] in given:
                 layer = next((one for one in reversed(layers) if path[0] in one.values), None)
             if layer is None:
@@ -136,12 +136,3 @@ def _is_same(root: Path, written: Any, used: Path) -> bool:
 
     # Where the default folder of scripts is absent, that of the configuration serves.
     return isinstance(written, str) and used in (absolute_path(written, root), root)
-
-
-def _holds(layer: Layer, path: tuple[str, ...]) -> bool:
-    values: Any = layer.values
-    for key in path:
-        if not isinstance(values, Mapping) or key not in values:
-            return False
-        values = values[key]
-    return True

@@ -155,7 +155,7 @@ class Parameters:
         from sinagot.config.problems import shown
 
         says = f"class Params of step {node.place}: {problem.text}"
-        layer = next((one for one in reversed(layers) if _holds(one.values, problem.path)), None)
+        layer = next((one for one in reversed(layers) if problem.path and one.holds(problem.path)), None)
         if layer is None:
             own = ("steps", node.label, "params")
             place = own if node.modality is None else ("modalities", node.modality, *own)
@@ -291,14 +291,6 @@ def _speaks_of_params(tables: Mapping[str, Any]) -> bool:
 def _text(value: Any) -> str:
     """Write values so that only equal ones of equal types are equal texts."""
     return json.dumps(value, sort_keys=True, default=lambda one: [type(one).__name__, str(one)])
-
-
-def _holds(values: Any, path: Sequence[str]) -> bool:
-    for key in path:
-        if not isinstance(values, Mapping) or key not in values:
-            return False
-        values = values[key]
-    return bool(path)
 
 
 def _value(values: Any, path: Sequence[str]) -> Any:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from sinagot.config.hints import did_you_mean
+from sinagot.config.hints import unknown_step
 from sinagot.engine.status import StepStatus
 from sinagot.errors import NotFoundError
 from sinagot.scripts.group import GROUP_ID
@@ -147,9 +147,7 @@ class StepCollection:
                 name=step_label,
             )
         if step_label not in known:
-            hint = did_you_mean(step_label, known)
-            text = f"{self.model!r} has no step {step_label!r}; steps are {', '.join(known) or 'none'}"
-            raise NotFoundError(f"{text}; {hint}" if hint else text, name=step_label, allowed=known)
+            raise unknown_step(repr(self.model), step_label, known)
 
     def run(
         self,

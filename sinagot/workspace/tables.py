@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from sinagot.config.hints import unknown_step
 from sinagot.engine.history import iter_events
-from sinagot.errors import NotFoundError
 from sinagot.scripts.group import GROUP_ID
 from sinagot.workspace.contracts import Selection
 from sinagot.workspace.looks import survey_of
@@ -88,10 +88,9 @@ def count_frame(scope: Selection, step_label: str | None, position: str, with_re
     workspace = scope.workspace
     ids = scope.record_ids()
     survey = survey_of(workspace, ids)
-    if step_label is not None and not any(
-        node.label == step_label for node in workspace.nodes_of(scope, None)
-    ):
-        raise NotFoundError(f"{scope!r} has no step {step_label!r}", name=step_label)
+    known = list(dict.fromkeys(node.label for node in workspace.nodes_of(scope, None)))
+    if step_label is not None and step_label not in known:
+        raise unknown_step(repr(scope), step_label, known)
     rows: list[dict[str, Any]] = []
     for node in workspace.nodes_of(scope, step_label):
         if node.error is not None or (step_label is None and node.step_index != 1):

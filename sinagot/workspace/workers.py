@@ -11,7 +11,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from sinagot.dataset.findings import NOTE, OK, PROBLEM, WARNING, Answer, Finding, brief, sized
+from sinagot.config.quantities import bytes_text
+from sinagot.dataset.findings import NOTE, OK, PROBLEM, WARNING, Answer, Finding, brief
 from sinagot.dataset.probes import probe_folder
 from sinagot.engine.executors.greeting import Greeting, Look, doubts_about
 from sinagot.errors import SinagotError
@@ -266,7 +267,7 @@ def judge_memory(limits: Iterable[int]) -> Answer:
     told = sorted(limit for limit in limits if limit)
     if not told:
         return Answer("no limit")
-    value = sized(told[0]) if told[0] == told[-1] else f"{sized(told[0])} to {sized(told[-1])}"
+    value = bytes_text(told[0]) if told[0] == told[-1] else f"{bytes_text(told[0])} to {bytes_text(told[-1])}"
     if told[0] < _LITTLE_MEMORY:
         return Answer(
             f"{value} each", WARNING, "little for numeric libraries: set memory_limit of the cluster."

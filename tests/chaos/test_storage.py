@@ -318,7 +318,7 @@ def test_space_is_compared_with_earlier_outputs(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr("sinagot.engine.ground.LITTLE", 0)
     monkeypatch.setattr("sinagot.engine.ground.room_of", lambda path: Room(2_500_000, None))
     (warning,) = workspace.steps.run(printing=False, force=True).warnings
-    assert "2.5 MB left" in warning and "largest output of these steps took 3.0 MB" in warning
+    assert "2.5 MB left" in warning and "largest output of these steps took 3 MB" in warning
     monkeypatch.setattr("sinagot.engine.ground.room_of", lambda path: Room(10**9, 0))
     with pytest.raises(StorageError, match="no more files"):
         workspace.steps.run(printing=False, force=True)

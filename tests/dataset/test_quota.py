@@ -84,11 +84,11 @@ def test_no_program(quota) -> None:
 @pytest.mark.parametrize(
     ("line", "verdict", "value"),
     [
-        ("/dev/sda1 1024 0 4096 0 10 0 0 0", "ok", "3.0 MiB left of 4.0 MiB"),
-        ("/dev/sda1 4000 0 4096 0 10 0 0 0", "warning", "96.0 KiB left of 4.0 MiB"),
-        ("/dev/sda1 4096* 4000 4096 99 10 0 0 0", "problem", "0 B left of 4.0 MiB"),
+        ("/dev/sda1 1024 0 4096 0 10 0 0 0", "ok", "3.15 MB left of 4.19 MB"),
+        ("/dev/sda1 4000 0 4096 0 10 0 0 0", "warning", "98.3 kB left of 4.19 MB"),
+        ("/dev/sda1 4096* 4000 4096 99 10 0 0 0", "problem", "0 B left of 4.19 MB"),
         ("/dev/sda1 10 0 0 0 99* 90 100 7", "warning", "1 files left of 100"),
-        ("/dev/sda1 10 20 0 0 1 8 0 0", "ok", "10.0 KiB left of 20.0 KiB, 7 files left of 8"),
+        ("/dev/sda1 10 20 0 0 1 8 0 0", "ok", "10.2 kB left of 20.5 kB, 7 files left of 8"),
         ("/dev/sda1 10 0 0 0 10 0 0 0", "ok", "no limit"),
         ("/dev/sdb1 9 9 9 9 9 9 9 9", "ok", "none is told for this drive"),
         ("/dev/sda1 a lot of words that are no numbers", "ok", "none is told for this drive"),

@@ -30,7 +30,9 @@ def test_drive_without_a_count_of_files(monkeypatch: pytest.MonkeyPatch) -> None
     assert room_of("/") == Room(4 * 1024, None)
 
 
-@pytest.mark.parametrize(("kind", "expected"), [("nfs4", True), ("ext4", False), ("fuse.sshfs", True)])
+@pytest.mark.parametrize(
+    ("kind", "expected"), [("nfs4", True), ("ext4", False), ("fuse.sshfs", True), ("9p", True)]
+)
 def test_shared_drive(kind: str, expected: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A drive that other machines write is known by its kind."""
     monkeypatch.setattr("sinagot.dataset.mounts.list_mounts", lambda: [Mount("/", kind, "x")])

@@ -87,14 +87,11 @@ def test_contents_that_are_compared_already(harbor: Path) -> None:
 
 def test_workers_of_the_configuration_count(harbor: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """More workers than cores are noted; without a number there are as many as cores."""
-    monkeypatch.setattr(checkup, "usable_cores", lambda: 2.5)
-    monkeypatch.setattr("sinagot.workspace.environment.usable_cores", lambda: 2.5)
+    monkeypatch.setattr("sinagot.engine.machine.cgroup_cores", lambda: 1.5)
     workspace = configure(harbor, "[run]\nmode = 'processes'")
-    assert checkup._worker_count(workspace) == 2
+    assert checkup._worker_count(workspace) == 1
     found = configure(harbor, "[run]\nworkers = 64").doctor()
     assert "64 workers are configured" in {one.name: one.advice for one in found}["cores"]
-    monkeypatch.setattr(checkup, "usable_cores", lambda: 0.5)
-    assert checkup._worker_count(workspace) == 1
 
 
 def test_cluster_is_asked_only_when_wanted(harbor: Path) -> None:

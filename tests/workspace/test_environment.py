@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from pathlib import Path
 from types import SimpleNamespace
 
 import psutil
@@ -15,33 +14,14 @@ from sinagot.version import __version__
 from sinagot.workspace import environment
 from sinagot.workspace.environment import (
     NAMES,
-    cgroup_cores,
-    cgroup_memory,
     examine_machine,
     examine_python,
     installed_version,
     judge_open_files,
     judge_threads,
-    usable_cores,
 )
 
 UNLIMITED = 2**63 - 1
-
-
-@pytest.fixture
-def cgroup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """Give a function that makes up the cgroup of this process: its table, and file -> text."""
-
-    def make(table: str, **files: str) -> None:
-        (tmp_path / "table").write_text(table)
-        for name, text in files.items():
-            path = tmp_path / "root" / name.replace("__", "/").replace("_DOT_", ".")
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text)
-        monkeypatch.setattr(environment, "_CGROUPS", str(tmp_path / "table"))
-        monkeypatch.setattr(environment, "_CGROUP_ROOT", str(tmp_path / "root"))
-
-    return make
 
 
 def test_this_python(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -120,27 +100,22 @@ def test_threadpoolctl_is_heard(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_cores(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Affinity and cgroup cut what the machine has; more workers than cores are worth a note."""
+    """What may be used of the cores is told beside what is there; more workers than that are worth a note."""
     monkeypatch.setattr(os, "cpu_count", lambda: 64)
-    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(16)), raising=False)
-    monkeypatch.setattr(environment, "cgroup_cores", lambda: None)
-    assert usable_cores() == 16
-    monkeypatch.setattr(environment, "cgroup_cores", lambda: 2.5)
-    assert usable_cores() == 2.5
+    monkeypatch.setattr(environment, "usable_cores", lambda: 2.5)
     found = next(examine_machine(8))
     assert (found.value, found.verdict) == ("2.5 of 64 (affinity or cgroup)", "note")
-    monkeypatch.delattr(os, "sched_getaffinity")
-    monkeypatch.setattr(environment, "cgroup_cores", lambda: None)
-    assert next(examine_machine(8)).value == "64"
+    monkeypatch.setattr(environment, "usable_cores", lambda: 64)
+    assert next(examine_machine(8)) == ("machine", "cores", "64", "ok", "")
 
 
 @pytest.mark.parametrize(
     ("free", "limit", "verdict", "word"),
     [
-        (2**33, None, "ok", "8.0 GiB free of 16.0 GiB"),
-        (2**33, 2**32, "ok", "limited to 4.0 GiB"),
-        (2**33, 2**28, "warning", "limited to 256.0 MiB"),
-        (2**28, 2**40, "warning", "256.0 MiB free"),
+        (2**33, None, "ok", "8.59 GB free of 17.2 GB"),
+        (2**33, 2**32, "ok", "limited to 4.29 GB"),
+        (2**33, 2**28, "warning", "limited to 268 MB"),
+        (2**28, 2**40, "warning", "268 MB free"),
     ],
 )
 def test_memory(
@@ -176,35 +151,7 @@ def test_limits_of_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     limits = {resource.RLIMIT_NOFILE: (4096, 4096), resource.RLIMIT_FSIZE: (2**30, 2**30)}
     monkeypatch.setattr(resource, "getrlimit", limits.__getitem__)
     found = {one.name: one for one in examine_machine()}
-    assert found["file size"].value == "at most 1.0 GiB"
+    assert found["file size"].value == "at most 1.07 GB"
     assert found["file size"].verdict == "warning"
     limits[resource.RLIMIT_FSIZE] = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
     assert {one.name: one.value for one in examine_machine()}["file size"] == "no limit"
-
-
-def test_cgroups_of_version_2(cgroup) -> None:
-    """The tightest limit on the way to the root counts; `max` is none."""
-    files = {"job__step__cpu_DOT_max": "max 100000", "job__cpu_DOT_max": "150000 100000"}
-    cgroup("0::/job/step\n", job__step__memory_DOT_max="1000", job__memory_DOT_max="max", **files)
-    assert (cgroup_cores(), cgroup_memory()) == (1.5, 1000)
-
-
-def test_cgroups_of_version_1(cgroup) -> None:
-    """The files of the older kind are read; a limit as large as the address space is none."""
-    cgroup(
-        "5:cpu,cpuacct:/a\n4:memory:/a\n1:name=systemd:/\n",
-        **{
-            "cpu,cpuacct__a__cpu_DOT_cfs_quota_us": "50000",
-            "cpu,cpuacct__a__cpu_DOT_cfs_period_us": "100000",
-            "cpu,cpuacct__cpu_DOT_cfs_quota_us": "-1",
-            "memory__a__memory_DOT_limit_in_bytes": "9223372036854771712",
-            "memory__memory_DOT_limit_in_bytes": "4096",
-        },
-    )
-    assert (cgroup_cores(), cgroup_memory()) == (0.5, 4096)
-
-
-def test_no_cgroups(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A system without cgroups has no such limit."""
-    monkeypatch.setattr(environment, "_CGROUPS", "/no/such/file")
-    assert cgroup_cores() is cgroup_memory() is None

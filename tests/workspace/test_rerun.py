@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -211,6 +212,26 @@ def test_two_runs_make_what_is_outdated_once(pipeline) -> None:
     report = run(pipeline)
     assert report.counts["done"] == 3 and report.counts["up_to_date"] + report.counts["done_elsewhere"] == 6
     assert sorted(pipeline.ran()) == sorted(f"{step}-{record}" for step in STEPS for record in IDS)
+
+
+def test_what_another_run_is_making_anew_is_waited_for(pipeline) -> None:
+    """A run that finds an outdated result just being made by another one waits, and does not make it again."""
+    run(pipeline)
+    pipeline.write("dataset/raw/REC-1.csv", "other\n")
+    later(pipeline.data / "raw/REC-1.csv")
+    pipeline.ran()
+    gate = pipeline.gate("a-REC-1")
+    first = run(pipeline, wait=False)
+    gate.wait()
+    opener = threading.Timer(0.5, gate.open)
+    opener.start()
+    second = run(pipeline)
+    opener.join()
+    counts = first.wait().counts
+    assert counts["done"] + second.counts["done"] == 3 and first.ok and second.ok
+    assert counts["done"] and second.counts["done_elsewhere"]
+    assert sorted(pipeline.ran()) == ["a-REC-1", "b-REC-1", "c-REC-1"]
+    assert run(pipeline).counts["up_to_date"] == 9
 
 
 # -- accept

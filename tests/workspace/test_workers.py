@@ -181,8 +181,8 @@ def test_small_differences_of_clocks() -> None:
     ("limits", "verdict", "value"),
     [
         ([0, 0], "ok", "no limit"),
-        ([2**33], "ok", "8.0 GiB each"),
-        ([2**33, 2**28], "warning", "256.0 MiB to 8.0 GiB each"),
+        ([2**33], "ok", "8.59 GB each"),
+        ([2**33, 2**28], "warning", "268 MB to 8.59 GB each"),
     ],
 )
 def test_memory_of_workers(limits: list[int], verdict: str, value: str) -> None:

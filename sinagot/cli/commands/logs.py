@@ -15,7 +15,7 @@ import click
 from sinagot.cli.exits import Exit
 from sinagot.cli.findings import check_step, is_group
 from sinagot.cli.options import json_option, open_workspace, scope_options, workspace_options
-from sinagot.cli.texts import clean, note, painted, print_json, say
+from sinagot.cli.texts import clean, note, painted, print_json, say, step_place
 from sinagot.scripts.group import GROUP_ID
 
 if TYPE_CHECKING:
@@ -108,14 +108,13 @@ def _text(line: dict[str, Any]) -> str:
     """Write a line: local time, level, step, message; what belongs to it is indented below."""
     is_error = line.get("step_status") in _ERROR_STATUS
     level = str(line.get("level") or ("ERROR" if is_error else "INFO"))
-    step = "-".join(str(line[key]) for key in ("task", "modality", "step_label") if line.get(key))
     message = str(line.get("message", ""))
     kind = line.get("exc_type")
     if kind and not message.startswith(str(kind)):
         message = f"{kind}: {message}"
     facts = f"  ({line['duration_s']:.3g} s)" if isinstance(line.get("duration_s"), int | float) else ""
     first, *more = clean(message).split("\n")
-    head = f"{_local_time(line.get('time'))}  {level:<7}  {clean(step)}: {first}{facts}"
+    head = f"{_local_time(line.get('time'))}  {level:<7}  {clean(step_place(line))}: {first}{facts}"
     if is_error or level in ("ERROR", "CRITICAL"):
         head = painted("error", head)
     below = more

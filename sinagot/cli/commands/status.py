@@ -31,6 +31,7 @@ from sinagot.cli.texts import (
     plain_list,
     print_json,
     say,
+    step_place,
     terminal_width,
 )
 from sinagot.scripts.group import GROUP_ID
@@ -128,10 +129,6 @@ def _tell_unreadable(folder: str, ids: list[str]) -> None:
     say(f"{counted(sum(found.values()), 'log line')} unreadable{': ' if found else ''}{whose}")
 
 
-def _place(step: dict[str, Any]) -> str:
-    return "-".join(part for part in (step["task"], step["modality"], step["step_label"]) if part)
-
-
 class _Table(NamedTuple):
     """Status names, one list a record, one item a step."""
 
@@ -162,7 +159,7 @@ class _Table(NamedTuple):
     @property
     def places(self) -> list[str]:
         """Names of the columns."""
-        return [_place(step) for step in self.steps]
+        return [step_place(step) for step in self.steps]
 
     def counts(self, number: int) -> dict[str, int]:
         """Count the records of each status of one step, in the order of `WORDS`."""
@@ -209,7 +206,7 @@ class _Table(NamedTuple):
             yield from ["", *self._group_lines()] if self.cells else self._group_lines()
 
     def _group_lines(self) -> Iterator[str]:
-        rows = [[_place(step), WORDS[name][0]] for step, name in self.groups]
+        rows = [[step_place(step), WORDS[name][0]] for step, name in self.groups]
         lines = columns([["for all records", "status"], *rows])
         for line, (_, name) in zip(lines, [({}, ""), *self.groups], strict=True):
             yield painted(WORDS[name][0], line) if name else line

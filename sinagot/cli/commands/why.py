@@ -16,6 +16,7 @@ import click
 from sinagot.cli.exits import Exit
 from sinagot.cli.findings import is_group
 from sinagot.cli.options import json_option, open_workspace, scope_options, workspace_options
+from sinagot.cli.texts import clean, print_json, say, step_place
 from sinagot.scripts.group import GROUP_ID
 
 if TYPE_CHECKING:
@@ -56,8 +57,6 @@ def command(
 
     Nothing is run. What changed since a result was made is told also where it is no reason to run again.
     """
-    from sinagot.cli.texts import print_json, say
-
     with open_workspace() as workspace:
         scope: Any = workspace.records
         if is_group(workspace, record_id):
@@ -68,7 +67,7 @@ def command(
         if task is not None or modality is not None:
             scope = scope.get_subscope(task, modality)
         rows = list(_rows(scope, record_id, step, "outdated" if outdated else None))
-        changed = {_place(row): row["reasons"] for row in _rows(scope, record_id, step, "outdated")}
+        changed = {step_place(row): row["reasons"] for row in _rows(scope, record_id, step, "outdated")}
     if as_json:
         steps = [_plain(row, _changes(row, changed)) for row in rows]
         print_json({"record_id": record_id, "steps": steps})
@@ -88,10 +87,6 @@ def _rows(scope: Any, record_id: str, step: str | None, rerun: str | None) -> It
             yield row
 
 
-def _place(row: dict[str, Any]) -> str:
-    return "-".join(part for part in (row["task"], row["modality"], row["step_label"]) if part)
-
-
 def _changes(row: dict[str, Any], changed: dict[str, list[Reason]]) -> list[Reason]:
     """Give what changed since the result was made; nothing where there is no result."""
     told = (
@@ -106,12 +101,12 @@ def _changes(row: dict[str, Any], changed: dict[str, list[Reason]]) -> list[Reas
         "excluded",
         "upstream_excluded",
     )
-    return [reason for reason in changed[_place(row)] if reason.code not in told]
+    return [reason for reason in changed[step_place(row)] if reason.code not in told]
 
 
 def _plain(row: dict[str, Any], changes: list[Reason]) -> dict[str, Any]:
     return {
-        "step": _place(row),
+        "step": step_place(row),
         "verdict": row["verdict"],
         "reasons": [reason._asdict() for reason in row["reasons"]],
         "changed": [reason._asdict() for reason in changes],
@@ -120,12 +115,11 @@ def _plain(row: dict[str, Any], changes: list[Reason]) -> dict[str, Any]:
 
 
 def _lines(rows: list[dict[str, Any]], changed: dict[str, list[Reason]]) -> Iterator[str]:
-    from sinagot.cli.texts import clean
     from sinagot.config.quantities import seconds_text
 
     for row in rows:
         about = "" if row["estimate_s"] is None else f", about {seconds_text(row['estimate_s'])}"
-        yield f"{clean(_place(row))}: {_WORDS[row['verdict']]}{about}"
+        yield f"{clean(step_place(row))}: {_WORDS[row['verdict']]}{about}"
         for reason in row["reasons"]:
             yield f"    {clean(reason.text)}"
         further = [reason for reason in _changes(row, changed) if reason not in row["reasons"]]

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 from sinagot.config.quantities import seconds_of
 from sinagot.engine.executors import dask_worker
+from sinagot.engine.machine import default_workers
 from sinagot.errors import ConfigurationError, MissingExtraError
 
 __all__ = [
@@ -155,11 +156,11 @@ def start_local(scheduler: str, arguments: dict[str, Any], workers: int | None) 
         arguments = {
             "n_workers": 1,
             "processes": False,
-            "threads_per_worker": workers or _cores(),
+            "threads_per_worker": workers or default_workers(),
             **arguments,
         }
     elif scheduler == "processes":
-        arguments = {"n_workers": workers or _cores(), "threads_per_worker": 1, **arguments}
+        arguments = {"n_workers": workers or default_workers(), "threads_per_worker": 1, **arguments}
     elif workers is not None:
         arguments["n_workers"] = workers
     with dask.config.set(SCHEDULER_SETTINGS), hidden_main():
@@ -390,9 +391,3 @@ class JobQueue:
 
 def _as_list(value: Any) -> list[Any]:
     return list(value) if isinstance(value, list | tuple) else [] if value is None else [value]
-
-
-def _cores() -> int:
-    from dask.system import CPU_COUNT  # honours cgroups and affinity
-
-    return int(CPU_COUNT)

@@ -18,6 +18,7 @@ from sinagot.engine.executors.slip import Slip
 from sinagot.engine.executors.trees import kill_tree
 from sinagot.engine.executors.watch import PAUSE, Watch
 from sinagot.engine.limits import Began, Lane, lane_of, thread_variables
+from sinagot.engine.machine import default_workers
 
 __all__ = ["ChildProcess", "ProcessExecutor", "describe_exit"]
 
@@ -177,7 +178,7 @@ class ProcessExecutor:
     Parameters
     ----------
     workers : int, optional
-        Number of children, at most; the number of usable cores when not given.
+        Number of children, at most; one for each usable core when not given.
     """
 
     ahead = 2
@@ -187,8 +188,7 @@ class ProcessExecutor:
     notices: Sequence[str] = ()
 
     def __init__(self, workers: int | None = None) -> None:
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        self.slots = workers or cores
+        self.slots = workers or default_workers()
         self._children: list[ChildProcess] = []
         self._failed: list[Arrival] = []
         #: Batches that wait for a child of another kind than those that are busy.

@@ -23,7 +23,7 @@ PAUSE = 0.1
 #: Seconds between two looks at the memory of an attempt that is only limited in time.
 _SLOW_PAUSE = 0.5
 #: Seconds between SIGTERM and SIGKILL.
-TERM_GRACE = 5.0
+TERM_GRACE = 10.0
 
 
 class Watch:
