@@ -59,8 +59,9 @@ docs: $(STAMP) ## build the documentation, warnings are errors
 bench: $(STAMP) ## measure and write docs/benchmarks.md (ARGS=--quick: two minutes; ARGS=--large: 100,000 records too)
 	@$(BIN)/python tests/benchmarks/run.py $(ARGS)
 
-chaos: $(STAMP) ## kill, fill and freeze it: the full set
+chaos: $(STAMP) ## kill, fill and freeze it: the full set of tests, then the campaign, which writes docs/reliability.md
 	@SINAGOT_CHAOS=full $(BIN)/python -m pytest -q --timeout=1800 tests/chaos $(ARGS)
+	@$(BIN)/python -m tests.chaos.campaign --trials 20 --write docs/reliability.md
 
 clean: ## remove what these commands made, but for .venv
 	@rm -rf .demo .venv-peers docs/_build build dist htmlcov .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache

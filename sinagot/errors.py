@@ -24,7 +24,7 @@ SinagotError
     ├── MissingOutputError               declared outputs were not written
     ├── InputChangedError                an input changed while the script ran
     ├── ForeignFileError                 an extra file would replace a file of others
-    ├── BadOutputError                   an output is no plain file or folder
+    ├── BadOutputError                   an output is no plain file or folder, or empty
     ├── CommandFailedError               a command step ended with a non-zero code
     ├── StepMemoryError (MemoryError)    an attempt used more than its `memory`
     ├── StepTimeoutError (TimeoutError)  an attempt took longer than its `timeout`
@@ -264,7 +264,7 @@ class ForeignFileError(JobError):
 
 
 class BadOutputError(JobError):
-    """An output is neither a file nor a folder, or is a link that leads elsewhere."""
+    """An output is neither a file nor a folder, is a link that leads elsewhere, or is empty where it must not be."""
 
 
 class CommandFailedError(JobError):

@@ -32,7 +32,12 @@ class DaskProcesses:
         self.workers: list[subprocess.Popen[bytes]] = []
         self._count = workers
 
+    def place(self, kind: str) -> tuple[list[str], str]:
+        """Give the words that bring a scheduler or a worker to where it runs, and its address there."""
+        return [], "127.0.0.1"
+
     def _start(self, *words: str) -> subprocess.Popen[bytes]:
+        way, host = self.place(words[0])
         environment = {
             **os.environ,
             "PYTHONPATH": str(ROOT),
@@ -41,7 +46,7 @@ class DaskProcesses:
         }
         with (self.folder / "dask.log").open("ab") as log:
             return subprocess.Popen(
-                [sys.executable, "-m", "dask", *words, "--host", "127.0.0.1"],
+                [*way, sys.executable, "-m", "dask", *words, "--host", host],
                 cwd=self.folder,
                 env=environment,
                 stdin=subprocess.DEVNULL,
@@ -68,10 +73,14 @@ class DaskProcesses:
 
     def __enter__(self) -> Self:
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.start_scheduler()
-        for _ in range(self._count):
-            self.start_worker()
-        self.await_workers(self._count)
+        try:
+            self.start_scheduler()
+            for _ in range(self._count):
+                self.start_worker()
+            self.await_workers(self._count)
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
         return self
 
     def log(self) -> str:

@@ -6,6 +6,7 @@ The console script and ``python -m sinagot`` start here; `sinagot.cli.commands` 
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
@@ -132,7 +133,7 @@ Exit codes:
   1  an unexpected error                   2  the command line is wrong
   3  some jobs failed                      4  configuration or script is wrong
   5  nothing matched                       6  the workspace is busy (--exclusive)
-  130, 143, 129  ended by Ctrl-C, SIGTERM, SIGHUP
+  130, 143, 129, 138  ended by Ctrl-C, SIGTERM, SIGHUP, SIGUSR1
 """,
 )
 @workspace_options
@@ -153,8 +154,21 @@ def main(args: Sequence[str] | None = None) -> None:
     args : sequence of str, optional
         Words of the command line; those of the program when not given.
     """
+    _fill_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         # A name that the terminal cannot show is no reason to fail.
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
     group.main(args=None if args is None else list(args), prog_name="sinagot")
+
+
+def _fill_closed_streams() -> None:
+    """Put the null device where a standard stream is closed: else the next file that is opened gets its number."""
+    closed = [name for name in ("stdin", "stdout", "stderr") if getattr(sys, name) is None]
+    if not closed:
+        return
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(descriptor, True)
+    os.close(descriptor)
+    for name in closed:
+        setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), "r" if name == "stdin" else "w"))

@@ -142,7 +142,9 @@ _KEYS: dict[str, tuple[str, Callable[[Any], Any]]] = {
         lambda value: isinstance(value, list | tuple) and all(isinstance(one, str) for one in value),
     ),
     "threads": ("an integer from 1", lambda value: _is_count(value, 1)),
-    "isolate": ("true or false", lambda value: isinstance(value, bool)),
+    **dict.fromkeys(
+        ("isolate", "nonempty", "keep_failed"), ("true or false", lambda value: isinstance(value, bool))
+    ),
 }
 
 
@@ -161,7 +163,7 @@ def step_settings(said: Mapping[str, Any]) -> StepSettings:
 
     Examples
     --------
-    >>> step_settings({"timeout": "1 min", "retry_on": ["timeout"]})[2::4]
+    >>> step_settings({"timeout": "1 min", "retry_on": ["timeout"]})[2:9:4]
     (60.0, ('timeout',))
     """
     found: dict[str, Any] = {}

@@ -148,6 +148,10 @@ class StepKeys(_Table):
     """Threads that numeric libraries may use (OpenMP, MKL, OpenBLAS, Numba)."""
     isolate: bool | None = None
     """Run each attempt in a process of its own, also where jobs would run in the main process."""
+    nonempty: bool | None = None
+    """A declared output that is an empty file, or a folder without any file, is a failure, and nothing is published."""
+    keep_failed: bool | None = None
+    """Keep what a failed attempt had written below `failed` in the state folder, until the job is done."""
 
 
 class Step(StepKeys):

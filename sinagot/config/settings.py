@@ -75,6 +75,8 @@ class StepSettings(NamedTuple):
     retry_on: tuple[str, ...] | None = None
     threads: int | None = None
     isolate: bool | None = None
+    nonempty: bool | None = None
+    keep_failed: bool | None = None
 
     def over(self, other: StepSettings) -> StepSettings:
         """Give what holds when both are said and this one wins.

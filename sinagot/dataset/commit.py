@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from sinagot.dataset.moves import Move, beside, move_all, prepare, remove
 from sinagot.dataset.moves import sync as flush
-from sinagot.dataset.prints import digest_within, state_of
+from sinagot.dataset.prints import digest_within, holds_file, state_of
 from sinagot.dataset.stages import StageFolder
 from sinagot.errors import BadOutputError, ForeignFileError, MissingOutputError
 
@@ -90,6 +90,7 @@ class Stage(StageFolder):
         before: Mapping[str, Fingerprint | None],
         commit: Callable[[tuple[tuple[str, int, int], ...]], None] | None = None,
         sync: bool = False,
+        nonempty: bool = False,
     ) -> Published:
         """Move everything staged into place: all of it, or nothing.
 
@@ -109,6 +110,8 @@ class Stage(StageFolder):
             stops the publication with nothing moved.
         sync : bool, default False
             Sync files before `commit` is called, and their folders after the last move.
+        nonempty : bool, default False
+            Refuse empty files, and folders without any file, among `outputs` and `optional`.
 
         Returns
         -------
@@ -120,7 +123,7 @@ class Stage(StageFolder):
         MissingOutputError
             Declared outputs were not written.
         BadOutputError
-            Something staged is neither file nor folder, or is a link that leads elsewhere or nowhere.
+            Something staged is neither file nor folder, or is a link that leads elsewhere or nowhere; or is empty.
         ForeignFileError
             An undeclared file would replace one that this job did not publish.
         OSError
@@ -132,6 +135,9 @@ class Stage(StageFolder):
         Of several outputs, the former versions are kept beside them until the last one is in place.
         """
         moves, in_place = self._check_outputs(outputs, optional, before)
+        if nonempty:
+            empty = [move.final for move in moves if _is_void(move)]
+            _refuse(empty + [final for final in in_place if _is_empty(final, fingerprint(final))])
         extras = self._check_extras({move.staged for move in moves}, may_replace)
         in_order = extras + _outermost(moves)[::-1]
         prepare(in_order, self.folder)
@@ -291,13 +297,24 @@ class Stage(StageFolder):
             raise BadOutputError(f"{final} is a link that leads nowhere: {text}", paths=(final,))
 
 
-def written_in_place(outputs: Sequence[str]) -> Published:
+def written_in_place(
+    outputs: Sequence[str], optional: Sequence[str] = (), *, nonempty: bool = False
+) -> Published:
     """Look at outputs that a script keeps under their final names.
+
+    Parameters
+    ----------
+    outputs, optional : sequence of str
+        Final paths that must be there, and those that may be.
+    nonempty : bool, default False
+        Refuse empty files, and folders without any file.
 
     Raises
     ------
     MissingOutputError
         Declared outputs are not there.
+    BadOutputError
+        Something is empty.
     """
     facts = [(final, fingerprint(final)) for final in outputs]
     missing = [final for final, found in facts if found is None]
@@ -305,7 +322,31 @@ def written_in_place(outputs: Sequence[str]) -> Published:
         raise MissingOutputError(
             f"declared output was not written: {', '.join(missing)}", paths=tuple(missing)
         )
+    if nonempty:
+        looked_at = [*facts, *((final, fingerprint(final)) for final in optional)]
+        _refuse([final for final, found in looked_at if _is_empty(final, found)])
     return Published(tuple((final, *found[:2]) for final, found in facts if found is not None), (), ())
+
+
+def _refuse(empty: Sequence[str]) -> None:
+    if empty:
+        text = ", ".join(f"{final} is empty" for final in empty)
+        raise BadOutputError(f"{text} (the step says `nonempty`)", paths=tuple(empty))
+
+
+def _is_empty(path: str, found: Fingerprint | None) -> bool:
+    """Say of a fingerprint, in which folders have no size, whether nothing is in what it was taken of."""
+    return found is not None and not found[0] and not holds_file(path)
+
+
+def _is_void(move: Move) -> bool:
+    """Say whether what is staged is empty; a link is judged by what it leads to, from here or from its place."""
+    if S_ISLNK(move.state.st_mode):
+        path = move.staged
+        if not os.path.exists(path):
+            path = os.path.join(os.path.dirname(move.final), os.readlink(path))
+        return _is_empty(path, fingerprint(path))
+    return not move.facts[1] and not holds_file(move.staged)
 
 
 def _bad_kind(final: str) -> BadOutputError:

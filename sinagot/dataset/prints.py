@@ -94,6 +94,26 @@ def _of_folder(folder: str, newest: int) -> tuple[int, int]:
     return size, newest
 
 
+def holds_file(folder: str) -> bool:
+    """Say whether anything but folders lies below a folder.
+
+    Parameters
+    ----------
+    folder : str
+        A folder; of anything else, and where nothing is, the answer is no.
+
+    Examples
+    --------
+    >>> holds_file("no such folder")
+    False
+    """
+    try:
+        with os.scandir(folder) as entries:
+            return any(not entry.is_dir(follow_symlinks=False) or holds_file(entry.path) for entry in entries)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+
+
 def content_digest(path: str) -> str:
     """Give the digest of a file, or of all files of a folder with their names: SHA-256, hexadecimal.
 

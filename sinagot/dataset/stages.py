@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterable, Sequence
 
 from sinagot.dataset.moves import remove
-from sinagot.dataset.prints import digest_within
+from sinagot.dataset.prints import digest_within, holds_file
 
 __all__ = ["SpareFolders", "StageFolder"]
 
@@ -220,6 +220,32 @@ class StageFolder:
         self._spares.keep(self._first, self.folder, inner)
         self._folders.clear()
         self._twins.clear()
+
+    def keep(self, folder: str) -> bool:
+        """Move the private folder, with all that was written in it, to where people may look at it.
+
+        Parameters
+        ----------
+        folder : str
+            Where it shall be, on the same file system; its parents are made.
+
+        Returns
+        -------
+        bool
+            False when no file is in it: then it stays where it is.
+
+        Raises
+        ------
+        OSError
+            The file system refused; it stays where it is.
+        """
+        if not holds_file(self.folder):
+            return False
+        os.makedirs(os.path.dirname(folder), exist_ok=True)
+        os.rename(self.folder, folder)
+        self._folders.clear()
+        self._twins.clear()
+        return True
 
     def discard(self) -> None:
         """Remove the private folder and whatever is left in it."""

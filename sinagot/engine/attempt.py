@@ -18,7 +18,7 @@ from sinagot.dataset.commit import Published, Stage, fingerprint, written_in_pla
 from sinagot.dataset.moves import patiently
 from sinagot.dataset.prints import print_of, same_version
 from sinagot.engine.bench import Bench, bench_for
-from sinagot.engine.causes import cause_of
+from sinagot.engine.causes import cause_of, explain
 from sinagot.engine.claims import Claim, Held
 from sinagot.engine.commits import note_commit
 from sinagot.engine.entries import (
@@ -29,10 +29,12 @@ from sinagot.engine.entries import (
     record_failure,
     record_loss,
     record_success,
+    record_superseded,
     source_of,
 )
-from sinagot.engine.job import Cause, Job, JobResult, Outcome
-from sinagot.engine.limits import Overrun, limited
+from sinagot.engine.job import Job, JobResult, Outcome
+from sinagot.engine.kept import keep
+from sinagot.engine.limits import limited
 from sinagot.engine.meter import Meter
 from sinagot.engine.origins import prints_of
 from sinagot.engine.outdated import same_prints
@@ -186,9 +188,11 @@ def _look_again(
         )
         if found is None:  # brought from outside, or shared with a task whose step made it just now
             return JobResult(job.key, Outcome.UP_TO_DATE)
-        if found[1].get("run_id") == options.run_id:  # by a worker of this run that was believed lost
+        is_of_this_run = found[1].get("run_id") == options.run_id
+        if is_of_this_run and found[0] == StepStatus.DONE:  # by a worker of this run that was believed lost
             return JobResult(job.key, Outcome.DONE)
-        return JobResult(job.key, Outcome.DONE_ELSEWHERE, by=found[1].get("run_id"))
+        by = None if is_of_this_run else found[1].get("run_id")  # an attempt of ours may have come too late
+        return JobResult(job.key, Outcome.DONE_ELSEWHERE, by=by)
     holders = {key: bench.desk.holder(key) for key in job.upstream if key not in done_here}
     broken = tuple(key for key, holder in holders.items() if bench.failures.has(key) or holder == "dead")
     if broken:
@@ -237,12 +241,19 @@ def _attempt(job: Job, bench: Bench, claim: Claim, seen: Seen, printer: Printer 
         intent = partial(note_commit, job, bench, attempt, began, source)
         published = _publish(job, bench, claim, stage, seen, intent)
     except BaseException as error:
-        if stage is not None:
-            stage.discard()
         interrupted = _stop_was_asked() and _is_of_a_stop(error)
-        cause = _explain(job, error, stage)
+        is_late = bench.desk.was_taken(claim) and not options.debug
+        cause = explain(error, [path for path, _ in step.source.files], stage)
+        if stage is not None:
+            if not (interrupted or is_late):
+                cause = keep(job, attempt, stage, cause)
+            stage.discard()
         status = StepStatus.INTERRUPTED if interrupted else StepStatus.ERROR
         facts = meter.facts()
+        if is_late:
+            # Whatever came of it came too late: what the other run makes of the job is asked for again.
+            warnings = record_superseded(job, bench, attempt, cause, facts, log)
+            return JobResult(job.key, Outcome.HELD, printed=_printed(printer, collected), warnings=warnings)
         retry = None if interrupted else pause_before_retry(job, cause, kinds_of(error))
         warnings = record_failure(job, bench, attempt, status, cause, facts, log, retry)
         if options.debug:
@@ -267,29 +278,6 @@ def _attempt(job: Job, bench: Bench, claim: Claim, seen: Seen, printer: Printer 
     )
 
 
-def _explain(job: Job, error: BaseException, stage: Stage | None) -> Cause:
-    """Describe what went wrong, in words of final paths."""
-    source = job.step.source
-    files = [source.path, *(module.path for module in source.modules)]
-    cause = cause_of(error, files, shown=str if stage is None else stage.with_finals)
-    if isinstance(error, Overrun):
-        # Where it was by then is chance, and no cause: the traceback tells.
-        kind = "StepTimeoutError"
-        return cause._replace(
-            exc_type=kind, traceback=cause.traceback.replace(cause.exc_type, kind), where=""
-        )
-    missing = getattr(error, "filename", None) if isinstance(error, FileNotFoundError) else None
-    final = stage.final(missing) if stage is not None and isinstance(missing, str) else None
-    if final is None or not os.path.exists(final):
-        return cause
-    # The script works on its former output, which is not in the stage.
-    hint = (
-        f"{cause.message} (it is there, but self.path.output is a private folder while the script runs: "
-        "read self.path.final, or set ATOMIC = False on the class to work in place)"
-    )
-    return cause._replace(message=hint)
-
-
 def _printed(printer: Printer | None, collected: bool) -> tuple[str, ...]:
     return tuple(printer.lines) if collected and printer is not None else ()
 
@@ -304,7 +292,7 @@ def _stop_was_asked() -> bool:
 def _is_of_a_stop(error: BaseException) -> bool:
     """Say whether an attempt ended by the stop itself: a batch system signals the programs of a script as well."""
     code = getattr(error, "exit_code", getattr(error, "returncode", None))
-    signals = (signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM))
+    signals = [getattr(signal, name, signal.SIGTERM) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1")]
     return isinstance(error, KeyboardInterrupt) or code in {
         *(-one for one in signals),
         *(128 + one for one in signals),
@@ -360,7 +348,13 @@ def _call(job: Job, bench: Bench, stage: Stage | None, log: AttemptLog) -> None:
         if isinstance(script, GroupTemplate) and job.members is not None:
             script.inputs = {record_id: as_paths(paths) for record_id, paths in job.members.items()}
             script.missing = list(job.absent)
-        script.run()
+        try:
+            script.run()
+        except SystemExit as error:
+            made = stage.path if stage is not None else str
+            is_whole = all(os.path.lexists(made(path)) for path in flat_paths(job.outputs))
+            if error.code or options.debug or not is_whole:  # else it is another way to return
+                raise
 
 
 def _publish(
@@ -373,6 +367,7 @@ def _publish(
 ) -> Published:
     """Check inputs and claim once more, then move the outputs into place."""
     finals = seen.outputs
+    nonempty = bool(job.step.settings.nonempty)
     changed = [
         path
         for path, before in seen.inputs.items()
@@ -390,7 +385,7 @@ def _publish(
 
     if stage is None:
         fence()
-        published = written_in_place(list(finals))
+        published = written_in_place(list(finals), flat_paths(job.control), nonempty=nonempty)
         intent(None, published.outputs)
         return published
     known: set[str] | None = None
@@ -412,6 +407,7 @@ def _publish(
         before=finals,
         commit=commit,
         sync=job.options.is_full,
+        nonempty=nonempty,
     )
     stage.release()
     if published.extras:

@@ -17,6 +17,7 @@ from sinagot.dataset.volumes import sync_systems
 from sinagot.engine.claims import ClaimDesk, Owner
 from sinagot.engine.history import EventFile, Marks
 from sinagot.engine.job import RunOptions
+from sinagot.engine.kept import FailureMarks
 from sinagot.engine.origins import short_path
 from sinagot.runlog.lines import now_utc
 
@@ -36,7 +37,7 @@ class Bench:
         self.desk = ClaimDesk(state, options.run_id)
         self.desk.note_takeover = self._note_takeover
         self.desk.note_restored = self._begin_anew
-        self.failures = Marks(state, "failures")
+        self.failures = FailureMarks(state, options.stage_base)
         self.extras = Marks(state, "extras")
         self.events = EventFile(f"{state}/runs/{options.run_id}", f"{self.desk.owner.host}-{os.getpid()}")
         self.stage_base = options.stage_base

@@ -1,16 +1,24 @@
 """Turns an exception into text that travels, is stored and is grouped.
 
-Knows exceptions and the user's source files; must not know jobs. Never raises, whatever the exception does.
+Knows exceptions, the user's source files and private paths; must not know jobs. Never raises, whatever the exception
+does.
 """
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Collection
+from typing import TYPE_CHECKING
 
 from sinagot.engine.job import Cause
+from sinagot.engine.limits import Overrun
+from sinagot.runlog.lines import type_name
 
-__all__ = ["cause_of", "normalised"]
+if TYPE_CHECKING:
+    from sinagot.dataset.commit import Stage
+
+__all__ = ["cause_of", "explain", "normalised"]
 
 _LONGEST = 64 * 1024
 _NUMBERS = re.compile(r"0x[0-9a-fA-F]+|\d+(?:\.\d+)?")
@@ -61,13 +69,7 @@ def cause_of(
         if frame.filename in user_files:
             where = f"{frame.filename}:{frame.lineno} in {frame.name}"
     message, text = shown(_text(error)), shown("".join(lines))
-    kind = type(error)
-    name = (
-        kind.__qualname__
-        if kind.__module__ in ("builtins", "__main__")
-        else f"{kind.__module__}.{kind.__qualname__}"
-    )
-    return Cause(name, _cut(message), _cut(text), where)
+    return Cause(type_name(type(error)), _cut(message), _cut(text), where)
 
 
 def _last_lines(error: BaseException) -> list[str]:
@@ -77,6 +79,37 @@ def _last_lines(error: BaseException) -> list[str]:
         return traceback.format_exception_only(error)
     except Exception:  # noqa: BLE001
         return [type(error).__name__]
+
+
+def explain(error: BaseException, user_files: Collection[str], stage: Stage | None) -> Cause:
+    """Describe what went wrong in an attempt, in words of final paths.
+
+    Parameters
+    ----------
+    error : BaseException
+        What left the script, or the publication.
+    user_files : collection of str
+        Files of the user's code.
+    stage : Stage or None
+        Where the script was to write; None for one that writes in place.
+    """
+    cause = cause_of(error, user_files, shown=str if stage is None else stage.with_finals)
+    if isinstance(error, Overrun):
+        # Where it was by then is chance, and no cause: the traceback tells.
+        kind = "StepTimeoutError"
+        return cause._replace(
+            exc_type=kind, traceback=cause.traceback.replace(cause.exc_type, kind), where=""
+        )
+    missing = getattr(error, "filename", None) if isinstance(error, FileNotFoundError) else None
+    final = stage.final(missing) if stage is not None and isinstance(missing, str) else None
+    if final is None or not os.path.exists(final):
+        return cause
+    # The script works on its former output, which is not in the stage.
+    hint = (
+        f"{cause.message} (it is there, but self.path.output is a private folder while the script runs: "
+        "read self.path.final, or set ATOMIC = False on the class to work in place)"
+    )
+    return cause._replace(message=hint)
 
 
 def normalised(message: str) -> str:

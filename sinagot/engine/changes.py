@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from stat import S_IFDIR
 from typing import Any, NamedTuple
 
 from sinagot.dataset.prints import print_of
 from sinagot.engine.graph import RecordGraph, Slot, StepNode
 from sinagot.engine.history import read_manifest
-from sinagot.engine.origins import Origins, params_text, prints_of, short_path
-from sinagot.engine.outdated import Present, outdated_reasons
+from sinagot.engine.origins import Origin, Origins, Prints, params_text, prints_of, short_path
+from sinagot.engine.outdated import Present, outdated_reasons, same_prints
 from sinagot.engine.paths import Paths
 from sinagot.engine.plan import Reason
 
@@ -78,6 +78,13 @@ def _times(prints: Sequence[Any]) -> list[int]:
         text for one in prints for text in ([each for _, each in one] if isinstance(one, list) else [one])
     ]
     return [int(text.split(" ")[1]) for text in texts if text is not None]
+
+
+def _nanoseconds(time: str) -> int:
+    """Read the time of an event."""
+    from datetime import datetime  # only where an output is not what was made last
+
+    return int(datetime.fromisoformat(time).timestamp() * 1e9)
 
 
 class _Shape(NamedTuple):
@@ -155,14 +162,23 @@ class Changes:
 
     def reasons(self, record_id: str, node: StepNode) -> tuple[Reason, ...]:
         """Say what changed since the outputs of a job were made."""
-        origin = self.origins.get(node.key(record_id))
-        reasons = outdated_reasons(origin, self.present(record_id, node))
+        origin, now = self.origins.get(node.key(record_id)), self.present(record_id, node)
+        if origin is not None and not same_prints(origin.outputs, now.outputs):
+            origin = self._maker(node.key(record_id), now.outputs, origin)
+        reasons = outdated_reasons(origin, now)
         if origin is None:
             return reasons
         return tuple(
             self._with_files(reason, origin.run_id, node) if reason.code == "script_changed" else reason
             for reason in reasons
         )
+
+    def _maker(self, key: str, outputs: Prints, newest: Origin) -> Origin:
+        """Give the attempt that made what is there now, where that is older than the newest attempt says it is."""
+        times = _times(outputs)
+        if not times or max(times) > _nanoseconds(newest.time):
+            return newest  # edited since: nobody's
+        return self.origins.find(key, partial(same_prints, outputs)) or newest
 
     def _with_files(self, reason: Reason, run_id: str, node: StepNode) -> Reason:
         """Name the files of a script that changed, as far as the run that used the former ones has told them."""

@@ -147,7 +147,7 @@ def is_alive(owner: Owner, runs: str) -> bool | None:
     owner : Owner
         Who made the claim.
     runs : str
-        Folder of the runs; a run whose manifest has an end holds nothing any more.
+        Folder of the runs; a run whose manifest has an end holds nothing any more, unless it lost workers.
     """
     if owner.host != os.uname().nodename:
         if (owner.host, owner.pid, owner.start) in _BURIED:
@@ -175,7 +175,7 @@ def name_process(pid: int) -> tuple[str, int, str]:
 def _has_ended(run_id: str, runs: str) -> bool:
     try:
         with open(f"{runs}/{run_id}/run.json", encoding="utf-8") as file:
-            return bool(json.load(file).get("end"))
+            return bool((facts := json.load(file)).get("end")) and not facts.get("may_go_on")
     except (OSError, ValueError):
         return False
 
@@ -370,6 +370,10 @@ class ClaimDesk:
             return self._read(claim.path)[1] == self.owner.to_json()
         except OSError:
             return False
+
+    def was_taken(self, claim: Claim) -> bool:
+        """Say whether another run took the claim over; one that went with the state folder was not taken."""
+        return not self.is_ours(claim) and os.path.exists(self._owner_file)
 
     def release(self, claim: Claim) -> None:
         """Give the claim back; one that is not ours any more stays."""

@@ -142,6 +142,11 @@ class Driver:
         """So many jobs failed that nothing new was started."""
         return self._failures.is_full
 
+    @property
+    def may_go_on(self) -> bool:
+        """Jobs of this run may be under way still: nobody could ask their workers to end."""
+        return not self._usable or bool(self._unknown)
+
     def last_words(self) -> list[str]:
         """Say what the user should know when the place where jobs run is gone; nothing else."""
         if self._usable:
@@ -324,7 +329,7 @@ class Driver:
             # What was under way may be what took its worker down; what was not begun is innocent then.
             sends = work.sends + lost.times if under_way or not any(begun) else work.sends
             rest = rest._replace(sends=sends if under_way or not got_on else 1)
-            if not self._usable:
+            if not self._usable or self._stop.requested:
                 self._unknown += under_way
             if rest.sends > MOST_SENDS:
                 self._book(rest, [settle.give_up(job, lost, rest.sends - 1) for job in rest.jobs])

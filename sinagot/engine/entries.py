@@ -35,6 +35,7 @@ __all__ = [
     "record_failure",
     "record_loss",
     "record_success",
+    "record_superseded",
     "source_of",
 ]
 
@@ -221,13 +222,17 @@ def record_failure(
         "run_id": job.options.run_id,
         "attempt": attempt,
         "at": time.time(),
+        **tries_of(job),
         "exc_type": cause.exc_type,
         "exc_message": cause.message,
         "where": cause.where,
         "traceback": cause.traceback,
     }
+    if cause.kept:
+        mark["kept"] = cause.kept
     again: dict[str, Any] = {}
-    message = cause.message or cause.exc_type
+    message, *more = cause.message.split("\n", 1)
+    message = message or cause.exc_type
     if retry is not None:
         mark["retry_at"] = time.time() + retry
         again = {"retry_in_s": retry}
@@ -241,7 +246,7 @@ def record_failure(
         lambda: bench.events.append(event),
         lambda: log.finish(
             status,
-            message,
+            "\n".join((message, *more)),
             level="ERROR",
             **facts,
             **tries_of(job),
@@ -252,6 +257,18 @@ def record_failure(
             exc_message=cause.message,
             traceback=cause.traceback,
         ),
+    )
+
+
+def record_superseded(
+    job: Job, bench: Bench, attempt: str, cause: Cause, facts: dict[str, float], log: AttemptLog
+) -> tuple[str, ...]:
+    """Put an attempt on record that lost its claim while it ran; no mark: the job is another run's to judge."""
+    text = f"superseded: another run took this job over meanwhile; nothing was published ({cause.exc_type})"
+    return _tried(
+        job,
+        lambda: bench.events.append(event_of(job, attempt, "superseded", facts, cause=cause)),
+        lambda: log.finish(StepStatus.PROCESSING, text, level="WARNING", **facts),
     )
 
 

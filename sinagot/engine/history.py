@@ -41,8 +41,10 @@ _LONGEST_LINE = 1 << 26
 #: Run, host and process.
 Writer = tuple[str, str, int]
 
-#: Beginnings of lines that tell of no attempt that is over.
-_INNER = (b'{"event": "commit"', b'{"event": "takes"', b'{"event": "dropped"', b'{"event": "checkpoint"')
+#: Beginnings of lines that tell of no attempt that decides about its job.
+_INNER = tuple(
+    b'{"event": "%b"' % kind for kind in (b"commit", b"takes", b"dropped", b"checkpoint", b"superseded")
+)
 _encode = json.JSONEncoder(default=str).encode  # made once: a third of what a small line costs
 
 
@@ -74,16 +76,27 @@ class EventFile:
 
     def __init__(self, folder: str, writer: str) -> None:
         self.path = f"{folder}/events-{writer}.jsonl"
-        self._descriptor = self._open()
-        size = self.size()
-        self._is_torn = bool(size) and os.pread(self._descriptor, 1, size - 1) != b"\n"
+        self._open()
 
-    def _open(self) -> int:
+    def _open(self) -> None:
         os.makedirs(os.path.dirname(self.path), exist_ok=True)
-        return os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
+        self._descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
+        state = os.fstat(self._descriptor)
+        self._identity = state.st_dev, state.st_ino
+        self._is_torn = bool(state.st_size) and os.pread(self._descriptor, 1, state.st_size - 1) != b"\n"
+
+    def _is_open(self) -> bool:
+        """Say whether the descriptor is ours still: a script may have closed all, and opened a file of its own."""
+        try:
+            state = os.fstat(self._descriptor)
+        except OSError:
+            return False
+        return (state.st_dev, state.st_ino) == self._identity
 
     def append(self, data: dict[str, Any], *, sync: bool = False) -> None:
         """Append one event; with `sync` it is on the disk when this returns."""
+        if not self._is_open():
+            self._open()
         try:
             if self._is_torn:
                 os.write(self._descriptor, b"\n")
@@ -98,19 +111,21 @@ class EventFile:
 
     def size(self) -> int:
         """Give the bytes written up to now."""
+        if not self._is_open():
+            self._open()
         return os.fstat(self._descriptor).st_size
 
     def reopen(self) -> None:
         """Begin anew where somebody has removed the file."""
         if not os.path.exists(self.path):
             self.close()
-            self._descriptor = self._open()
+            self._open()
 
     def close(self) -> None:
         """Close the file."""
-        if self._descriptor >= 0:
+        if self._is_open():
             os.close(self._descriptor)
-            self._descriptor = -1
+        self._descriptor = -1
 
 
 def iter_events(run_folder: str) -> Iterator[dict[str, Any]]:

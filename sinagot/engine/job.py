@@ -122,6 +122,8 @@ class Cause(NamedTuple):
     traceback: str
     #: Innermost line of the user's code, ``file:line in function``; empty when there is none.
     where: str = ""
+    #: Name of what the attempt had written, where that is kept.
+    kept: str = ""
 
 
 class JobResult(NamedTuple):

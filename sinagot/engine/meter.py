@@ -17,22 +17,28 @@ class Meter:
     """Duration, CPU time and peak memory of one attempt."""
 
     _clear: int | None = None
+    _identity = (0, 0)
     #: Bytes that were seen from outside, of this process with all that it started; 0 where nobody looked.
     outside_peak = 0.0
 
     def __init__(self) -> None:
-        if Meter._clear is None:
-            try:
-                Meter._clear = os.open("/proc/self/clear_refs", os.O_WRONLY | os.O_CLOEXEC)
-            except OSError:
-                Meter._clear = -1
-        if Meter._clear >= 0:
-            try:
-                os.pwrite(Meter._clear, b"5", 0)  # Linux: start the peak anew, from what is resident now
-            except OSError:
-                Meter._clear = -1
+        self._reset_peak()
         self._start = time.perf_counter()
         self._cpu = self._cpu_now()
+
+    @staticmethod
+    def _reset_peak() -> None:
+        """Start the peak anew, from what is resident now (Linux)."""
+        if Meter._clear == -1:
+            return
+        try:
+            if Meter._clear is None or _identity_of(Meter._clear) != Meter._identity:
+                # The first time, or a script has closed all descriptors: the number may be one of its own now.
+                Meter._clear = os.open("/proc/self/clear_refs", os.O_WRONLY | os.O_CLOEXEC)
+                Meter._identity = _identity_of(Meter._clear)
+            os.pwrite(Meter._clear, b"5", 0)
+        except OSError:
+            Meter._clear = -1
 
     @staticmethod
     def _cpu_now() -> float:
@@ -49,3 +55,11 @@ class Meter:
             "cpu_s": round(self._cpu_now() - self._cpu, 3),
             "peak_memory_mb": round(max(own, self.outside_peak / (1 << 20)), 1),
         }
+
+
+def _identity_of(descriptor: int) -> tuple[int, int]:
+    try:
+        state = os.fstat(descriptor)
+    except OSError:
+        return 0, 0
+    return state.st_dev, state.st_ino

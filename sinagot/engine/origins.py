@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from sinagot.engine.claims import live_owners
@@ -21,6 +22,9 @@ __all__ = ["MADE", "Origin", "Origins", "Prints", "params_text", "prints_of", "s
 
 #: Events that tell what outputs came from.
 MADE = ("done", "accepted")
+
+#: Fields of an event that tells what outputs came from.
+_WHOLE = frozenset({"key", "time", "inputs", "outputs", "code", "params", "paths"})
 
 _FORMAT = 1
 #: Unknown events worth writing the cache for.
@@ -130,6 +134,30 @@ class Origins:
         time, inputs, outputs, duration, *numbers = entry
         run_id, code, params, paths = (self._texts[number] for number in numbers)
         return Origin(run_id, time, inputs, outputs, code, params, paths, duration)
+
+    def find(self, key: str, is_it: Callable[[Prints], bool]) -> Origin | None:
+        """Look among all attempts at a job for the newest whose outputs are the ones meant.
+
+        The newest by its time need not be the last: a clock that was ahead has been put right, or an older result was
+        put back. All events are read, once.
+        """
+        for run_id, event in reversed(self._repeated.get(key, ())):
+            if is_it(event["outputs"]):
+                texts = (event["time"], event["inputs"], event["outputs"], event["code"])
+                return Origin(
+                    run_id, *texts, event["params"], event["paths"], float(event.get("duration_s", 0.0))
+                )
+        return None
+
+    @cached_property
+    def _repeated(self) -> dict[str, list[tuple[str, dict[str, Any]]]]:
+        """Run and event of each attempt that has made a result, of jobs that have more than one."""
+        found: dict[str, list[tuple[str, dict[str, Any]]]] = {}
+        for run_id in sorted(os.listdir(self._runs)):
+            for event in iter_events(f"{self._runs}/{run_id}"):
+                if event.get("event") in MADE and event.keys() >= _WHOLE:
+                    found.setdefault(event["key"], []).append((run_id, event))
+        return {key: events for key, events in found.items() if len(events) > 1}
 
     def numbers(self, *texts: str) -> list[int | None]:
         """Give the numbers of texts, for quick comparison with `entries`; None for a text that no origin has."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from sinagot.dataset.commit import Stage
@@ -42,7 +43,9 @@ class _Words(NamedTuple):
     is_doubtful: bool
 
 
-def heal(job: Job, bench: Bench, former: Owner | None) -> JobResult | None:
+def heal(
+    job: Job, bench: Bench, former: Owner | None, rescue: Callable[[], object] | None = None
+) -> JobResult | None:
     """Finish what a dead attempt had committed, or clear it away; the claim must be ours.
 
     Parameters
@@ -53,6 +56,8 @@ def heal(job: Job, bench: Bench, former: Owner | None) -> JobResult | None:
         Of this process.
     former : Owner or None
         The dead owner of its claim; None where that is not known.
+    rescue : callable, optional
+        Called when nothing can be finished, before what the attempt had written is cleared away.
 
     Returns
     -------
@@ -61,6 +66,8 @@ def heal(job: Job, bench: Bench, former: Owner | None) -> JobResult | None:
     """
     words = _last_words(job, bench, former)
     result = _finish(job, bench, words) if words is not None else None
+    if result is None and rescue is not None:
+        rescue()
     clear_after_death(job, bench)
     if result is None and former is not None:
         # Whoever takes over from us must not follow the trace to what was just cleared away.

@@ -48,7 +48,7 @@ def kinds_of(error: BaseException) -> set[str]:
     """Give the names of the classes that an exception belongs to, with and without their modules."""
     classes = [kind for kind in type(error).__mro__ if kind not in (object, BaseException, Exception)]
     return {kind.__qualname__ for kind in classes} | {
-        f"{kind.__module__}.{kind.__qualname__}" for kind in classes
+        f"{getattr(kind, '__module__', '')}.{kind.__qualname__}" for kind in classes
     }
 
 

@@ -389,7 +389,7 @@ class _Run:
                 for text in executor.notices:
                     self._warn_once(text)
                 self.report.stopped_by = stop.signum
-                exit_facts |= {"stopped_by": stop.signum, "ok": self.report.ok}
+                exit_facts |= {"stopped_by": stop.signum, "ok": self.report.ok, "may_go_on": driver.may_go_on}
 
     def _end(self, facts: Mapping[str, Any]) -> None:
         """Write down that the run is over, once what it did is safe."""

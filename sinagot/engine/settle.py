@@ -5,15 +5,18 @@ Knows events, marks and claims of one run; must not know executors. Files tell: 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from sinagot.engine.bench import Bench, bench_for
-from sinagot.engine.claims import Held, bury
+from sinagot.engine.claims import Held, Owner, bury
 from sinagot.engine.entries import record_loss
 from sinagot.engine.executors.contract import Lost
 from sinagot.engine.history import iter_events
 from sinagot.engine.job import Cause, Job, JobResult, Outcome
+from sinagot.engine.kept import keep_of_dead
 from sinagot.engine.recovery import heal
 from sinagot.engine.retries import pause_before_retry
 from sinagot.scripts.codes import StepStatus
@@ -65,33 +68,49 @@ def outcome(job: Job, event: Event | None, lost: Lost, *, is_stopped: bool) -> J
         if owner is not None and owner.run_id == job.options.run_id:
             return JobResult(job.key, Outcome.LOST)
         return JobResult(job.key, Outcome.HELD, by=owner.run_id if owner else None)
+    blame = _Blame(job, lost, is_stopped=is_stopped)
     try:
-        healed = heal(job, bench, claim.former) if claim.taken_over else None
-        if healed is not None:
-            return healed
+        if claim.taken_over:
+            rescue = partial(blame.rescue, bench, claim.former) if event is None else None
+            healed = heal(job, bench, claim.former, rescue)
+            if healed is not None:
+                return healed
         if event is not None:
             if event.get("event") == Outcome.DONE:
                 bench.failures.clear(job.key)  # the worker may have died just before
             return _from_event(job, event)
         if not claim.taken_over:
-            return None
-        return _blamed(job, bench, lost, is_stopped=is_stopped)
+            return _from_mark(job, bench)
+        return blame.record(bench)
     finally:
         bench.desk.release(claim)
 
 
-def _blamed(job: Job, bench: Bench, lost: Lost, *, is_stopped: bool) -> JobResult:
-    """Put on record that a job went down with its worker, or was ended on purpose."""
-    is_limited = lost.key == job.key
-    if is_stopped and not is_limited:
-        cause = Cause("Interrupted", lost.text, "")
-        record_loss(job, bench, StepStatus.INTERRUPTED, cause)
-        return JobResult(job.key, Outcome.INTERRUPTED, cause=cause)
-    cause = Cause(lost.exc_type if is_limited else "WorkerLostError", lost.text, "")
-    retry = pause_before_retry(job, cause)
-    facts, attempt = (dict(lost.facts), lost.attempt) if is_limited else ({}, None)
-    record_loss(job, bench, StepStatus.ERROR, cause, attempt=attempt, facts=facts, retry=retry)
-    return JobResult(job.key, Outcome.FAILED, facts.get("duration_s", 0.0), cause, retry=retry)
+class _Blame:
+    """That a job went down with its worker, or was ended on purpose."""
+
+    def __init__(self, job: Job, lost: Lost, *, is_stopped: bool) -> None:
+        self._job, self._lost = job, lost
+        self._is_limited = lost.key == job.key
+        self._is_interrupted = is_stopped and not self._is_limited
+        kind = lost.exc_type if self._is_limited else "WorkerLostError"
+        self._cause = Cause("Interrupted" if self._is_interrupted else kind, lost.text, "")
+
+    def rescue(self, bench: Bench, former: Owner | None) -> None:
+        """Keep what it had written, if its step says so."""
+        if former is not None and not self._is_interrupted:
+            self._cause = keep_of_dead(self._job, former, bench.next_attempt(), self._cause)
+
+    def record(self, bench: Bench) -> JobResult:
+        """Put it on record."""
+        job, lost, cause = self._job, self._lost, self._cause
+        if self._is_interrupted:
+            record_loss(job, bench, StepStatus.INTERRUPTED, cause)
+            return JobResult(job.key, Outcome.INTERRUPTED, cause=cause)
+        retry = pause_before_retry(job, cause)
+        facts, attempt = (dict(lost.facts), lost.attempt) if self._is_limited else ({}, None)
+        record_loss(job, bench, StepStatus.ERROR, cause, attempt=attempt, facts=facts, retry=retry)
+        return JobResult(job.key, Outcome.FAILED, facts.get("duration_s", 0.0), cause, retry=retry)
 
 
 def give_up(job: Job, lost: Lost, sends: int) -> JobResult:
@@ -110,6 +129,19 @@ def give_up(job: Job, lost: Lost, sends: int) -> JobResult:
     finally:
         bench.desk.release(claim)
     return JobResult(job.key, Outcome.FAILED, cause=cause)
+
+
+def _from_mark(job: Job, bench: Bench) -> JobResult | None:
+    """Say that a job failed in this run, if its mark tells so; the event may be lost with the worker."""
+    mark = bench.failures.get(job.key)
+    if not mark or mark.get("run_id") != job.options.run_id or int(mark.get("try", 1)) <= job.tries:
+        return None
+    event = {"event": Outcome.FAILED, **mark}
+    if mark.get("status") == StepStatus.INTERRUPTED:
+        event["event"] = Outcome.INTERRUPTED
+    if "retry_at" in mark:
+        event["retry_in_s"] = max(float(mark["retry_at"]) - time.time(), 0.0)
+    return _from_event(job, event)
 
 
 def _from_event(job: Job, event: Event) -> JobResult:

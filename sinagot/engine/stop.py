@@ -29,7 +29,7 @@ def run_interrupted(report: Any = None) -> KeyboardInterrupt:
 
 
 class RunTerminated(SystemExit):
-    """SIGTERM or SIGHUP ended the run; what was done is in `report`."""
+    """SIGTERM, SIGHUP or SIGUSR1 ended the run; what was done is in `report`."""
 
     def __init__(self, signum: int, report: Any = None) -> None:
         super().__init__(128 + signum)
@@ -67,8 +67,10 @@ class StopRequest:
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
             wanted = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
-            if hasattr(signal, "SIGHUP"):
-                wanted[signal.SIGHUP] = signal.SIG_DFL
+            # SIGUSR1 is how batch systems warn before a time limit.
+            for name in ("SIGHUP", "SIGUSR1"):
+                if hasattr(signal, name):
+                    wanted[getattr(signal, name)] = signal.SIG_DFL
             for number, default in wanted.items():
                 if signal.getsignal(number) is default:
                     self._old[number] = signal.signal(number, self._receive)

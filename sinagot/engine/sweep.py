@@ -1,4 +1,4 @@
-"""Clears away what dead processes left: their owner files and private stages.
+"""Clears away what dead processes left: their owner files, private stages, and what they kept and no mark names.
 
 Knows names in the state folder; must not know jobs. Called when a run begins and when a dead process's job is taken
 over; what a live process owns is left alone, and so is everything whose owner cannot be judged from this host.
@@ -11,6 +11,7 @@ import os
 
 from sinagot.engine.claims import Owner, dead_owner_files, held_claims, live_owners
 from sinagot.engine.history import Writer, event_path, taken_from
+from sinagot.engine.kept import failed_folders, kept_names, names_in
 
 __all__ = ["sweep"]
 
@@ -26,11 +27,12 @@ def sweep(state: str, stage_base: str) -> None:
         Folder of the stages; each is named by run, process and number of its attempt.
     """
     # Stages are listed before owners are judged: a process shows its owner file before it makes its first stage.
-    stages = _names(stage_base)
+    stages = names_in(stage_base)
+    failed = [(folder, name) for folder in failed_folders(state, stage_base) for name in names_in(folder)]
     for path in dead_owner_files(state):
         with contextlib.suppress(OSError):
             os.unlink(path)
-    if not stages:
+    if not (stages or failed):
         return
     kept = {f"{owner.run_id}-{owner.pid}" for owner in live_owners(state)}
     # Who takes over a dead claim may find in the stage all that the dead attempt had committed.
@@ -39,6 +41,12 @@ def sweep(state: str, stage_base: str) -> None:
     for name in stages:
         if _maker(name) not in kept:
             _remove(f"{stage_base}/{name}")
+    # Marks are read after owners were judged: who has ended since has set the marks it meant to.
+    wanted = kept_names(state) if failed else None
+    if wanted is not None:
+        for folder, name in failed:
+            if _maker(name) not in kept and name not in wanted and _is_of(state, name):
+                _remove(f"{folder}/{name}")
 
 
 def _traces(state: str, dead: set[Owner]) -> set[Writer]:
@@ -64,6 +72,12 @@ def _maker(name: str) -> str:
     return name.partition("~")[0].rpartition("-")[0]
 
 
+def _is_of(state: str, name: str) -> bool:
+    """Say whether an attempt is of a run of this state folder: another workspace may write to the same outputs."""
+    run_id = _maker(name).rpartition("-")[0]
+    return name.startswith("swept-") or os.path.isdir(f"{state}/runs/{run_id}")
+
+
 def _remove(path: str) -> None:
     """Remove a stage in one step as others see it: who would adopt it finds all of it, or nothing."""
     import shutil
@@ -77,10 +91,3 @@ def _remove(path: str) -> None:
             return
         path = gone
     shutil.rmtree(path, ignore_errors=True)
-
-
-def _names(folder: str) -> list[str]:
-    try:
-        return os.listdir(folder)
-    except OSError:
-        return []

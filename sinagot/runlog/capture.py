@@ -329,8 +329,8 @@ def capture(attempt: AttemptLog) -> Capture:
 
     Print, warnings and records of any logger become lines of the attempt with status 20. What is printed
     still reaches the terminal, warnings and records go where they went. Other threads belong to the attempt
-    while it is the only one; beside others each thread has its own. Afterwards all is as it was, whatever
-    the script put in its place.
+    while it is the only one, if they began with it or work for a pool; beside others each thread has its own.
+    Afterwards all is as it was, whatever the script put in its place.
 
     Parameters
     ----------

@@ -138,6 +138,8 @@ class LineHandler(ConcurrentRotatingFileHandler):
         self.is_stale = False
         self._lost = 0
         self._has_lock = False
+        #: Size after our last piece, which ended with a line: at this size there is nothing to look for.
+        self._whole_at = -1
 
     def write_lines(self, lines: Sequence[Mapping[str, Any]]) -> None:
         """Append lines as one piece.
@@ -204,6 +206,7 @@ class LineHandler(ConcurrentRotatingFileHandler):
                 pass
             self._close()
         self.stream = self.do_open()
+        self._whole_at = -1
         return os.fstat(self.stream.fileno()).st_size
 
     def _do_lock(self) -> None:
@@ -271,7 +274,7 @@ class LineHandler(ConcurrentRotatingFileHandler):
         """Write all or nothing: where the disk is full half-way, what was written of the piece is taken back."""
         written = 0
         try:
-            if size and _last_byte(handle, size) != b"\n":
+            if size and size != self._whole_at and _last_byte(handle, size) != b"\n":
                 data = b"\n" + data  # newline first: a line that was cut costs only itself
             while written < len(data):
                 written += os.write(handle, data[written:] if written else data)
@@ -280,6 +283,7 @@ class LineHandler(ConcurrentRotatingFileHandler):
                 if self._has_lock and written and os.fstat(handle).st_size == size + written:
                     os.ftruncate(handle, size)
             raise OSError(error.errno, error.strerror, self.baseFilename) from error
+        self._whole_at = size + len(data)
 
     def doRollover(self) -> None:  # noqa: N802 - of the base class
         """Turn the file: each part takes the next free number, and what falls off the end is counted.

@@ -29,6 +29,7 @@ __all__ = [
     "now_utc",
     "old_time_to_utc_form",
     "safe_text",
+    "type_name",
 ]
 
 #: Fields that lines had in versions 0.2 and 0.3, in the order of 0.3.
@@ -338,6 +339,21 @@ def cut_text(text: str, limit: int = MAX_TEXT) -> str:
     return f"{kept}... [cut: {len(text) - len(kept)} of {len(text)} characters]"
 
 
+def type_name(kind: type) -> str:
+    """Give the name of a class with its module, where that says something.
+
+    Examples
+    --------
+    >>> from json import JSONDecodeError
+    >>> type_name(ValueError), type_name(JSONDecodeError)
+    ('ValueError', 'json.decoder.JSONDecodeError')
+    """
+    # A class made by `type()` in a namespace without a name has no module at all.
+    module = getattr(kind, "__module__", None)
+    is_told = isinstance(module, str) and module not in ("builtins", "__main__")
+    return f"{module}.{kind.__qualname__}" if is_told else kind.__qualname__
+
+
 def exception_facts(error: BaseException) -> dict[str, str]:
     r"""Give what a line tells of an exception: ``exc_type, exc_message, traceback`` (no locals).
 
@@ -358,12 +374,7 @@ def exception_facts(error: BaseException) -> dict[str, str]:
     """
     import traceback
 
-    kind = type(error)
-    name = (
-        kind.__qualname__
-        if kind.__module__ in ("builtins", "__main__")
-        else f"{kind.__module__}.{kind.__qualname__}"
-    )
+    name = type_name(type(error))
     try:
         story = "".join(traceback.format_exception(error))
     except Exception:  # noqa: BLE001 - what cannot even be told must not hide that it happened

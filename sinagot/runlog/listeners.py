@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import warnings
 from _thread import allocate_lock, get_ident
 from collections.abc import Callable
@@ -23,7 +24,13 @@ if TYPE_CHECKING:
 
     from sinagot.runlog.hearers import Hearer
 
-__all__ = ["LISTENERS", "Listeners"]
+__all__ = ["LISTENERS", "Listeners", "is_of_a_pool"]
+
+
+def is_of_a_pool(thread: threading.Thread) -> bool:
+    """Say whether a thread works for whoever asks it to: who started it first does not matter."""
+    futures = sys.modules.get("concurrent.futures.thread")
+    return futures is not None and thread in futures._threads_queues
 
 
 class Listeners:
@@ -34,6 +41,8 @@ class Listeners:
         self._by_thread: dict[int, Hearer] = {}
         #: The attempt to which threads without one of their own belong: the only one there is.
         self._only: Hearer | None = None
+        #: Threads that ran before it began: what a former script left behind, or the user's program does.
+        self._strangers: dict[int | None, threading.Thread] = {}
         self._depth = 0
         #: Threads in which what was heard is being shown: it must not be heard again as printed text ...
         self._showing: set[int] = set()
@@ -54,6 +63,7 @@ class Listeners:
             self._only = attempt if len(self._by_thread) == 1 else None
             self._depth += 1
             if self._depth == 1:
+                self._strangers = {one.ident: one for one in threading.enumerate() if not is_of_a_pool(one)}
                 self._install()
         return former
 
@@ -111,16 +121,25 @@ class Listeners:
 
     # -- hearing ----------------------------------------------------------------------------------
 
+    def _attempt_of(self, thread: int) -> Hearer | None:
+        attempt = self._by_thread.get(thread)
+        if attempt is None and self._only is not None:
+            # Numbers of threads that have ended are given again.
+            stranger = self._strangers.get(thread)
+            if stranger is None or stranger is not threading.current_thread():
+                return self._only
+        return attempt
+
     def _hear_print(self, text: str) -> None:
         thread = get_ident()
-        attempt = self._by_thread.get(thread) or self._only
+        attempt = self._attempt_of(thread)
         if attempt is not None and thread not in self._showing:
             attempt.take_print(text)
 
     def hear_warning(self, text: str, show: tuple[Any, ...]) -> None:
         """Take a warning, then show it as Python does."""
         thread = get_ident()
-        attempt = self._by_thread.get(thread) or self._only
+        attempt = self._attempt_of(thread)
         if attempt is None:
             self._showwarning(*show)
             return
@@ -136,7 +155,7 @@ class Listeners:
     def hear_record(self, logger: logging.Logger, record: logging.LogRecord) -> None:
         """Take a record, then give it to the handlers for which it was made."""
         thread = get_ident()
-        attempt = self._by_thread.get(thread) or self._only
+        attempt = self._attempt_of(thread)
         if attempt is None or thread in self._warning:
             self._call_handlers(logger, record)
             return

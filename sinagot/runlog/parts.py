@@ -31,7 +31,7 @@ BATCH = 256
 
 _FLAGS = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 _BOM = b"\xef\xbb\xbf"
-_TRIES = 5
+_TRIES = 50  # a busy writer of small parts turns its log during many of them
 
 
 def open_part(path: str) -> io.FileIO | None:

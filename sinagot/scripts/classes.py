@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType, new_class
@@ -23,7 +24,7 @@ from sinagot.scripts.sources import SourceSet, text_of
 from sinagot.scripts.spec import PathSource, StepSpec, read_paths, read_settings
 from sinagot.scripts.template import ScriptTemplate
 
-__all__ = ["execute_set", "load_script", "script_error", "spec_of"]
+__all__ = ["AROUND_LOADING", "execute_set", "load_script", "script_error", "spec_of"]
 
 _Found = TypeVar("_Found")
 _Key = tuple[str, str, str]
@@ -31,6 +32,8 @@ _Key = tuple[str, str, str]
 _CLASSES: dict[_Key, tuple[type[ScriptTemplate], ModuleType | None]] = {}
 # What failed to load from a snapshot. Within one run it will not load for the next record either.
 _FAILED: dict[tuple[str, str], ScriptError] = {}
+#: Contexts within which a script is loaded: what it does to the process then is done once for all its jobs.
+AROUND_LOADING: list[Callable[[], AbstractContextManager[None]]] = []
 
 
 def load_script(source: SourceSet) -> type[ScriptTemplate]:
@@ -62,7 +65,10 @@ def load_script(source: SourceSet) -> type[ScriptTemplate]:
         with TURN:
             known = _CLASSES.get(key)
             if known is None:
-                known = _CLASSES[key] = _load(source)
+                with ExitStack() as stack:
+                    for context in AROUND_LOADING:
+                        stack.enter_context(context())
+                    known = _CLASSES[key] = _load(source)
     script, module = known
     if module is not None and sys.modules.get(module.__name__) is not module:
         # Two versions can live in one process; pickle must find the one that is about to run.

@@ -8,17 +8,19 @@ any process.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
 from sinagot.config.hints import did_you_mean
+from sinagot.config.quantities import seconds_text
 from sinagot.errors import ScriptError
 from sinagot.scripts.classes import execute_set, load_script, script_error, spec_of
 from sinagot.scripts.imports import Found, find_sources
 from sinagot.scripts.index import StepIndex
 from sinagot.scripts.modules import TURN, activated
+from sinagot.scripts.patience import Patience, TookTooLong
 from sinagot.scripts.snapshot import copy_sources
 from sinagot.scripts.sources import SourceSet
 from sinagot.scripts.spec import SpecSource, StepSpec
@@ -41,6 +43,8 @@ class ScriptLibrary:
         Folder of the cache of specs. It is read; only `save_index` writes there.
     commands : mapping of str to CommandSettings, optional
         Steps that are commands, by name; anything with ``to_step_spec()`` is taken as well.
+    timeout_of : callable, optional
+        Gives the seconds that a step of a name and modality may take to be imported; None for ever.
 
     Notes
     -----
@@ -55,8 +59,11 @@ class ScriptLibrary:
         scripts_path: str | os.PathLike[str],
         index_path: str | os.PathLike[str] | None = None,
         commands: Mapping[str, CommandSettings | SpecSource] | None = None,
+        timeout_of: Callable[[str, str | None], float | None] = lambda name, modality: None,
     ) -> None:
         self.scripts_path = os.fspath(scripts_path)
+        self._timeout_of = timeout_of
+        self._endless: dict[str, ScriptError] = {}
         self._index = StepIndex(None if index_path is None else os.fspath(index_path))
         self._commands = dict(commands or {})
         self._specs: dict[tuple[str | None, str], StepSpec] = {}
@@ -105,7 +112,7 @@ class ScriptLibrary:
         if spec is None or spec.digest != source.digest:
             spec = self._index.spec(entry, source)
             if spec is None:
-                spec = spec_of(source, load_script(source))
+                spec = spec_of(source, self._load(source))
                 self._index.put(spec, source)
             self._specs[modality, name] = spec
         return spec
@@ -129,7 +136,22 @@ class ScriptLibrary:
         ScriptError
             When the script cannot be loaded.
         """
-        return load_script(self.source(spec))
+        return self._load(self.source(spec))
+
+    def _load(self, source: SourceSet) -> type[ScriptTemplate]:
+        known = self._endless.get(source.digest)
+        if known is not None:  # once is enough
+            raise ScriptError(known.message, **known.facts) from known.__cause__
+        timeout = self._timeout_of(source.step, source.modality)
+        try:
+            with Patience(timeout):
+                return load_script(source)
+        except TookTooLong as error:
+            late = TimeoutError(f"its import took longer than {seconds_text(timeout or 0.0)}")
+            problem = self._endless[source.digest] = script_error(
+                late.with_traceback(error.__traceback__), source
+            )
+            raise problem from late
 
     def snapshot(self, specs: Iterable[StepSpec], folder: str | os.PathLike[str]) -> tuple[SourceSet, ...]:
         """Copy the code of steps to a folder, so that one run is one version.

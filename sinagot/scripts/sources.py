@@ -16,7 +16,19 @@ from typing import NamedTuple
 from sinagot.errors import ScriptError
 from sinagot.scripts.spec import PathSource
 
-__all__ = ["Command", "LocalModule", "SourceSet", "digest_of", "iter_candidates", "keep_text", "text_of"]
+__all__ = [
+    "MODULE_PREFIX",
+    "Command",
+    "LocalModule",
+    "SourceSet",
+    "digest_of",
+    "iter_candidates",
+    "keep_text",
+    "text_of",
+]
+
+#: Of the names of modules that are made from scripts.
+MODULE_PREFIX = "sinagot_script_"
 
 
 class LocalModule(NamedTuple):
@@ -99,7 +111,7 @@ class SourceSet(NamedTuple):
         """
         words = (self.modality, self.step) if self.modality else (self.step,)
         label = re.sub(r"\W", "_", "_".join(words))
-        return f"sinagot_script_{label}_{digest_of(self.path.encode('utf-8', 'surrogateescape'))[:8]}"
+        return f"{MODULE_PREFIX}{label}_{digest_of(self.path.encode('utf-8', 'surrogateescape'))[:8]}"
 
     @property
     def named_digests(self) -> dict[str, str]:

@@ -116,7 +116,7 @@ class ScriptTemplate:
     ATOMIC : bool
         False for a script that works on its former output: it then writes under the final name, without
         protection.
-    RERUN, CHECK, TIMEOUT, MEMORY, RETRIES, RETRY_WAIT, RETRY_ON, THREADS, ISOLATE
+    RERUN, CHECK, TIMEOUT, MEMORY, RETRIES, RETRY_WAIT, RETRY_ON, THREADS, ISOLATE, NONEMPTY, KEEP_FAILED
         As the keys of the same names in ``[steps.NAME]``, which win over what stands here.
     Params : pydantic model
         Checks the parameters of the step, and has their defaults; optional.
@@ -159,6 +159,8 @@ class ScriptTemplate:
     RETRY_ON: Sequence[str] | None = None
     THREADS: int | None = None
     ISOLATE: bool | None = None
+    NONEMPTY: bool | None = None
+    KEEP_FAILED: bool | None = None
 
     label: str | None = None
     modality: str | None = None

@@ -40,7 +40,10 @@ class Blueprint:
     def __init__(self, configuration: Configuration) -> None:
         self.configuration = configuration
         self.library = ScriptLibrary(
-            str(configuration.scripts_path), f"{configuration.state_path}/index", configuration.commands
+            str(configuration.scripts_path),
+            f"{configuration.state_path}/index",
+            configuration.commands,
+            lambda name, modality: self._configured(name, modality, configuration.run.steps).timeout,
         )
         self._ids: RecordIds | None = None
         self._nodes: dict[tuple[Unit, str, str], StepNode] = {}
@@ -193,10 +196,12 @@ class Blueprint:
         if spec.is_group:
             # It is there to be made again: only a word about this very step lets it be.
             base = base._replace(rerun="always" if base.rerun == "always" else "outdated")
-        said = spec.settings.over(base)
-        for key in ((None, spec.name), (modality, spec.name)):
-            if key in config.steps:
-                said = config.steps[key].over(said)
+        return self._configured(spec.name, modality, spec.settings.over(base))
+
+    def _configured(self, name: str, modality: str | None, said: StepSettings) -> StepSettings:
+        for key in ((None, name), (modality, name)):
+            if key in self.configuration.steps:
+                said = self.configuration.steps[key].over(said)
         return said
 
     def _slots(

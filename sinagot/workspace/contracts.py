@@ -5,7 +5,7 @@ Types only. They let each module import what stands below it and name what stand
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from sinagot.config.settings import Configuration
     from sinagot.engine.executors.contract import Executor
     from sinagot.engine.graph import StepNode
+    from sinagot.engine.report import RunReport
     from sinagot.workspace.blueprint import Blueprint
-    from sinagot.workspace.steps import StepCollection
 
-__all__ = ["House", "Selection"]
+__all__ = ["House", "Selection", "Steps"]
 
 
 class House(Protocol):
@@ -84,6 +84,20 @@ class House(Protocol):
         """Lend an executor of a key to one run; made when none is free, kept until the workspace is closed."""
 
 
+class Steps(Protocol):
+    """The steps of a scope, as a step and the exclusions see them."""
+
+    def group_names(self) -> list[str]:
+        """List the labels of the group steps."""
+
+    def iter_status(self, step_label: str | None = None) -> Iterator[dict[str, Any]]:
+        """Give one row per record and step."""
+
+    @property
+    def run(self) -> Callable[..., RunReport]:
+        """Runs what is not done; the options are those of `sinagot.workspace.steps.StepCollection.run`."""
+
+
 class Selection(Protocol):
     """A scope, as steps and tables see it."""
 
@@ -111,7 +125,7 @@ class Selection(Protocol):
         """True when task and modality are both set, and always in unit mode."""
 
     @property
-    def steps(self) -> StepCollection:
+    def steps(self) -> Steps:
         """The steps of the scope."""
 
     def record_ids(self) -> list[str]:

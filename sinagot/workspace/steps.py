@@ -238,7 +238,7 @@ class StepCollection:
         KeyboardInterrupt
             Ctrl-C; its `report` has what was done.
         SystemExit
-            SIGTERM or SIGHUP (code 143 or 129), with `report` as well.
+            SIGTERM, SIGHUP or SIGUSR1 (code 143, 129 or 138), with `report` as well.
         """
         narrowing = self._narrowed(step_label, from_step, until_step, failed, shard)
         return start_run(

@@ -32,7 +32,7 @@ class Sizes(NamedTuple):
     records: int = 10_000
     cold_records: int = 5_000
     slow_records: int = 500
-    burning: int = 1_000
+    burning: int = 2_000
     log_records: int = 2_000
     log_lines: int = 60
     #: Logs of about a million lines.

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
@@ -16,7 +17,11 @@ from typing import Any
 import pytest
 
 from sinagot import Workspace
-from sinagot.testing import await_true, script_text
+from sinagot.engine.executors.contract import Executor
+from sinagot.engine.executors.dask import DaskExecutor
+from sinagot.engine.executors.processes import ProcessExecutor
+from sinagot.engine.report import FailureGroup, RunReport
+from sinagot.testing import await_true, make_workspace, script_text
 
 ROOT = Path(__file__).parents[2]
 
@@ -241,3 +246,79 @@ def heal(workspace: Workspace, left: int | None = None, **options: Any) -> None:
     found = litter(workspace, owners=report.counts["done"] > 0)
     assert found == [], found
     assert workspace.steps.run(printing=False).counts["up_to_date"] == report.total
+
+
+class Lab:
+    """Makes workspaces in which one record's script misbehaves, and runs them in one mode."""
+
+    def __init__(self, folder: Path, executor: Executor | None) -> None:
+        self.folder = folder
+        self.executor = executor
+        self.workspace: Workspace
+
+    def make(self, body: str, **what: Any) -> Workspace:
+        """Make a workspace; for record R2, until it is mended, `body` is run instead of writing the output."""
+        good = "for path in (self.path.output.values() if isinstance(self.path.output, dict) else [self.path.output]):\n"
+        good += "    path.write_text(f'{self.id} is whole')"
+        lines = ["if self.id == 'R2' and not (self.data_path / 'mended').exists():"]
+        lines += ["    " + line for line in body.strip().splitlines()] + ["    return", good]
+        workspace = make_workspace(
+            self.folder, records=["R1", "R2", "R3"], scripts={"a": script_text("\n".join(lines), **what)}
+        )
+        executor = self.executor
+        if executor is not None:
+            workspace.executor = lambda key, make: nullcontext(executor)  # type: ignore[method-assign]
+        self.workspace = workspace
+        return workspace
+
+    def run(self, **options: Any) -> RunReport:
+        """Run all steps."""
+        mode = "main_process" if self.executor is None else "processes"
+        return self.workspace.steps.run(**{"mode": mode, "printing": False, **options})
+
+    def failure(self) -> FailureGroup:
+        """Run, and give the one failure; the other records are done, the bad one is ERROR, and a plain run heals."""
+        report = self.run()
+        assert {name: count for name, count in report.counts.items() if count} == {"done": 2, "failed": 1}
+        (group,) = report.failures
+        assert group.records == ("R2",)
+        assert statuses(self.workspace) == [30, 40, 30]
+        assert litter(self.workspace, owners=False) == []
+        assert {name[-6:-4] for name in outputs(self.workspace)} == {"R1", "R3"}
+        last = self.workspace["R2"].logs_json()[-1]
+        assert (last["step_status"], last["exc_type"]) == (40, group.exc_type)
+        (self.workspace.data_path / "mended").touch()
+        heal(self.workspace, left=1)
+        return group
+
+
+@pytest.fixture(scope="module")
+def children() -> Iterator[ProcessExecutor]:
+    """Give an executor with two children."""
+    executor = ProcessExecutor(2)
+    yield executor
+    executor.close()
+
+
+@pytest.fixture(scope="module")
+def dask_workers() -> Iterator[DaskExecutor]:
+    """Give an executor with two Dask workers."""
+    executor = DaskExecutor("processes", workers=2)
+    yield executor
+    executor.close()
+
+
+EXECUTORS = {"main_process": None, "processes": "children", "dask": "dask_workers"}
+
+
+@pytest.fixture(params=EXECUTORS)
+def lab(request: pytest.FixtureRequest, tmp_path: Path) -> Lab:
+    """Give labs whose jobs run here, in children, and on Dask workers."""
+    name = EXECUTORS[request.param]
+    return Lab(tmp_path, None if name is None else request.getfixturevalue(name))
+
+
+@pytest.fixture(params=["processes", "dask"])
+def far_lab(request: pytest.FixtureRequest, tmp_path: Path) -> Lab:
+    """Give labs whose jobs run elsewhere: for what a main process would not survive."""
+    return Lab(tmp_path, request.getfixturevalue(str(EXECUTORS[request.param])))

@@ -191,7 +191,14 @@ def test_killed_dask_worker_costs_no_more_than_its_job(lab: Workspace, tmp_path:
 
 @pytest.mark.chaos
 @pytest.mark.parametrize(
-    "calls", [("", ""), (CALLS["processes"], ""), (CALLS["processes"], CALLS["processes"])]
+    "calls",
+    [
+        ("", ""),
+        (CALLS["processes"], ""),
+        (CALLS["processes"], CALLS["processes"]),
+        (CALLS["dask"], CALLS["processes"]),
+        (CALLS["dask"], CALLS["dask"]),
+    ],
 )
 def test_two_drivers_run_each_step_once(lab: Workspace, calls: tuple[str, str]) -> None:
     """Two programs at once on one workspace: each script starts once, both end well, and both know that all is done."""

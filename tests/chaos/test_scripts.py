@@ -2,89 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import nullcontext
-from pathlib import Path
-from typing import Any
-
-import psutil
 import pytest
 
-from sinagot import Workspace
-from sinagot.engine.executors.contract import Executor
-from sinagot.engine.executors.processes import ProcessExecutor
-from sinagot.engine.report import FailureGroup, RunReport
-from sinagot.testing import await_true, make_workspace, script_text
-from tests.chaos.conftest import heal, litter, outputs, statuses
+from tests.chaos.conftest import Lab, heal, outputs
 
 pytestmark = pytest.mark.chaos
 
-RECORDS = ["R1", "R2", "R3"]
 BOTH = {"a": ("out", "1-{id}.txt"), "b": ("out", "2-{id}.txt")}
-
-
-class Lab:
-    """Makes workspaces in which one record's script misbehaves, and runs them in one mode."""
-
-    def __init__(self, folder: Path, executor: Executor | None) -> None:
-        self.folder = folder
-        self.executor = executor
-        self.workspace: Workspace
-
-    def make(self, body: str, **what: Any) -> Workspace:
-        """Make a workspace; for record R2, until it is mended, `body` is run instead of writing the output."""
-        good = "for path in (self.path.output.values() if isinstance(self.path.output, dict) else [self.path.output]):\n"
-        good += "    path.write_text(f'{self.id} is whole')"
-        lines = ["if self.id == 'R2' and not (self.data_path / 'mended').exists():"]
-        lines += ["    " + line for line in body.strip().splitlines()] + ["    return", good]
-        workspace = make_workspace(
-            self.folder, records=RECORDS, scripts={"a": script_text("\n".join(lines), **what)}
-        )
-        executor = self.executor
-        if executor is not None:
-            workspace.executor = lambda key, make: nullcontext(executor)  # type: ignore[method-assign]
-        self.workspace = workspace
-        return workspace
-
-    def run(self, **options: Any) -> RunReport:
-        """Run all steps."""
-        mode = "main_process" if self.executor is None else "processes"
-        return self.workspace.steps.run(**{"mode": mode, "printing": False, **options})
-
-    def failure(self) -> FailureGroup:
-        """Run, and give the one failure; the other records are done, the bad one is ERROR, and a plain run heals."""
-        report = self.run()
-        assert {name: count for name, count in report.counts.items() if count} == {"done": 2, "failed": 1}
-        (group,) = report.failures
-        assert group.records == ("R2",)
-        assert statuses(self.workspace) == [30, 40, 30]
-        assert litter(self.workspace, owners=False) == []
-        assert {name[-6:-4] for name in outputs(self.workspace)} == {"R1", "R3"}
-        last = self.workspace["R2"].logs_json()[-1]
-        assert (last["step_status"], last["exc_type"]) == (40, group.exc_type)
-        (self.workspace.data_path / "mended").touch()
-        heal(self.workspace, left=1)
-        return group
-
-
-@pytest.fixture(scope="module")
-def children() -> Iterator[ProcessExecutor]:
-    """Give an executor with two children."""
-    executor = ProcessExecutor(2)
-    yield executor
-    executor.close()
-
-
-@pytest.fixture(params=["main_process", "processes"])
-def lab(request: pytest.FixtureRequest, tmp_path: Path) -> Lab:
-    """Give a lab whose jobs run here, and one whose jobs run in children."""
-    return Lab(tmp_path, None if request.param == "main_process" else request.getfixturevalue("children"))
-
-
-@pytest.fixture
-def far_lab(children: ProcessExecutor, tmp_path: Path) -> Lab:
-    """Give a lab whose jobs run in children: for what a main process would not survive."""
-    return Lab(tmp_path, children)
 
 
 @pytest.mark.parametrize(
@@ -111,6 +35,17 @@ def test_exception_of_any_kind_is_a_failure(lab: Lab, body: str, exc_type: str, 
     assert group.exc_type == exc_type
     assert message in group.message
     assert "a.py" in group.where
+
+
+@pytest.mark.parametrize("code", ["", "0", "None"])
+def test_exit_without_an_error_is_a_way_to_return(lab: Lab, code: str) -> None:
+    """A script that ends by `sys.exit()` with all outputs there has done its work; with another code it has not."""
+    workspace = lab.make(f"import sys\nself.path.output.write_text('all')\nsys.exit({code})")
+    assert lab.run().counts["done"] == 3
+    assert outputs(workspace)["R2.txt"] == "all"
+    lab.make("import sys\nself.path.output.write_text('not all')\nsys.exit('something is missing')")
+    assert lab.run(force=True).failures[0].exc_type == "SystemExit"
+    assert outputs(workspace)["R2.txt"] == "all"
 
 
 def test_exception_that_no_pickle_can_carry(lab: Lab) -> None:
@@ -192,82 +127,3 @@ def test_input_that_changes_meanwhile(lab: Lab, change: str) -> None:
     (workspace.data_path / "raw" / "R2.txt").write_text("R2")
     (workspace.data_path / "mended").touch()
     heal(workspace, left=1)
-
-
-def test_script_that_says_a_lot(lab: Lab, capfd: pytest.CaptureFixture[str]) -> None:
-    """Megabytes of prints neither block nor fill the memory: the log keeps a part and counts the rest."""
-    lab.make("for _ in range(200): print('x' * 100_000)\nprint('end')\nraise ValueError('said it')")
-    report = lab.run()
-    assert report.counts["failed"] == 1
-    last = lab.workspace["R2"].logs_json()[-1]
-    assert last["stdout_dropped_bytes"] > 5_000_000
-    log = lab.workspace.data_path / "LOG"
-    assert sum(path.stat().st_size for path in log.iterdir()) < 30_000_000
-
-
-def test_processes_that_a_script_leaves_are_ended(far_lab: Lab) -> None:
-    """What a script started and left behind ends with its job, also in a session of its own."""
-    body = """
-import subprocess, sys
-for apart in (False, True):
-    child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(100)'], start_new_session=apart)
-    (self.data_path / f'left-{child.pid}').touch()
-self.path.output.write_text('')
-"""
-    workspace = far_lab.make(body)
-    assert far_lab.run().ok
-    pids = [int(path.name.removeprefix("left-")) for path in workspace.data_path.glob("left-*")]
-    assert len(pids) == 2
-    await_true(lambda: not any(map(psutil.pid_exists, pids)), "left-over processes end", 5)
-
-
-#: What a script can do to its process, and what the next one asks.
-CHANGES = {
-    "folder": ("os.chdir('/')", "os.getcwd()"),
-    "removed folder": (
-        "import tempfile\nfolder = tempfile.mkdtemp()\nos.chdir(folder)\nos.rmdir(folder)",
-        "os.getcwd()",
-    ),
-    "environment": ("os.environ['CHANGED'] = 'yes'\ndel os.environ['PATH']", "sorted(os.environ.items())"),
-    "standard output": (
-        "os.close(1)\nos.close(2)",
-        "[os.path.exists(f'/proc/self/fd/{n}') for n in range(3)]",
-    ),
-    "redirected output": ("os.dup2(os.open('/dev/null', os.O_WRONLY), 1)", "os.readlink('/proc/self/fd/1')"),
-    "python's output": (
-        "import sys, io\nsys.stdout = io.StringIO()\nsys.stderr = None",
-        "type(__import__('sys').stderr)",
-    ),
-    "signals": (
-        "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nsignal.signal(signal.SIGUSR1, lambda *_: None)",
-        "[str(__import__('signal').getsignal(n))[:30] for n in (10, 15)]",
-    ),
-    "locale": ("import locale\nlocale.setlocale(locale.LC_ALL, 'C')", "__import__('locale').setlocale(0)"),
-    "logging": (
-        "logging.basicConfig(level=0)\nlogging.disable(50)",
-        "(logging.root.handlers, logging.root.level, logging.root.manager.disable)",
-    ),
-}
-
-
-@pytest.mark.parametrize("change", CHANGES)
-def test_next_script_finds_a_clean_process(change: str, tmp_path: Path) -> None:
-    """Whatever a script does to its process, the next one in the same process finds it as the first one did."""
-    do, ask = CHANGES[change]
-    body = f"""
-(self.data_path / f"{{self.id}}.seen").write_text(str([os.getpid(), {ask}]))
-self.path.output.write_text("")
-if self.id == "R1":
-"""
-    body += "\n".join("    " + line for line in do.splitlines())
-    executor = ProcessExecutor(1)
-    try:
-        workspace = make_workspace(
-            tmp_path, records=["R1", "R2"], scripts={"a": script_text(body, before="import logging")}
-        )
-        workspace.executor = lambda key, make: nullcontext(executor)  # type: ignore[method-assign]
-        assert workspace.steps.run(mode="processes", printing=False).ok
-    finally:
-        executor.close()
-    first, second = ((workspace.data_path / f"R{number}.seen").read_text() for number in (1, 2))
-    assert first == second

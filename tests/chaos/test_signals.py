@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and SIGHUP in the middle of scripts: what runs may finish, nothing begins, all is accounted for."""
+"""Ctrl-C, SIGTERM, SIGHUP and SIGUSR1 in the middle of scripts: what runs may finish, nothing begins, all is accounted for."""
 
 from __future__ import annotations
 
@@ -73,7 +73,14 @@ def ask(program: Program, number: int) -> None:
         ("processes", signal.SIGINT),
         ("dask", signal.SIGINT),
         ("processes", signal.SIGTERM),
+        ("main_process", signal.SIGTERM),
+        ("dask", signal.SIGTERM),
         ("main_process", signal.SIGHUP),
+        ("processes", signal.SIGHUP),
+        ("dask", signal.SIGHUP),
+        ("main_process", signal.SIGUSR1),
+        ("processes", signal.SIGUSR1),
+        ("dask", signal.SIGUSR1),
     ],
     ids=lambda value: value.name if isinstance(value, signal.Signals) else value,
 )
@@ -128,6 +135,27 @@ def test_grace_has_an_end(mode: str, tmp_path: Path, start: StartProgram) -> Non
     assert statuses(workspace) == [42, 10, 10, 10]
     let_go(workspace)
     heal(workspace, left=4)
+
+
+@each_mode
+def test_warning_of_a_batch_system_reaches_every_process(
+    mode: str, tmp_path: Path, start: StartProgram
+) -> None:
+    """SIGUSR1 to driver, workers and children, as SLURM warns of a time limit, ends none of them before its script's end."""
+    workspace = make_workspace(tmp_path, records=RECORDS, scripts={"a": HALVES})
+    program = begin(workspace, start, mode)
+    for pid in sorted(program.pids()):
+        # Helpers of Python and Dask that know no such signal are not ours to ask.
+        if mode != "dask" or pid in {program.process.pid, *await_half(workspace, "R1").values()}:
+            os.kill(pid, signal.SIGUSR1)
+    await_true(lambda: "Stopping" in program.said, "the driver has noticed")
+    if mode != "main_process":
+        await_true((workspace.data_path / "R1.asked").exists, "the worker is asked to stop")
+    let_go(workspace)
+    assert program.wait() == 128 + signal.SIGUSR1
+    assert program.ended() == (signal.SIGUSR1, {"done": 1, "interrupted": 3})
+    program.assert_no_orphans()
+    heal(workspace, left=3)
 
 
 def test_uncaught_interrupt_says_what_happened(tmp_path: Path, start: StartProgram) -> None:

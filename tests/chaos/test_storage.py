@@ -169,7 +169,8 @@ assert workspace.steps.run(mode="main_process", printing=False).counts["done"] =
     assert program.wait() == 0, program.said
 
 
-def test_no_descriptors_left(tmp_path: Path, start: StartProgram) -> None:
+@pytest.mark.parametrize("mode", ["main_process", "processes", "dask"])
+def test_no_descriptors_left(mode: str, tmp_path: Path, start: StartProgram) -> None:
     """A script that uses up all descriptors fails with that cause; the driver lives, and others are done."""
     text = f"""
 import resource
@@ -181,7 +182,7 @@ self.path.output.write_text("x")
 '''
 workspace = make_workspace({str(tmp_path / "lab")!r}, records=["R1", "R2", "R3"], scripts={{"a": script_text(body)}})
 resource.setrlimit(resource.RLIMIT_NOFILE, (128, 128))
-report = workspace.steps.run(mode="processes", workers=1, printing=False)
+report = workspace.steps.run(mode={mode!r}, workers=1, printing=False)
 assert (report.counts["done"], report.counts["failed"]) == (2, 1), report.counts
 assert "Too many open files" in report.failures[0].message
 workspace.close()

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import random
 import signal
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from sinagot.testing import make_workspace, script_text
+from sinagot.testing import await_true, make_workspace, script_text
 from tests.chaos.conftest import (
     HALVES,
     WAITING,
@@ -107,4 +109,52 @@ def test_many_drivers_at_once_do_each_job_once(tmp_path: Path, start: StartProgr
     ends = [program.ended()[1] for program in programs]
     assert sum(counts.get("done", 0) for counts in ends) == 16
     assert all(sum(counts.values()) == 16 for counts in ends)
+    heal(workspace, left=0)
+
+
+#: Drivers of the array, those of them that are killed and started again, and records.
+MEMBERS, REQUEUED, RECORDS = (50, 20, 150) if os.environ.get("SINAGOT_CHAOS") == "full" else (12, 4, 36)
+
+
+@pytest.mark.slow
+def test_array_whose_members_are_killed_and_started_again(tmp_path: Path, start: StartProgram) -> None:
+    """Many drivers at once, of which some are killed and start anew: all is done once, but for what was under way at a kill."""
+    body = """
+        with open(self.data_path / "begun.txt", "a") as begun:
+            begun.write(f"{os.getpid()} {self.id}\\n")
+        with self.path.output.open("w") as file:
+            for _ in range(10):
+                file.write(self.id)
+                file.flush()
+                time.sleep(0.01)
+    """
+    records = [f"R{number:03}" for number in range(RECORDS)]
+    workspace = make_workspace(tmp_path, records=records, scripts={"a": script_text(body)})
+    file = workspace.data_path / "begun.txt"
+
+    def begun() -> list[list[str]]:
+        return [line.split() for line in file.read_text().splitlines()] if file.exists() else []
+
+    programs = [start(driver(workspace)) for _ in range(MEMBERS)]
+    lot = random.Random(20261121)
+    last: set[str] = set()
+    for _ in range(REQUEUED):
+        done = len(begun())
+        await_true(lambda seen=done: len(begun()) > seen + 1, "scripts begin")
+        # One that is at it: what it has begun last may have to be done again.
+        busy = [
+            program for program in programs if any(line[0] == str(program.process.pid) for line in begun())
+        ]
+        victim = lot.choice([program for program in busy if program.process.poll() is None])
+        victim.signal(signal.SIGKILL)
+        victim.wait()
+        last.add([record for pid, record in begun() if pid == str(victim.process.pid)][-1])
+        programs.remove(victim)
+        programs.append(start(driver(workspace)))
+    assert [program.wait(90) for program in programs] == [0] * MEMBERS, [program.said for program in programs]
+    times = Counter(record for _, record in begun())
+    assert set(times) == set(records)
+    assert {record for record, count in times.items() if count > 1} <= last
+    assert all(count <= 1 + REQUEUED for count in times.values())
+    assert outputs(workspace) == {f"{record}.txt": record * 10 for record in records}
     heal(workspace, left=0)

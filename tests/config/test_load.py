@@ -56,7 +56,10 @@ def test_what_is_said_of_steps(desk: Desk) -> None:
         timeout = "2 h"
         memory = 1000
         isolate = true
+        nonempty = false
         [steps.alpha]
+        nonempty = true
+        keep_failed = true
         memory = "2 GiB"
         retries = 3
         retry_on = ["timeout", "OSError"]
@@ -66,8 +69,10 @@ def test_what_is_said_of_steps(desk: Desk) -> None:
     )
     assert configuration.run.steps == StepSettings(rerun="outdated", retry_wait=30.0)
     assert configuration.steps == {
-        (None, "alpha"): StepSettings(None, "digest", None, 2 * 2**30, 3, None, ("timeout", "OSError"), 2),
-        ("EEG", "alpha"): StepSettings(timeout=7200.0, memory=1000, isolate=True),
+        (None, "alpha"): StepSettings(
+            None, "digest", None, 2 * 2**30, 3, None, ("timeout", "OSError"), 2
+        )._replace(nonempty=True, keep_failed=True),
+        ("EEG", "alpha"): StepSettings(timeout=7200.0, memory=1000, isolate=True, nonempty=False),
     }
 
 
@@ -84,6 +89,8 @@ def test_what_is_said_of_steps(desk: Desk) -> None:
         ("threads = 0", "an integer from 1"),
         ("retry_on = 'error'", "a list of text"),
         ("isolate = 1", "true or false"),
+        ("nonempty = 'yes'", "true or false"),
+        ("keep_failed = 1", "true or false"),
     ],
 )
 @pytest.mark.parametrize("table", ["run", "steps.a", "modalities.EEG.steps.a"])

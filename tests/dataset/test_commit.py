@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from sinagot.dataset import moves
-from sinagot.dataset.commit import Published, Stage, fingerprint
+from sinagot.dataset.commit import Published, Stage, fingerprint, written_in_place
 from sinagot.errors import BadOutputError, ForeignFileError, MissingOutputError
 
 
@@ -764,3 +764,88 @@ def test_fingerprint_survives_the_move(job: Job) -> None:
     before = fingerprint(str(staged))
     job.publish("x")
     assert fingerprint(job.final("x")) == before
+
+
+# ---------------------------------------------------------------------------- nothing in it
+
+
+def write_kind(path: Path, kind: str) -> None:
+    """Write something of which a word says what it is."""
+    if kind in ("empty file", "full file"):
+        path.write_text("" if kind == "empty file" else "x")
+    elif kind == "link to empty":
+        path.symlink_to("empty.txt")
+    elif kind == "link to full":
+        path.symlink_to("full.txt")
+    else:
+        (path / "sub").mkdir(parents=True)
+        if kind == "folder with a file":
+            (path / "sub" / "file").touch()
+
+
+@pytest.mark.parametrize(
+    ("kind", "is_empty"),
+    [
+        ("empty file", True),
+        ("full file", False),
+        ("folder of folders", True),
+        ("folder with a file", False),
+        ("link to empty", True),
+        ("link to full", False),
+    ],
+)
+@pytest.mark.parametrize("way", ["declared", "optional", "in place", "not atomic"])
+def test_what_is_empty_is_refused_when_asked(job: Job, kind: str, is_empty: bool, way: str) -> None:
+    """With `nonempty` an empty file, and a folder without any file, publish nothing, however they were written."""
+    (job.root / "empty.txt").touch()
+    (job.root / "full.txt").write_text("x")
+    job.write("good")
+    path = job.root / "x" if way in ("in place", "not atomic") else job.staged("x")
+    write_kind(path, kind)
+    before = job.tree()
+    finals = ("good",) if way == "optional" else ("good", "x")
+    optional = ("x",) if way == "optional" else ()
+
+    def publish(**options: Any) -> Published:
+        if way == "not atomic":
+            return written_in_place([str(path)], [job.final("absent")], **options)
+        return job.publish(*finals, optional=optional, **options)
+
+    if is_empty:
+        with pytest.raises(BadOutputError, match="/x is empty") as caught:
+            publish(nonempty=True)
+        assert caught.value.paths == (job.final("x"),)
+        assert job.tree() == before
+    assert publish(nonempty=not is_empty).outputs
+
+
+def test_all_that_is_empty_is_named(job: Job) -> None:
+    """Several empty outputs are named at once; undeclared files may be empty; in-place control files count."""
+    job.write("a", ""), job.write("b", ""), job.write("good")
+    job.staged("good").with_name("note").touch()
+    with pytest.raises(BadOutputError) as caught:
+        job.publish("a", "b", "good", nonempty=True)
+    assert caught.value.paths == (job.final("a"), job.final("b"))
+    job.publish("good", nonempty=True)
+    assert (job.root / "note").read_text() == ""
+    with pytest.raises(BadOutputError, match="note is empty"):
+        written_in_place([job.final("good")], [job.final("note")], nonempty=True)
+
+
+def test_asking_for_content_costs_nothing_more(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of files that have something in them, `nonempty` looks at nothing that is not known already."""
+    calls: list[str] = []
+    for name in ("stat", "lstat", "scandir", "listdir"):
+        real = getattr(os, name)
+        monkeypatch.setattr(
+            os,
+            name,
+            lambda *given, _real=real, _name=name, **more: (calls.append(_name), _real(*given, **more))[1],
+        )
+    seen = []
+    for nonempty in (False, True):
+        job.write("x")
+        calls.clear()
+        job.publish("x", nonempty=nonempty)
+        seen.append(sorted(calls))
+    assert seen[0] == seen[1]

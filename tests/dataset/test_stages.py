@@ -141,3 +141,27 @@ def test_folder_of_a_dead_attempt_is_adopted_again_and_again(tmp_path: Path) -> 
         assert stage.digest(str(tmp_path / "out/x"), 0) is None
     stage.discard()
     assert list(base.iterdir()) == []
+
+
+def test_kept_folder_is_the_tree_that_was_written(desk: Desk) -> None:
+    """What was written moves as it is, by one rename; the stage is as good as discarded then."""
+    stage = desk.begin("out/a.txt", "out/deep/b.txt")
+    Path(stage.path(str(desk.root / "out/deep/b.txt"))).write_text("part")
+    kept = desk.root / "failed" / "a1"
+    assert stage.keep(str(kept))
+    assert {path.relative_to(kept).as_posix() for path in kept.rglob("*")} == {
+        "out",
+        "out/deep",
+        "out/deep/b.txt",
+    }
+    stage.discard()
+    assert desk.tree() == set()
+
+
+def test_nothing_is_kept_of_an_empty_folder(desk: Desk) -> None:
+    """Folders alone are nothing to look at, nor is a stage that was never made; a link is."""
+    stage = desk.begin("out/a.txt")
+    assert not desk.begin().keep(str(desk.root / "kept"))
+    assert not stage.keep(str(desk.root / "kept")) and not (desk.root / "kept").exists()
+    Path(stage.path(str(desk.root / "out/a.txt"))).symlink_to(desk.root)
+    assert stage.keep(str(desk.root / "kept"))

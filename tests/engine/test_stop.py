@@ -25,6 +25,7 @@ def plain_handlers():
         signal.SIGINT: signal.default_int_handler,
         signal.SIGTERM: signal.SIG_DFL,
         signal.SIGHUP: signal.SIG_DFL,
+        signal.SIGUSR1: signal.SIG_DFL,
     }
     before = {number: signal.signal(number, handler) for number, handler in defaults.items()}
     yield defaults
@@ -32,7 +33,7 @@ def plain_handlers():
         signal.signal(number, handler)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1])
 def test_first_signal_sets_a_flag(plain_handlers, number: signal.Signals) -> None:
     """The first signal only asks; grace passes before it is urgent, and the handlers are put back."""
     with StopRequest(30.0, here=True) as stop:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import threading
 from collections.abc import Callable
@@ -232,6 +233,21 @@ def test_what_another_run_is_making_anew_is_waited_for(pipeline) -> None:
     assert counts["done"] and second.counts["done_elsewhere"]
     assert sorted(pipeline.ran()) == ["a-REC-1", "b-REC-1", "c-REC-1"]
     assert run(pipeline).counts["up_to_date"] == 9
+
+
+def test_clock_that_was_ahead(pipeline) -> None:
+    """Results made after a clock was put back count as the newest, though an older event has a later time."""
+    run(pipeline)
+    (first,) = (pipeline.data / ".sinagot/runs").iterdir()
+    for path in first.glob("events-*"):
+        path.write_text(re.sub(r'("time": ")\d{4}', r"\g<1>2999", path.read_text()))
+    first.rename(first.with_name("2999" + first.name[4:]))
+    pipeline.write("scripts/extra.py", "VERSION = 1\n")
+    assert run(pipeline).counts["done"] == 9
+    assert reasons(pipeline) == {}
+    pipeline.write("scripts/extra.py", "VERSION = 2\n")
+    assert reasons(pipeline)["a-REC-1"] == ["script_changed"]
+    assert run(pipeline).counts["done"] == 9
 
 
 # -- accept

@@ -69,8 +69,8 @@ Exit codes:
   4  configuration or script is wrong; what could run has run
   5  nothing matched: no record, no step, or not one job has its input
   6  another run works here (--exclusive)
-  130 Ctrl-C, 143 SIGTERM, 129 SIGHUP: running scripts get a while to end,
-     a second Ctrl-C ends them at once; the next run goes on from there
+  130 Ctrl-C, 143 SIGTERM, 129 SIGHUP, 138 SIGUSR1: running scripts get a while
+     to end, a second Ctrl-C ends them at once; the next run goes on from there
 """,
 )
 @scope_options

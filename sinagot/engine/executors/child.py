@@ -7,6 +7,7 @@ limits the parent is told when it begins and when its script has returned; of ot
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import signal
@@ -20,7 +21,7 @@ from sinagot.engine.attempt import obeying, run_chain
 from sinagot.engine.bench import close_benches, tidy_benches
 from sinagot.engine.executors.channel import Channel
 from sinagot.engine.executors.contract import Chain
-from sinagot.engine.executors.hygiene import Hygiene
+from sinagot.engine.executors.hygiene import Hygiene, has_left_threads
 from sinagot.engine.executors.slip import Slip
 from sinagot.engine.job import JobResult
 from sinagot.engine.limits import Began, FailureCount, Watcher, end_overrun, is_bloated, watched_by
@@ -74,6 +75,8 @@ class _Server:
         self.script_running = False
         self._is_idle = False
         signal.signal(signal.SIGTERM, self.end)
+        if hasattr(signal, "SIGUSR1"):
+            signal.signal(signal.SIGUSR1, self.end)  # a batch system warns all processes of its time limit
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         self._hygiene = Hygiene()  # what it finds is what each job finds
         watched_by(Watcher(self._tell, slip.read))
@@ -119,6 +122,8 @@ class _Server:
 
     def _after(self, result: JobResult) -> None:
         self._hygiene.restore()
+        if has_left_threads():
+            self.is_asked = True  # nobody can end them: the next job gets a fresh process
         self._failures.note(result)
 
     def _tell(self, began: Began | None) -> None:
@@ -149,6 +154,9 @@ def main() -> None:
         pass  # the parent has closed its end
     finally:
         close_benches()
+        if has_left_threads():
+            atexit._run_exitfuncs()
+            os._exit(0)  # Python would wait for them
 
 
 if __name__ == "__main__":

@@ -95,7 +95,7 @@ class DaskExecutor:
         address, timeout = self._settings.address, self._settings.connect_timeout
         if address is not None:
             try:
-                return Client(address, timeout=timeout, set_as_default=False)  # type: ignore[no-untyped-call]
+                return _client_at(address, timeout)
             except (OSError, ValueError) as error:
                 raise ConfigurationError.at(
                     f"no Dask scheduler answers at {address} within {seconds_text(timeout)} ({error})",
@@ -265,6 +265,34 @@ class DaskExecutor:
             self.client.close(timeout=5)
         if self._own_cluster is not None:
             close_cluster(self._own_cluster)
+
+
+def _client_at(address: str, timeout: float) -> Any:
+    """Connect to a scheduler; Dask itself waits for ever for one that takes the connection and says nothing."""
+    from distributed import Client
+
+    answers: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    is_late = threading.Event()
+
+    def connect() -> None:
+        try:
+            client = Client(address, timeout=timeout, set_as_default=False)  # type: ignore[no-untyped-call]
+        except BaseException as error:  # noqa: BLE001  (raised where it is waited for)
+            answers.put(error)
+            return
+        answers.put(client)
+        if is_late.is_set():
+            client.close()  # type: ignore[no-untyped-call]
+
+    threading.Thread(target=connect, name="sinagot-dask-connect", daemon=True).start()
+    try:
+        answer = answers.get(timeout=timeout + 1)
+    except queue.Empty:
+        is_late.set()
+        raise TimeoutError("the connection was taken, and nothing was said") from None
+    if isinstance(answer, BaseException):
+        raise answer
+    return answer
 
 
 class _Gone:

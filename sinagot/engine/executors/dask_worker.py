@@ -37,9 +37,11 @@ _ENDING = threading.Event()
 
 
 def dask_setup(worker: Any) -> None:
-    """Let Ctrl-C in the terminal reach the driver only; Dask calls this when a worker of our own cluster begins."""
+    """Leave it to the driver what a signal to all means; Dask calls this when a worker of our own cluster begins."""
     if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1"):
+            if hasattr(signal, name):
+                signal.signal(getattr(signal, name), signal.SIG_IGN)
 
 
 def run_batch_in_child(payload: bytes, path: list[str], greeting: tuple[dict[str, str], str]) -> bytes:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from sinagot.engine.attempt import run_chain
 from sinagot.engine.executors.contract import Arrival, Chain
+from sinagot.engine.executors.hygiene import Hygiene
+from sinagot.engine.job import JobResult
 from sinagot.engine.limits import FailureCount, needs_child
 from sinagot.runlog.printing import Printer
 
@@ -53,12 +56,25 @@ class MainProcessExecutor:
         if options.run_id != self._run_id:
             self._run_id, self._failures = options.run_id, FailureCount(options.max_failures)
         failures = self._failures
-        results = [
-            run_chain(
-                chain, lambda: self.stopping() or failures.is_full, after_job=failures.note, printer=printer
-            )
-            for chain in chains
-        ]
+        # In another thread of the user's program the process is not ours; who debugs wants to look round.
+        is_alone = threading.current_thread() is threading.main_thread() and not options.debug
+        hygiene = Hygiene(is_ours=False) if is_alone else None
+
+        def after(result: JobResult) -> None:
+            if hygiene is not None:
+                hygiene.restore()
+            failures.note(result)
+
+        try:
+            results = [
+                run_chain(
+                    chain, lambda: self.stopping() or failures.is_full, after_job=after, printer=printer
+                )
+                for chain in chains
+            ]
+        finally:
+            if hygiene is not None:
+                hygiene.close()
         self._done.append(Arrival(number, results))
 
     def _child(self) -> ProcessExecutor:

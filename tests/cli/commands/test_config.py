@@ -27,7 +27,7 @@ high = 13
 """
 TYPED = ONE.replace("from sinagot", "import pydantic\nfrom sinagot").replace(
     "    def run",
-    "    TIMEOUT = '1 min'\n    class Params(pydantic.BaseModel):\n        low: float\n        high: float = 40\n    def run",
+    "    TIMEOUT = '1 min'\n    KEEP_FAILED = True\n    class Params(pydantic.BaseModel):\n        low: float\n        high: float = 40\n    def run",
 )
 
 
@@ -48,7 +48,11 @@ def test_show_tells_every_value_and_its_origin(invoke: Invoke, make_lab: Lab) ->
     one, two = found["steps"]
     assert (one["step"], values(one["settings"])) == (
         "one",
-        {"timeout": (60.0, "class attribute TIMEOUT"), "retries": (1, 6)},
+        {
+            "timeout": (60.0, "class attribute TIMEOUT"),
+            "retries": (1, 6),
+            "keep_failed": (True, "class attribute KEEP_FAILED"),
+        },
     )
     assert values(one["params"]) == {"low": (1.0, 8), "high": (40.0, "default of class Params")}
     assert values(two["settings"]) == {"retries": (1, 6), "threads": (2, 11)}

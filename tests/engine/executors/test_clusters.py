@@ -55,6 +55,8 @@ WAITS_ONCE = script_text(
 @pytest.fixture
 def slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Slurm]:
     """Give stand-ins for the programs of SLURM, on the PATH."""
+    import distributed  # noqa: F401  (its defaults must be there before one is changed: they go with the change)
+
     made = Slurm(tmp_path / "slurm")
     monkeypatch.setenv("PATH", str(made.programs), prepend=":")
     with dask.config.set({"distributed.deploy.lost-worker-timeout": "500ms"}):

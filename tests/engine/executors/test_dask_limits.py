@@ -14,6 +14,35 @@ if TYPE_CHECKING:
     from distributed import Client
 
 
+def test_what_failed_attempts_had_written_is_kept(tmp_path: Path, dask_client: Client) -> None:
+    """On a worker too, `keep_failed` keeps the stage, and `nonempty` refuses an empty output."""
+    body = """
+        self.path.output.write_text("" if self.id == "EMPTY" else self.id)
+        if self.id == "KILLED":
+            os.kill(os.getpid(), 9)
+        if self.id == "BAD":
+            raise ValueError("bad")
+    """
+    workspace = make_workspace(
+        tmp_path / "lab",
+        records=["EMPTY", "KILLED", "BAD", "GOOD"],
+        scripts={"a": script_text(body, members="NONEMPTY = True\nKEEP_FAILED = True")},
+    )
+    with workspace:
+        report = workspace.steps.run(client=dask_client, printing=False)
+        assert (report.counts["done"], report.counts["failed"]) == (1, 3)
+        kept = {}
+        for group in report.failures:
+            folder = group.message.partition("\nwhat it had written is kept in ")[2]
+            (file,) = Path(folder, "out").iterdir()
+            kept[group.records[0], group.exc_type.rpartition(".")[2]] = file.read_text()
+        assert kept == {
+            ("EMPTY", "BadOutputError"): "",
+            ("KILLED", "WorkerLostError"): "KILLED",
+            ("BAD", "ValueError"): "BAD",
+        }
+
+
 def test_workers_hold_limits(tmp_path: Path, dask_client: Client) -> None:
     """On a worker too, attempts over their limits are ended and blamed, and failed ones are tried again."""
     body = """
