@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from sinagot.version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from sinagot.engine.report import RunReport as RunReport
-    from sinagot.engine.status import StepStatus as StepStatus
+    from sinagot.engine.accounts.report import RunReport as RunReport
+    from sinagot.engine.planning.status import StepStatus as StepStatus
     from sinagot.errors import ConfigurationError as ConfigurationError
     from sinagot.errors import SinagotError as SinagotError
     from sinagot.errors import StepFailedError as StepFailedError
@@ -25,12 +25,12 @@ __all__ = ["ScriptTemplate", "Workspace"]
 _HOMES = {
     "ConfigurationError": "sinagot.errors",
     "GroupTemplate": "sinagot.scripts.group",
-    "RunReport": "sinagot.engine.report",
+    "RunReport": "sinagot.engine.accounts.report",
     "ScriptTemplate": "sinagot.scripts.template",
     "SinagotError": "sinagot.errors",
     "StepFailedError": "sinagot.errors",
     "StoredDataError": "sinagot.errors",
-    "StepStatus": "sinagot.engine.status",
+    "StepStatus": "sinagot.engine.planning.status",
     "Workspace": "sinagot.workspace.workspace",
 }
 

@@ -22,7 +22,7 @@ from sinagot.engine.job import Job
 from sinagot.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
-    from sinagot.engine.report import RunReport
+    from sinagot.engine.accounts.report import RunReport
 
 __all__ = ["ExecutorContract", "WorkerContract", "await_true", "make_workspace", "script_text"]
 

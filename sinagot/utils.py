@@ -1,5 +1,5 @@
 """Old import path: `sinagot.utils.StepStatus`."""
 
-from sinagot.engine.status import StepStatus
+from sinagot.engine.planning.status import StepStatus
 
 __all__ = ["StepStatus"]

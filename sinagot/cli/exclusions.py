@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from sinagot.cli.texts import clean, counted, plain_list
 
 if TYPE_CHECKING:
-    from sinagot.engine.decisions import Decision
-    from sinagot.engine.report import RunReport
+    from sinagot.engine.accounts.report import RunReport
+    from sinagot.engine.state.decisions import Decision
 
 __all__ = ["decision_lines", "excluded_lines"]
 

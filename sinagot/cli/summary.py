@@ -28,7 +28,7 @@ from sinagot.cli.texts import (
 from sinagot.scripts.group import GROUP_ID
 
 if TYPE_CHECKING:
-    from sinagot.engine.report import FailureGroup, RunReport
+    from sinagot.engine.accounts.report import FailureGroup, RunReport
     from sinagot.workspace.workspace import Workspace
 
 __all__ = ["dry_lines", "exit_code", "older_lines", "report_json", "summary_lines"]

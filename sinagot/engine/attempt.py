@@ -17,11 +17,16 @@ from typing import Any
 from sinagot.dataset.commit import Published, Stage, fingerprint, written_in_place
 from sinagot.dataset.moves import patiently
 from sinagot.dataset.prints import print_of, same_version
-from sinagot.engine.bench import Bench, bench_for
 from sinagot.engine.causes import cause_of, explain
-from sinagot.engine.claims import Claim, Held
-from sinagot.engine.commits import note_commit
-from sinagot.engine.entries import (
+from sinagot.engine.job import Job, JobResult, Outcome
+from sinagot.engine.limits import limited
+from sinagot.engine.meter import Meter
+from sinagot.engine.paths import as_paths, declared_inputs, flat_paths, script_paths, with_parent
+from sinagot.engine.retries import kinds_of, pause_before_retry, waits_for_retry
+from sinagot.engine.state.bench import Bench, bench_for
+from sinagot.engine.state.claims import Claim, Held
+from sinagot.engine.state.commits import note_commit
+from sinagot.engine.state.entries import (
     cause_from,
     context_of,
     members_text,
@@ -32,15 +37,9 @@ from sinagot.engine.entries import (
     record_superseded,
     source_of,
 )
-from sinagot.engine.job import Job, JobResult, Outcome
-from sinagot.engine.kept import keep
-from sinagot.engine.limits import limited
-from sinagot.engine.meter import Meter
-from sinagot.engine.origins import prints_of
-from sinagot.engine.outdated import same_prints
-from sinagot.engine.paths import as_paths, declared_inputs, flat_paths, script_paths, with_parent
-from sinagot.engine.recovery import heal
-from sinagot.engine.retries import kinds_of, pause_before_retry, waits_for_retry
+from sinagot.engine.state.kept import keep
+from sinagot.engine.state.origins import prints_of, same_prints
+from sinagot.engine.state.recovery import heal
 from sinagot.errors import InputChangedError, SupersededError
 from sinagot.runlog.capture import AttemptLog, capture
 from sinagot.runlog.printing import Printer

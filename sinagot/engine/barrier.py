@@ -9,10 +9,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 
-from sinagot.engine.graph import StepNode
-from sinagot.engine.groups import GroupSurvey
-from sinagot.engine.plan import PlannedJob, Verdict
-from sinagot.engine.report import RunReport
+from sinagot.engine.accounts.report import RunReport
+from sinagot.engine.planning.graph import StepNode
+from sinagot.engine.planning.groups import GroupSurvey
+from sinagot.engine.planning.plan import PlannedJob, Verdict
 
 __all__ = ["Barrier"]
 

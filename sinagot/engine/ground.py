@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING
 from sinagot.config.quantities import bytes_text
 from sinagot.dataset.volumes import room_of, sync_systems, unwritable
 from sinagot.engine import power
-from sinagot.engine.claims import file_key
-from sinagot.engine.history import Marks, replace_text
 from sinagot.engine.job import Job, RunOptions
 from sinagot.engine.paths import flat_paths
+from sinagot.engine.state.claims import file_key
+from sinagot.engine.state.history import Marks, replace_text
 from sinagot.errors import StorageError
 
 if TYPE_CHECKING:
-    from sinagot.engine.survey import Survey
+    from sinagot.engine.planning.survey import Survey
 
 __all__ = ["Ground"]
 

@@ -15,11 +15,11 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sinagot.engine.claims import Owner, is_alive
+from sinagot.engine.state.claims import Owner, is_alive
 from sinagot.scripts.group import GROUP_ID
 
 if TYPE_CHECKING:
-    from sinagot.engine.survey import Survey
+    from sinagot.engine.planning.survey import Survey
 
 __all__ = ["Damage", "close_run", "cut_runs", "examine", "forget", "mark", "open_run", "settle_dead"]
 
@@ -130,7 +130,7 @@ class _Trace:
 
     def _read(self, folder: str, *, is_cut: bool) -> list[float]:
         """Take in one run; give the time of the last checkpoint of each of its writers."""
-        from sinagot.engine.history import event_files, iter_all_events
+        from sinagot.engine.state.history import event_files, iter_all_events
 
         times = []
         for path in event_files(folder):
@@ -153,7 +153,7 @@ class _Trace:
         return times
 
     def _take(self, key: str, event: dict[str, Any], *, is_safe: bool) -> None:
-        from sinagot.engine.commits import read_commit
+        from sinagot.engine.state.commits import read_commit
 
         committed = read_commit(event, self._output)
         if committed is None:

@@ -10,11 +10,11 @@ from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 
 from sinagot.dataset.records import RecordIds
-from sinagot.engine.changes import ParamsOf, no_params
 from sinagot.engine.executors.contract import Executor
-from sinagot.engine.graph import RecordGraph
-from sinagot.engine.groups import IdsOf
 from sinagot.engine.job import RunOptions
+from sinagot.engine.planning.changes import ParamsOf, no_params
+from sinagot.engine.planning.graph import RecordGraph
+from sinagot.engine.planning.groups import IdsOf
 from sinagot.scripts.sources import SourceSet
 
 __all__ = ["Prepared", "Progress", "RunRequest"]

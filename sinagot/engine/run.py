@@ -14,25 +14,25 @@ from functools import partial
 from itertools import chain
 from typing import Any
 
+from sinagot.engine.accounts.ledger import Ledger
+from sinagot.engine.accounts.report import RunReport
 from sinagot.engine.attempt import obeying
 from sinagot.engine.barrier import Barrier
-from sinagot.engine.bench import close_benches
 from sinagot.engine.driver import Driver, Work
-from sinagot.engine.entries import note_missing, note_up_to_date
 from sinagot.engine.executors.contract import Executor
-from sinagot.engine.graph import StepNode
 from sinagot.engine.ground import Ground
-from sinagot.engine.groups import GroupSurvey
-from sinagot.engine.history import RunFolder
 from sinagot.engine.job import Cause, Job, JobResult, Outcome
-from sinagot.engine.ledger import Ledger
 from sinagot.engine.limits import lane_of
-from sinagot.engine.plan import PlannedJob, Verdict
-from sinagot.engine.report import RunReport
+from sinagot.engine.planning.graph import StepNode
+from sinagot.engine.planning.groups import GroupSurvey
+from sinagot.engine.planning.plan import PlannedJob, Verdict
+from sinagot.engine.planning.survey import Survey
 from sinagot.engine.request import Prepared, Progress, RunRequest
+from sinagot.engine.state.bench import close_benches
+from sinagot.engine.state.entries import note_missing, note_up_to_date
+from sinagot.engine.state.history import RunFolder
+from sinagot.engine.state.sweep import sweep
 from sinagot.engine.stop import StopRequest
-from sinagot.engine.survey import Survey
-from sinagot.engine.sweep import sweep
 from sinagot.errors import StorageError
 from sinagot.runlog.printing import Printer
 
@@ -144,7 +144,7 @@ class _Run:
         for _ in chain(works, self._plan_groups() if self.request.dry_run else ()):
             pass  # a dry run: planning books each job
         if self.request.dry_run and self.report.planned:
-            from sinagot.engine.estimates import estimate  # a run that is none does not need it
+            from sinagot.engine.accounts.estimates import estimate  # a run that is none does not need it
 
             estimate(self.report, self.survey.changes.origins)
         unread = dict.fromkeys([*self.request.unread, *self.survey.problems, *self.barrier.problems])

@@ -10,15 +10,15 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from sinagot.engine.bench import Bench, bench_for
-from sinagot.engine.claims import Held, Owner, bury
-from sinagot.engine.entries import record_loss
 from sinagot.engine.executors.contract import Lost
-from sinagot.engine.history import iter_events
 from sinagot.engine.job import Cause, Job, JobResult, Outcome
-from sinagot.engine.kept import keep_of_dead
-from sinagot.engine.recovery import heal
 from sinagot.engine.retries import pause_before_retry
+from sinagot.engine.state.bench import Bench, bench_for
+from sinagot.engine.state.claims import Held, Owner, bury
+from sinagot.engine.state.entries import record_loss
+from sinagot.engine.state.history import iter_events
+from sinagot.engine.state.kept import keep_of_dead
+from sinagot.engine.state.recovery import heal
 from sinagot.scripts.codes import StepStatus
 
 __all__ = ["give_up", "outcome", "read_events"]

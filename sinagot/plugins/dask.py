@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from sinagot.engine.report import RunReport
+    from sinagot.engine.accounts.report import RunReport
     from sinagot.workspace.scope import Scope
     from sinagot.workspace.workspace import Workspace
 

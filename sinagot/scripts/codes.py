@@ -1,6 +1,6 @@
 """The status codes of a step: integers that stand in log files and in users' code.
 
-Knows the numbers and nothing else; must not know how a status is found out (`sinagot.engine.status` does
+Knows the numbers and nothing else; must not know how a status is found out (`sinagot.engine.planning.status` does
 that). Every layer that speaks of a step's state uses these names; `sinagot.utils` exports them too.
 """
 

@@ -15,8 +15,8 @@ from sinagot.config.hints import did_you_mean
 from sinagot.config.settings import Configuration, StepSettings
 from sinagot.dataset.patterns import PathPattern
 from sinagot.dataset.records import RecordIds
-from sinagot.engine.graph import RecordGraph, Slot, StepNode
 from sinagot.engine.job import JobStep
+from sinagot.engine.planning.graph import RecordGraph, Slot, StepNode
 from sinagot.errors import ConfigurationError, PatternError, ScriptError
 from sinagot.scripts.loading import ScriptLibrary
 from sinagot.scripts.spec import PathSource, StepSpec

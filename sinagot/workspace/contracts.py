@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from distributed import Client
 
     from sinagot.config.settings import Configuration
+    from sinagot.engine.accounts.report import RunReport
     from sinagot.engine.executors.contract import Executor
-    from sinagot.engine.graph import StepNode
-    from sinagot.engine.report import RunReport
+    from sinagot.engine.planning.graph import StepNode
     from sinagot.workspace.blueprint import Blueprint
 
 __all__ = ["House", "Selection", "Steps"]

@@ -1,4 +1,4 @@
-"""Excludes records, or parts of them, and takes that back: the surface of `sinagot.engine.decisions`.
+"""Excludes records, or parts of them, and takes that back: the surface of `sinagot.engine.state.decisions`.
 
 Knows scopes; must not know what follows from a decision.
 """
@@ -6,7 +6,15 @@ Knows scopes; must not know what follows from a decision.
 from __future__ import annotations
 
 from sinagot.config.hints import unknown_step
-from sinagot.engine.decisions import EXCLUDE, INCLUDE, Decision, Decisions, Target, append_decisions, decided
+from sinagot.engine.state.decisions import (
+    EXCLUDE,
+    INCLUDE,
+    Decision,
+    Decisions,
+    Target,
+    append_decisions,
+    decided,
+)
 from sinagot.workspace.contracts import Selection
 
 __all__ = ["exclude", "include", "read_decisions"]

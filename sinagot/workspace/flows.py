@@ -1,6 +1,6 @@
 """The way of the records of a scope through its steps: found, excluded, missing input, failed, done.
 
-Knows scopes and looks the facts up; counts are those of `sinagot.engine.flow`, which add up.
+Knows scopes and looks the facts up; counts are those of `sinagot.engine.accounts.flow`, which add up.
 """
 
 from __future__ import annotations
@@ -11,10 +11,18 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from sinagot.dataset.scan import find_ids
-from sinagot.engine.flow import PLACES, WORDS, FlowCounts, JobPlace, mermaid_of, place_of, record_place
-from sinagot.engine.graph import RecordGraph, StepNode
-from sinagot.engine.status import StepStatus
-from sinagot.engine.survey import Survey
+from sinagot.engine.accounts.flow import (
+    PLACES,
+    WORDS,
+    FlowCounts,
+    JobPlace,
+    mermaid_of,
+    place_of,
+    record_place,
+)
+from sinagot.engine.planning.graph import RecordGraph, StepNode
+from sinagot.engine.planning.status import StepStatus
+from sinagot.engine.planning.survey import Survey
 from sinagot.errors import ConfigurationError
 from sinagot.workspace.contracts import Selection
 from sinagot.workspace.looks import survey_of

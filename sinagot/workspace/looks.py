@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sinagot.engine.graph import StepNode
-from sinagot.engine.groups import GroupSurvey, IdsOf
-from sinagot.engine.survey import Survey
+from sinagot.engine.planning.graph import StepNode
+from sinagot.engine.planning.groups import GroupSurvey, IdsOf
+from sinagot.engine.planning.survey import Survey
 from sinagot.errors import ScriptError
 from sinagot.workspace.contracts import House, Selection
 from sinagot.workspace.parameters import Parameters

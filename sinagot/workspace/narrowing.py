@@ -9,9 +9,9 @@ import re
 from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
-from sinagot.engine.claims import file_key, held_claims
-from sinagot.engine.graph import RecordGraph, StepNode
-from sinagot.engine.history import Marks
+from sinagot.engine.planning.graph import RecordGraph, StepNode
+from sinagot.engine.state.claims import file_key, held_claims
+from sinagot.engine.state.history import Marks
 from sinagot.errors import ConfigurationError
 
 __all__ = ["Narrowing", "parse_shard"]

@@ -13,7 +13,7 @@ from sinagot.config.params import iter_values
 from sinagot.config.problems import key_text
 from sinagot.config.settings import Configuration, StepSettings
 from sinagot.config.sources import Source, read_source
-from sinagot.engine.graph import StepNode
+from sinagot.engine.planning.graph import StepNode
 from sinagot.errors import ConfigurationError
 from sinagot.workspace.parameters import Parameters
 

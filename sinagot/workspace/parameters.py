@@ -14,7 +14,7 @@ from typing import Any
 from sinagot.config.hints import did_you_mean
 from sinagot.config.params import OVERRIDE, Layer, exceptions_of, layers_of, merge_layers
 from sinagot.config.settings import Configuration
-from sinagot.engine.graph import StepNode
+from sinagot.engine.planning.graph import StepNode
 from sinagot.errors import ConfigurationError, ScriptError
 from sinagot.scripts.classes import load_script
 from sinagot.scripts.modules import activated

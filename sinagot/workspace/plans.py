@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from sinagot.config.quantities import seconds_text
-from sinagot.engine.plan import PlannedJob, Reason, Verdict
+from sinagot.engine.planning.plan import PlannedJob, Reason, Verdict
 from sinagot.workspace.tables import plan_frame
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-    from sinagot.engine.report import RunReport
+    from sinagot.engine.accounts.report import RunReport
 
 __all__ = ["Plan"]
 

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 from sinagot.engine.executors.contract import Executor
 from sinagot.engine.executors.main_process import MainProcessExecutor
 from sinagot.engine.job import RunOptions
+from sinagot.engine.planning.survey import RULES
 from sinagot.engine.run import Prepared, RunRequest, new_run_id, run
 from sinagot.engine.stop import RunTerminated, run_interrupted
-from sinagot.engine.survey import RULES
 from sinagot.errors import ConfigurationError, ScriptError, WorkspaceBusyError
 from sinagot.runlog.write import LogTarget
 from sinagot.workspace.choices import ExecutorChoice
@@ -31,8 +31,8 @@ from sinagot.workspace.tables import jobs_frame
 if TYPE_CHECKING:
     from distributed import Client
 
-    from sinagot.engine.graph import StepNode
-    from sinagot.engine.report import RunReport
+    from sinagot.engine.accounts.report import RunReport
+    from sinagot.engine.planning.graph import StepNode
 
 __all__ = ["start_run"]
 
@@ -225,7 +225,7 @@ def _prepare(
 
 def _refuse_company(workspace: House) -> None:
     """Raise when another live run works on the workspace."""
-    from sinagot.engine.claims import live_owners
+    from sinagot.engine.state.claims import live_owners
 
     others = live_owners(str(workspace.configuration.state_path))
     if others:

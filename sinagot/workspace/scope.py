@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from pandas import DataFrame
 
-    from sinagot.engine.decisions import Decision
+    from sinagot.engine.state.decisions import Decision
     from sinagot.workspace.flows import FlowReport
 
 __all__ = ["Scope"]

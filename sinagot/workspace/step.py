@@ -15,7 +15,7 @@ from sinagot.workspace.tables import logs_frame
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-    from sinagot.engine.report import RunReport
+    from sinagot.engine.accounts.report import RunReport
     from sinagot.scripts.template import ScriptTemplate
 
 __all__ = ["Step"]

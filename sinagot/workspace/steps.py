@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from sinagot.config.hints import unknown_step
-from sinagot.engine.status import StepStatus
+from sinagot.engine.planning.status import StepStatus
 from sinagot.errors import NotFoundError
 from sinagot.scripts.group import GROUP_ID
 from sinagot.workspace.contracts import Selection
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from distributed import Client
     from pandas import DataFrame
 
-    from sinagot.engine.accept import Accepted
-    from sinagot.engine.graph import StepNode
-    from sinagot.engine.report import RunReport
+    from sinagot.engine.accounts.report import RunReport
+    from sinagot.engine.planning.accept import Accepted
+    from sinagot.engine.planning.graph import StepNode
     from sinagot.engine.run import Progress
     from sinagot.workspace.plans import Plan
 

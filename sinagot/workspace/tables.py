@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from sinagot.config.hints import unknown_step
-from sinagot.engine.history import iter_events
+from sinagot.engine.state.history import iter_events
 from sinagot.scripts.group import GROUP_ID
 from sinagot.workspace.contracts import Selection
 from sinagot.workspace.looks import survey_of
@@ -17,7 +17,7 @@ from sinagot.workspace.looks import survey_of
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-    from sinagot.engine.report import RunReport
+    from sinagot.engine.accounts.report import RunReport
 
 __all__ = [
     "count_frame",

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from sinagot.dataset.findings import Finding
     from sinagot.engine.executors.contract import Executor
-    from sinagot.engine.graph import StepNode
+    from sinagot.engine.planning.graph import StepNode
     from sinagot.workspace.flows import FlowReport
 
 __all__ = ["Workspace"]

@@ -17,10 +17,10 @@ from typing import Any
 import pytest
 
 from sinagot import Workspace
+from sinagot.engine.accounts.report import FailureGroup, RunReport
 from sinagot.engine.executors.contract import Executor
 from sinagot.engine.executors.dask import DaskExecutor
 from sinagot.engine.executors.processes import ProcessExecutor
-from sinagot.engine.report import FailureGroup, RunReport
 from sinagot.testing import await_true, make_workspace, script_text
 
 ROOT = Path(__file__).parents[2]

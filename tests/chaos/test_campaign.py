@@ -25,7 +25,7 @@ StageFolder.path = final_path
 
 #: Nobody is kept from a job that another one has begun.
 WITHOUT_CLAIMS = """
-from sinagot.engine.claims import ClaimDesk
+from sinagot.engine.state.claims import ClaimDesk
 
 ClaimDesk._create = lambda desk, path: True
 ClaimDesk.is_ours = lambda desk, claim: True

@@ -59,7 +59,7 @@ import traceback
 from pathlib import Path
 
 from sinagot import Workspace
-from sinagot.engine.history import event_files, iter_all_events
+from sinagot.engine.state.history import event_files, iter_all_events
 from tests.chaos.conftest import heal, outputs, statuses
 
 template, force, step = Path({template!r}), {force!r}, {step!r}

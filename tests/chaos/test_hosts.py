@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 
 from sinagot import Workspace
-from sinagot.engine.claims import Owner, file_key
-from sinagot.engine.history import event_files, iter_all_events
+from sinagot.engine.state.claims import Owner, file_key
+from sinagot.engine.state.history import event_files, iter_all_events
 from sinagot.testing import await_true, make_workspace, script_text
 from tests.chaos.conftest import (
     HALVES,
@@ -43,7 +43,7 @@ host = os.environ.get("SINAGOT_TEST_HOST")
 if host:
     known = os.uname()
     os.uname = lambda: os.uname_result((known.sysname, host, known.release, known.version, known.machine))
-    from sinagot.engine import bench, claims
+    from sinagot.engine.state import bench, claims
     claims.BEAT, bench.PULSE = 0.4, 0.1
 """
 MODES: dict[str, dict[str, Any]] = {

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from sinagot import Workspace
-from sinagot.engine.history import event_files, iter_all_events
+from sinagot.engine.state.history import event_files, iter_all_events
 from sinagot.testing import await_true, make_workspace, script_text
 from tests.chaos.conftest import StartProgram, driver, litter, statuses
 
@@ -184,7 +184,7 @@ def test_full_durability_syncs_before_it_says_so(tmp_path: Path, monkeypatch: py
     workspace = lab(tmp_path, '[run]\ndurability = "full"', records=1)
     spy("sinagot.dataset.moves", "fsync")
     spy("sinagot.dataset.moves", "replace")
-    spy("sinagot.engine.history", "fdatasync")
+    spy("sinagot.engine.state.history", "fdatasync")
     assert workspace.steps.run("first", printing=False).ok
     monkeypatch.undo()
     assert calls == ["fsync stage", "fdatasync events", "replace final", "fsync final"]
@@ -210,9 +210,11 @@ def test_killed_run_and_power_cut(tmp_path: Path, start: StartProgram) -> None:
 
 def test_checkpoints_are_written_while_a_run_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every few seconds what was done is synced and noted; outputs from before the last checkpoint are not doubted."""
-    monkeypatch.setattr("sinagot.engine.bench.PULSE", 0.05)
+    monkeypatch.setattr("sinagot.engine.state.bench.PULSE", 0.05)
     synced: list[tuple[str, ...]] = []
-    monkeypatch.setattr("sinagot.engine.bench.sync_systems", lambda folders: synced.append(tuple(folders)))
+    monkeypatch.setattr(
+        "sinagot.engine.state.bench.sync_systems", lambda folders: synced.append(tuple(folders))
+    )
     body = BODY + "time.sleep(0.3 if self.id.endswith('2') else 0)"
     scripts = {"first": script_text(body, ("raw", "{id}.txt"), ("first", "{id}.txt"))}
     workspace = make_workspace(tmp_path, records=2, scripts=scripts)

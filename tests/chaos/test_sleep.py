@@ -125,8 +125,8 @@ HOSTED = script_text(
 
 #: A lease of a second instead of half a minute: nothing else of a clock is changed.
 SHORT_LEASE = """
-import sinagot.engine.bench as bench
-import sinagot.engine.claims as claims
+import sinagot.engine.state.bench as bench
+import sinagot.engine.state.claims as claims
 claims.BEAT, bench.PULSE = 0.4, 0.1
 """
 

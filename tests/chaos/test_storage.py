@@ -208,7 +208,7 @@ def test_error_while_publishing(
         raise OSError(code, os.strerror(code))
 
     if place in ("commit", "done"):
-        from sinagot.engine.history import EventFile
+        from sinagot.engine.state.history import EventFile
 
         real = EventFile.append
         monkeypatch.setattr(

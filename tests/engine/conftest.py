@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sinagot.dataset.patterns import PathPattern
-from sinagot.engine.graph import Slot, StepNode
+from sinagot.engine.planning.graph import Slot, StepNode
 
 NOTHING: frozenset[str] = frozenset()
 

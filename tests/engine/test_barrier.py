@@ -9,7 +9,7 @@ import pytest
 
 from sinagot.engine import barrier
 from sinagot.engine.barrier import Barrier
-from sinagot.engine.plan import PlannedJob, Verdict
+from sinagot.engine.planning.plan import PlannedJob, Verdict
 
 
 class Looks:

@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sinagot.engine import claims
-from sinagot.engine.claims import (
+from sinagot.engine.state import claims
+from sinagot.engine.state.claims import (
     Claim,
     ClaimDesk,
     Held,
@@ -59,7 +59,7 @@ def program(code: str, *arguments: str) -> subprocess.Popen[str]:
 
 HOLDER = """
 import sys
-from sinagot.engine.claims import ClaimDesk
+from sinagot.engine.state.claims import ClaimDesk
 desk = ClaimDesk(sys.argv[1], "run-other")
 print(type(desk.take(sys.argv[2])).__name__, flush=True)
 sys.stdin.readline()
@@ -330,7 +330,7 @@ def test_takeover_works_without_the_lock(
 
 RACER = """
 import sys, time
-from sinagot.engine.claims import Claim, ClaimDesk
+from sinagot.engine.state.claims import Claim, ClaimDesk
 state, count = sys.argv[1], int(sys.argv[2])
 desk = ClaimDesk(state, "race")
 print("ready", flush=True)

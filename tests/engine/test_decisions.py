@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sinagot.engine.decisions import FILE, Decisions, Target, append_decisions, decided
+from sinagot.engine.state.decisions import FILE, Decisions, Target, append_decisions, decided
 from sinagot.errors import StorageError
 
 TASKS, MODALITIES, STEPS = ["RS", "HDC"], ["EEG", "behavior"], ["a", "b"]
@@ -100,7 +100,7 @@ def test_torn_and_broken_lines_are_passed_over_and_counted(tmp_path: Path) -> No
 def test_several_writers_lose_nothing(tmp_path: Path) -> None:
     """Processes that decide at the same time write whole lines."""
     code = (
-        "import sys\nfrom sinagot.engine.decisions import *\n"
+        "import sys\nfrom sinagot.engine.state.decisions import *\n"
         "for number in range(100):\n"
         f"    append_decisions({str(tmp_path)!r}, [decided('exclude', Target(sys.argv[1] + str(number)), 'x' * 50)])\n"
     )

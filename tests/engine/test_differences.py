@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from sinagot import Workspace
-from sinagot.engine.report import FailureGroup
+from sinagot.engine.accounts.report import FailureGroup
 from sinagot.testing import make_workspace, script_text
 
 WRITE = "self.path.output.write_text('x')"

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sinagot.dataset.patterns import PathPattern
-from sinagot.engine.graph import RecordGraph, Slot, StepNode
+from sinagot.engine.planning.graph import RecordGraph, Slot, StepNode
 from sinagot.errors import ConfigurationError
 
 

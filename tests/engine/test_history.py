@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sinagot.engine.history import (
+from sinagot.engine.state.history import (
     EventFile,
     Marks,
     RunFolder,
@@ -78,7 +78,7 @@ def test_half_a_line_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     """When only part of a line could be written, the writer learns it."""
     descriptor = os.open(tmp_path / "x", os.O_CREAT | os.O_WRONLY)
     write = os.write
-    monkeypatch.setattr("sinagot.engine.history.os.write", lambda number, data: write(number, data[:3]))
+    monkeypatch.setattr("sinagot.engine.state.history.os.write", lambda number, data: write(number, data[:3]))
     try:
         with pytest.raises(OSError, match="no space"):
             append_line(descriptor, {"number": 1})
@@ -104,7 +104,7 @@ def test_small_files_are_replaced_whole(tmp_path: Path, monkeypatch: pytest.Monk
     def refuse(*_: object) -> None:
         raise OSError("refused")
 
-    monkeypatch.setattr("sinagot.engine.history.os.replace", refuse)
+    monkeypatch.setattr("sinagot.engine.state.history.os.replace", refuse)
     with pytest.raises(OSError, match="refused"):
         replace_text(str(path), "never")
     assert path.read_text() == "new" and [one.name for one in tmp_path.iterdir()] == ["x"]
@@ -168,7 +168,7 @@ def test_line_after_a_torn_one_is_whole(tmp_path: Path, monkeypatch: pytest.Monk
     events = EventFile(str(tmp_path), "w")
     with monkeypatch.context() as patched:
         write = os.write
-        patched.setattr("sinagot.engine.history.os.write", lambda number, data: write(number, data[:5]))
+        patched.setattr("sinagot.engine.state.history.os.write", lambda number, data: write(number, data[:5]))
         with pytest.raises(OSError, match="no space"):
             events.append({"number": 1})
     events.append({"number": 2}, sync=True)

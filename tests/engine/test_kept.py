@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 from sinagot import Workspace
+from sinagot.engine.accounts.report import RunReport
 from sinagot.engine.executors import watch
-from sinagot.engine.history import Marks
-from sinagot.engine.kept import FailureMarks, kept_names
-from sinagot.engine.report import RunReport
-from sinagot.engine.sweep import sweep
+from sinagot.engine.state.history import Marks
+from sinagot.engine.state.kept import FailureMarks, kept_names
+from sinagot.engine.state.sweep import sweep
 from sinagot.testing import make_workspace, script_text
 
 KEEP = "[run]\nkeep_failed = true\n"

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sinagot.engine import origins
-from sinagot.engine.history import EventFile, RunFolder
-from sinagot.engine.origins import Origins, params_text, prints_of, short_path
+from sinagot.engine.state import origins
+from sinagot.engine.state.history import EventFile, RunFolder
+from sinagot.engine.state.origins import Origins, params_text, prints_of, short_path
 
 
 class History:

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from sinagot.engine.origins import Origin
-from sinagot.engine.outdated import Present, outdated_reasons, same_prints
+from sinagot.engine.planning.outdated import Present, outdated_reasons
+from sinagot.engine.state.origins import Origin, same_prints
 
 SECOND = 10**9
 ORIGIN = Origin("run-1", "", ["8 1000000000"], ["3 2000000000"], "c" * 64, '{"low": 8}', "raw -> out")

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sinagot.engine.graph import RecordGraph
-from sinagot.engine.plan import Facts, PlannedJob, Reason, Verdict, decide, plan_chain
+from sinagot.engine.planning.graph import RecordGraph
+from sinagot.engine.planning.plan import Facts, PlannedJob, Reason, Verdict, decide, plan_chain
 
 ALL_FACTS = [
     Facts(present, missing, claim, failed)
@@ -210,7 +210,7 @@ def test_plan_invariants(
 ) -> None:
     """One verdict for each node asked for, in order; a needed job is never up to date; nothing runs behind what is bad and does not run."""
     from sinagot.dataset.patterns import PathPattern
-    from sinagot.engine.graph import Slot, StepNode
+    from sinagot.engine.planning.graph import Slot, StepNode
 
     def slot(path: str) -> Slot:
         return Slot(None, PathPattern(f"{path}/{{id}}"), "/data", frozenset())

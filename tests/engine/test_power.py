@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from sinagot.engine import power
-from sinagot.engine.claims import Owner
+from sinagot.engine.state.claims import Owner
 
 
 def note(state: Path, **facts: object) -> str:

@@ -11,10 +11,11 @@ import pytest
 
 from sinagot import Workspace
 from sinagot.dataset import moves
-from sinagot.engine import attempt, commits, entries
-from sinagot.engine.bench import Bench
-from sinagot.engine.claims import ClaimDesk
-from sinagot.engine.history import Marks
+from sinagot.engine import attempt
+from sinagot.engine.state import commits, entries
+from sinagot.engine.state.bench import Bench
+from sinagot.engine.state.claims import ClaimDesk
+from sinagot.engine.state.history import Marks
 from sinagot.testing import make_workspace, script_text
 
 BOTH = {"one": ("out", "{id}.1.txt"), "two": ("out", "{id}.2.txt")}
@@ -194,7 +195,7 @@ def test_checkpoint_that_is_late(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     workspace = lab(tmp_path)
     benches: list[Bench] = []
     monkeypatch.setattr(
-        "sinagot.engine.bench.sync_systems", lambda folders: benches[-1].events.append({"n": 1})
+        "sinagot.engine.state.bench.sync_systems", lambda folders: benches[-1].events.append({"n": 1})
     )
     real = Bench.__init__
     monkeypatch.setattr(

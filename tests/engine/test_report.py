@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sinagot.engine.graph import RecordGraph, StepNode
+from sinagot.engine.accounts.ledger import Ledger
+from sinagot.engine.accounts.report import RunReport
 from sinagot.engine.job import Cause, Outcome
-from sinagot.engine.ledger import Ledger
-from sinagot.engine.report import RunReport
+from sinagot.engine.planning.graph import RecordGraph, StepNode
 from sinagot.errors import StepFailedError
 
 IDS = ["REC-1", "REC-2", "REC-3"]

@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from sinagot.engine.status import Evidence, needs_log, step_status
+from sinagot.engine.planning.status import Evidence, needs_log, step_status
 from sinagot.utils import StepStatus
 
 ALL = [

@@ -10,9 +10,9 @@ import pytest
 
 from sinagot.dataset.patterns import PathPattern
 from sinagot.dataset.records import RecordIds
-from sinagot.engine.claims import file_key
-from sinagot.engine.graph import RecordGraph, Slot, StepNode
-from sinagot.engine.survey import Survey
+from sinagot.engine.planning.graph import RecordGraph, Slot, StepNode
+from sinagot.engine.planning.survey import Survey
+from sinagot.engine.state.claims import file_key
 
 IDS = ["REC-1", "REC-2", "REC-3"]
 
@@ -117,7 +117,7 @@ def test_log_is_not_read_where_it_decides_nothing(
     touch(tmp_path, "a/REC-1.csv", "LOG/REC-1.log", "LOG/REC-3.log")
     asked: list[str] = []
     monkeypatch.setattr(
-        "sinagot.engine.survey.newest_status", lambda folder, record_id, *_: asked.append(record_id)
+        "sinagot.engine.planning.survey.newest_status", lambda folder, record_id, *_: asked.append(record_id)
     )
     survey = make_survey()
     (node,) = survey.graph.nodes

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from sinagot.engine.claims import Owner, file_key
+from sinagot.engine.state.claims import Owner, file_key
 from sinagot.engine.stop import RunTerminated
 from sinagot.utils import StepStatus
 

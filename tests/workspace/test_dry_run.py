@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sinagot.engine.claims import Owner, file_key
+from sinagot.engine.state.claims import Owner, file_key
 
 IDS = ["REC-1", "REC-2"]
 STEPS = "abcd"

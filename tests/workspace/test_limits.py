@@ -13,8 +13,8 @@ import psutil
 import pytest
 
 from sinagot import Workspace
+from sinagot.engine.accounts.report import RunReport
 from sinagot.engine.executors import watch
-from sinagot.engine.report import RunReport
 from sinagot.testing import await_true, make_workspace, script_text
 
 WRITE = "self.path.output.write_text(str(os.getpid()))"

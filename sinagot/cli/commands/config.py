@@ -18,7 +18,7 @@ from sinagot.cli.exits import Exit
 from sinagot.cli.options import json_option, open_workspace, read_settings, scope_options, workspace_options
 
 if TYPE_CHECKING:
-    from sinagot.engine.graph import StepNode
+    from sinagot.engine.planning.graph import StepNode
     from sinagot.workspace.origins import Shown
     from sinagot.workspace.workspace import Workspace
 

@@ -16,7 +16,7 @@ from sinagot.cli.exits import Exit
 from sinagot.cli.options import choose_records, json_option, open_workspace, scope_options, workspace_options
 
 if TYPE_CHECKING:
-    from sinagot.engine.decisions import Decision
+    from sinagot.engine.state.decisions import Decision
     from sinagot.workspace.workspace import Workspace
 
 __all__ = ["command", "tell_decisions"]

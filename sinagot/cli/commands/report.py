@@ -98,7 +98,7 @@ def flow(
 
 def _lines(report: FlowReport) -> Iterator[str]:
     from sinagot.cli.texts import clean, columns, plain_list
-    from sinagot.engine.flow import PLACES, WITHOUT_INPUT, WORDS
+    from sinagot.engine.accounts.flow import PLACES, WITHOUT_INPUT, WORDS
 
     rows = report.rows
     used = [place for place in PLACES if place == "done" or any(one.places[place] for one in rows)]

@@ -38,7 +38,7 @@ from sinagot.cli.summary import dry_lines, exit_code, older_lines, report_json, 
 from sinagot.cli.texts import note, print_json, say, shortened, silence, warn
 
 if TYPE_CHECKING:
-    from sinagot.engine.report import RunReport
+    from sinagot.engine.accounts.report import RunReport
     from sinagot.workspace.records import RecordCollection
     from sinagot.workspace.workspace import Workspace
 

@@ -139,7 +139,7 @@ class _Table(NamedTuple):
 
     @classmethod
     def read(cls, collection: Any, step: str | None) -> _Table:
-        from sinagot.engine.status import StepStatus
+        from sinagot.engine.planning.status import StepStatus
 
         names = {int(code): code.name for code in StepStatus}
         steps: dict[tuple[Any, ...], dict[str, Any]] = {}
@@ -167,7 +167,7 @@ class _Table(NamedTuple):
         return {name: found.count(name) for name in WORDS if name in found}
 
     def as_json(self) -> dict[str, Any]:
-        from sinagot.engine.status import StepStatus
+        from sinagot.engine.planning.status import StepStatus
 
         rows = [
             {

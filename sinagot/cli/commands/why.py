@@ -20,7 +20,7 @@ from sinagot.cli.texts import clean, print_json, say, step_place
 from sinagot.scripts.group import GROUP_ID
 
 if TYPE_CHECKING:
-    from sinagot.engine.plan import Reason
+    from sinagot.engine.planning.plan import Reason
 
 __all__ = ["command"]
 

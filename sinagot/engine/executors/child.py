@@ -18,13 +18,13 @@ from typing import NoReturn
 
 import sinagot.runlog.handler  # noqa: F401  (the first line of a log needs it: loaded while the driver prepares)
 from sinagot.engine.attempt import obeying, run_chain
-from sinagot.engine.bench import close_benches, tidy_benches
 from sinagot.engine.executors.channel import Channel
 from sinagot.engine.executors.contract import Chain
 from sinagot.engine.executors.hygiene import Hygiene, has_left_threads
 from sinagot.engine.executors.slip import Slip
 from sinagot.engine.job import JobResult
 from sinagot.engine.limits import Began, FailureCount, Watcher, end_overrun, is_bloated, watched_by
+from sinagot.engine.state.bench import close_benches, tidy_benches
 
 __all__ = ["main"]
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sinagot.dataset.patterns import PathPattern
 from sinagot.dataset.scan import Listing, find_ids
-from sinagot.engine.history import replace_text
+from sinagot.engine.state.history import replace_text
 from sinagot.errors import ConfigurationError, StoredDataError, UnstorableDataError
 from sinagot.plugins.models.stored import json_text, read_object
 from sinagot.workspace.records import Record, RecordCollection

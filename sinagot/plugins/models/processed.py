@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sinagot.config.hints import did_you_mean
-from sinagot.engine.graph import Slot, StepNode
+from sinagot.engine.planning.graph import Slot, StepNode
 from sinagot.errors import ConfigurationError, StoredDataError
 from sinagot.plugins.models.stored import shown
 from sinagot.workspace.records import Record, RecordCollection

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sinagot.cli.commands.status import WORDS
-from sinagot.engine.status import StepStatus
+from sinagot.engine.planning.status import StepStatus
 from tests.cli.conftest import Invoke, Lab
 
 

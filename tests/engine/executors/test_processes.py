@@ -14,8 +14,8 @@ import psutil
 import pytest
 
 from sinagot import Workspace
+from sinagot.engine.accounts.report import RunReport
 from sinagot.engine.executors.processes import ProcessExecutor
-from sinagot.engine.report import RunReport
 from sinagot.testing import WorkerContract, await_true, make_workspace, script_text
 
 

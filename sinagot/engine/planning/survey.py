@@ -15,14 +15,14 @@ from urllib.parse import unquote
 
 from sinagot.dataset.records import RecordIds
 from sinagot.dataset.scan import Listing, glob_matches
-from sinagot.engine.changes import Changes, ParamsOf, no_params
-from sinagot.engine.claims import KEPT, file_key, held_claims
-from sinagot.engine.decisions import Decision, Decisions
-from sinagot.engine.graph import RecordGraph, Slot, StepNode
-from sinagot.engine.history import Marks
 from sinagot.engine.paths import Paths, script_paths
-from sinagot.engine.plan import Facts, PlannedJob, plan_chain
-from sinagot.engine.status import Evidence, StepStatus, needs_log, step_status
+from sinagot.engine.planning.changes import Changes, ParamsOf, no_params
+from sinagot.engine.planning.graph import RecordGraph, Slot, StepNode
+from sinagot.engine.planning.plan import Facts, PlannedJob, plan_chain
+from sinagot.engine.planning.status import Evidence, StepStatus, needs_log, step_status
+from sinagot.engine.state.claims import KEPT, file_key, held_claims
+from sinagot.engine.state.decisions import Decision, Decisions
+from sinagot.engine.state.history import Marks
 from sinagot.runlog.read import newest_status
 from sinagot.scripts.template import StepPaths
 

@@ -11,9 +11,9 @@ from functools import cached_property
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from sinagot.engine.accounts.ledger import Failure, Ledger
 from sinagot.engine.job import Outcome
-from sinagot.engine.ledger import Failure, Ledger
-from sinagot.engine.plan import PlannedJob
+from sinagot.engine.planning.plan import PlannedJob
 from sinagot.errors import StepFailedError
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
     from sinagot.dataset.records import RecordIds
-    from sinagot.engine.differences import Comparison
+    from sinagot.engine.accounts.differences import Comparison
 
 __all__ = ["FailureGroup", "RunReport"]
 
@@ -190,7 +190,9 @@ class RunReport:
     def _compare(self) -> Comparison | None:
         if self._rule is None:
             return None
-        from sinagot.engine.differences import Comparison  # a run in which nothing fails does not need it
+        from sinagot.engine.accounts.differences import (
+            Comparison,  # a run in which nothing fails does not need it
+        )
 
         return Comparison(self._ledger, self._rule, self._folder)
 

@@ -17,7 +17,7 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
-from sinagot.engine.claims import Owner, file_key
+from sinagot.engine.state.claims import Owner, file_key
 from sinagot.runlog.lines import now_utc
 
 __all__ = [

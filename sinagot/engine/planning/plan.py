@@ -1,7 +1,7 @@
 """Facts in, verdict and reasons out: what would be done with each job, before anything runs.
 
 Pure: nothing here touches the disk. Dry runs, reports and the real run use the same verdicts.
-The facts come from `sinagot.engine.survey`; the verdicts go to `sinagot.engine.run`.
+The facts come from `sinagot.engine.planning.survey`; the verdicts go to `sinagot.engine.run`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from sinagot.engine.graph import RecordGraph
+from sinagot.engine.planning.graph import RecordGraph
 
 __all__ = ["Facts", "PlannedJob", "Reason", "Verdict", "decide", "plan_chain"]
 

@@ -5,9 +5,9 @@ Knows a planned report and what earlier attempts measured; must not decide anyth
 
 from __future__ import annotations
 
-from sinagot.engine.origins import Origins
-from sinagot.engine.plan import Verdict
-from sinagot.engine.report import RunReport
+from sinagot.engine.accounts.report import RunReport
+from sinagot.engine.planning.plan import Verdict
+from sinagot.engine.state.origins import Origins
 
 __all__ = ["estimate"]
 

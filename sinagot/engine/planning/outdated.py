@@ -1,6 +1,7 @@
 """Compares what a result came from with what is there now, and says each difference in words.
 
-Pure: facts in, reasons out. `sinagot.engine.survey` looks the facts up, `sinagot.engine.plan` decides with the reasons.
+Pure: facts in, reasons out. `sinagot.engine.planning.survey` looks the facts up, `sinagot.engine.planning.plan` decides
+with the reasons.
 """
 
 from __future__ import annotations
@@ -10,10 +11,10 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from sinagot.dataset.prints import same_version
-from sinagot.engine.origins import Origin, Prints
-from sinagot.engine.plan import Reason
+from sinagot.engine.planning.plan import Reason
+from sinagot.engine.state.origins import Origin, Prints, same_prints
 
-__all__ = ["Present", "outdated_reasons", "same_prints"]
+__all__ = ["Present", "outdated_reasons"]
 
 
 class Present(NamedTuple):
@@ -26,22 +27,6 @@ class Present(NamedTuple):
     code: str
     params: str
     paths: str
-
-
-def same_prints(one: Prints, two: Prints) -> bool:
-    """Say whether two looks at the same paths saw the same versions."""
-    return one == two or (
-        len(one) == len(two) and all(_same(mine, other) for mine, other in zip(one, two, strict=True))
-    )
-
-
-def _same(one: Any, two: Any) -> bool:
-    if isinstance(one, list) and isinstance(two, list):
-        mine, other = dict(map(tuple, one)), dict(map(tuple, two))
-        return mine.keys() == other.keys() and all(same_version(mine[name], other[name]) for name in mine)
-    if isinstance(one, list) or isinstance(two, list):
-        return False
-    return same_version(one, two)
 
 
 def outdated_reasons(origin: Origin | None, now: Present) -> tuple[Reason, ...]:

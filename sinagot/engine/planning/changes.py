@@ -13,12 +13,20 @@ from stat import S_IFDIR
 from typing import Any, NamedTuple
 
 from sinagot.dataset.prints import print_of
-from sinagot.engine.graph import RecordGraph, Slot, StepNode
-from sinagot.engine.history import read_manifest
-from sinagot.engine.origins import Origin, Origins, Prints, params_text, prints_of, short_path
-from sinagot.engine.outdated import Present, outdated_reasons, same_prints
 from sinagot.engine.paths import Paths
-from sinagot.engine.plan import Reason
+from sinagot.engine.planning.graph import RecordGraph, Slot, StepNode
+from sinagot.engine.planning.outdated import Present, outdated_reasons
+from sinagot.engine.planning.plan import Reason
+from sinagot.engine.state.history import read_manifest
+from sinagot.engine.state.origins import (
+    Origin,
+    Origins,
+    Prints,
+    params_text,
+    prints_of,
+    same_prints,
+    short_path,
+)
 
 __all__ = ["Changes", "ParamsOf", "no_params"]
 

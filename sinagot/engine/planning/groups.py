@@ -12,16 +12,16 @@ from functools import cached_property, partial
 from typing import Any, NamedTuple
 
 from sinagot.dataset.prints import print_of
-from sinagot.engine.changes import Changes
-from sinagot.engine.claims import file_key
-from sinagot.engine.graph import RecordGraph, Slot, StepNode
 from sinagot.engine.job import Job, JobStep, RunOptions
-from sinagot.engine.origins import prints_of
-from sinagot.engine.outdated import Present
 from sinagot.engine.paths import Paths, flat_paths
-from sinagot.engine.plan import Facts, PlannedJob, Reason, Verdict, decide
-from sinagot.engine.status import Evidence, StepStatus, needs_log, step_status
-from sinagot.engine.survey import Survey
+from sinagot.engine.planning.changes import Changes
+from sinagot.engine.planning.graph import RecordGraph, Slot, StepNode
+from sinagot.engine.planning.outdated import Present
+from sinagot.engine.planning.plan import Facts, PlannedJob, Reason, Verdict, decide
+from sinagot.engine.planning.status import Evidence, StepStatus, needs_log, step_status
+from sinagot.engine.planning.survey import Survey
+from sinagot.engine.state.claims import file_key
+from sinagot.engine.state.origins import prints_of
 from sinagot.scripts.group import GROUP_ID
 
 __all__ = ["GroupSurvey", "Members"]

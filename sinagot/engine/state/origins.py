@@ -13,12 +13,13 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from sinagot.engine.claims import live_owners
-from sinagot.engine.history import iter_events, read_manifest, replace_text
+from sinagot.dataset.prints import same_version
 from sinagot.engine.paths import Paths
+from sinagot.engine.state.claims import live_owners
+from sinagot.engine.state.history import iter_events, read_manifest, replace_text
 from sinagot.runlog.lines import now_utc
 
-__all__ = ["MADE", "Origin", "Origins", "Prints", "params_text", "prints_of", "short_path"]
+__all__ = ["MADE", "Origin", "Origins", "Prints", "params_text", "prints_of", "same_prints", "short_path"]
 
 #: Events that tell what outputs came from.
 MADE = ("done", "accepted")
@@ -96,6 +97,22 @@ def prints_of(paths: Paths, look: Callable[[str], str | None], short: Callable[[
     return [
         look(one) if isinstance(one, str) else [[short(each), look(each)] for each in one] for one in parts
     ]
+
+
+def same_prints(one: Prints, two: Prints) -> bool:
+    """Say whether two looks at the same paths saw the same versions."""
+    return one == two or (
+        len(one) == len(two) and all(_same(mine, other) for mine, other in zip(one, two, strict=True))
+    )
+
+
+def _same(one: Any, two: Any) -> bool:
+    if isinstance(one, list) and isinstance(two, list):
+        mine, other = dict(map(tuple, one)), dict(map(tuple, two))
+        return mine.keys() == other.keys() and all(same_version(mine[name], other[name]) for name in mine)
+    if isinstance(one, list) or isinstance(two, list):
+        return False
+    return same_version(one, two)
 
 
 class Origins:

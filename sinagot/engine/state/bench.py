@@ -14,11 +14,11 @@ from pathlib import Path
 
 from sinagot.dataset.stages import SpareFolders
 from sinagot.dataset.volumes import sync_systems
-from sinagot.engine.claims import ClaimDesk, Owner
-from sinagot.engine.history import EventFile, Marks
 from sinagot.engine.job import RunOptions
-from sinagot.engine.kept import FailureMarks
-from sinagot.engine.origins import short_path
+from sinagot.engine.state.claims import ClaimDesk, Owner
+from sinagot.engine.state.history import EventFile, Marks
+from sinagot.engine.state.kept import FailureMarks
+from sinagot.engine.state.origins import short_path
 from sinagot.runlog.lines import now_utc
 
 __all__ = ["Bench", "bench_for", "close_benches", "tidy_benches"]

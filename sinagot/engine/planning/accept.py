@@ -9,11 +9,11 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from sinagot.engine.graph import StepNode
-from sinagot.engine.history import EventFile, RunFolder
-from sinagot.engine.outdated import Present
-from sinagot.engine.plan import Reason
-from sinagot.engine.survey import Survey
+from sinagot.engine.planning.graph import StepNode
+from sinagot.engine.planning.outdated import Present
+from sinagot.engine.planning.plan import Reason
+from sinagot.engine.planning.survey import Survey
+from sinagot.engine.state.history import EventFile, RunFolder
 from sinagot.runlog.lines import now_utc
 
 __all__ = ["Accepted", "accept", "outdated_jobs"]

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from sinagot.engine.causes import normalised
-from sinagot.engine.graph import RecordGraph, StepNode
 from sinagot.engine.job import Cause, Outcome
+from sinagot.engine.planning.graph import RecordGraph, StepNode
 from sinagot.scripts.group import GROUP_ID
 
 __all__ = ["Failure", "Ledger"]

@@ -13,11 +13,11 @@ from sinagot.config.quantities import seconds_text
 from sinagot.dataset.commit import Published
 from sinagot.dataset.moves import clear_beside
 from sinagot.dataset.prints import print_of
-from sinagot.engine.bench import Bench
 from sinagot.engine.job import Cause, Job, Outcome
-from sinagot.engine.origins import params_text, prints_of, short_path
 from sinagot.engine.paths import flat_paths
-from sinagot.engine.sweep import sweep
+from sinagot.engine.state.bench import Bench
+from sinagot.engine.state.origins import params_text, prints_of, short_path
+from sinagot.engine.state.sweep import sweep
 from sinagot.runlog.capture import AttemptLog
 from sinagot.runlog.lines import now_utc
 from sinagot.runlog.read import newest_status
@@ -127,7 +127,7 @@ def event_of(
 
 
 def source_of(job: Job, inputs: dict[str, str | None]) -> dict[str, Any]:
-    """Give what a result is made from, as `sinagot.engine.origins.Origin` keeps it."""
+    """Give what a result is made from, as `sinagot.engine.state.origins.Origin` keeps it."""
     data, output = job.options.data_path, job.options.output_path
     return {
         "inputs": prints_of(job.inputs, inputs.get, lambda path: short_path(path, data, output)),
@@ -138,7 +138,7 @@ def source_of(job: Job, inputs: dict[str, str | None]) -> dict[str, Any]:
 
 
 def _origin_of(job: Job, published: Published, source: dict[str, Any]) -> dict[str, Any]:
-    """Give what a result came from, in the form of `sinagot.engine.origins.Origin`."""
+    """Give what a result came from, in the form of `sinagot.engine.state.origins.Origin`."""
     made = {path: f"{size} {mtime_ns}" for path, size, mtime_ns in published.outputs if size}
     data, output = job.options.data_path, job.options.output_path
 

@@ -1,7 +1,7 @@
 """The intent of a publication, put on record before its first file moves, so that a death in between can be healed.
 
-Knows what a `commit` event tells; must not decide what is made of it: `sinagot.engine.recovery` does after a death,
-`sinagot.engine.power` after a power cut.
+Knows what a `commit` event tells; must not decide what is made of it: `sinagot.engine.state.recovery` does after a
+death, `sinagot.engine.power` after a power cut.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 from sinagot.dataset.commit import Stage
 from sinagot.dataset.moves import sync
 from sinagot.dataset.prints import digest_within
-from sinagot.engine.bench import Bench
 from sinagot.engine.job import Job
-from sinagot.engine.origins import short_path
+from sinagot.engine.state.bench import Bench
+from sinagot.engine.state.origins import short_path
 
 __all__ = ["LAZY_DIGEST", "Committed", "note_commit", "read_commit"]
 

@@ -12,10 +12,10 @@ from itertools import islice
 
 from sinagot.config.quantities import bytes_text, seconds_text
 from sinagot.dataset.records import RecordIds
-from sinagot.engine.graph import StepNode
-from sinagot.engine.history import iter_events
+from sinagot.engine.accounts.ledger import Ledger
 from sinagot.engine.job import Outcome
-from sinagot.engine.ledger import Ledger
+from sinagot.engine.planning.graph import StepNode
+from sinagot.engine.state.history import iter_events
 
 __all__ = ["Comparison"]
 

@@ -1,0 +1,4 @@
+"""What became of each job of a run.
+
+The ledger, the report and its groups of failures, estimates, and the flow of records.
+"""
