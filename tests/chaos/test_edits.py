@@ -7,7 +7,6 @@ import signal
 import threading
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -16,16 +15,14 @@ from sinagot import Workspace
 from sinagot.cli.main import group
 from sinagot.errors import ConfigurationError, ScriptError
 from sinagot.testing import make_workspace, script_text
-from tests.chaos.conftest import outputs, statuses
+from tests.chaos.conftest import (
+    MODES,
+    each_mode,
+    outputs,
+    statuses,
+)
 
 pytestmark = pytest.mark.chaos
-
-MODES: dict[str, dict[str, Any]] = {
-    "main_process": {"mode": "main_process"},
-    "processes": {"mode": "processes", "workers": 1},
-    "dask": {"mode": "dask", "workers": 1},
-}
-each_mode = pytest.mark.parametrize("mode", MODES)
 
 # ---------------------------------------------------------------------- configurations that are none
 

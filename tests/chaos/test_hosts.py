@@ -22,12 +22,14 @@ from sinagot.engine.state.history import event_files, iter_all_events
 from sinagot.testing import await_true, make_workspace, script_text
 from tests.chaos.conftest import (
     HALVES,
+    MODES,
     WAITING,
     WHOLE,
     Program,
     StartProgram,
     await_half,
     driver,
+    each_mode,
     heal,
     let_go,
     outputs,
@@ -46,12 +48,6 @@ if host:
     from sinagot.engine.state import bench, claims
     claims.BEAT, bench.PULSE = 0.4, 0.1
 """
-MODES: dict[str, dict[str, Any]] = {
-    "main_process": {"mode": "main_process"},
-    "processes": {"mode": "processes", "workers": 1},
-    "dask": {"mode": "dask", "workers": 1},
-}
-each_mode = pytest.mark.parametrize("mode", MODES)
 
 
 class Hosts:

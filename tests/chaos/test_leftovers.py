@@ -11,16 +11,16 @@ import pytest
 
 from sinagot.engine.executors.processes import ProcessExecutor
 from sinagot.testing import await_true, make_workspace, script_text
-from tests.chaos.conftest import Lab, StartProgram, driver
+from tests.chaos.conftest import (
+    MODES,
+    Lab,
+    StartProgram,
+    driver,
+    each_mode,
+)
 
 pytestmark = pytest.mark.chaos
 
-MODES = {
-    "main_process": {},
-    "processes": {"mode": "processes", "workers": 1},
-    "dask": {"mode": "dask", "workers": 1},
-}
-each_mode = pytest.mark.parametrize("mode", MODES)
 
 #: What a script can do to its process, and what the next one asks.
 CHANGES = {

@@ -14,6 +14,7 @@ from tests.chaos.conftest import (
     StartProgram,
     await_half,
     driver,
+    each_mode,
     heal,
     let_go,
     litter,
@@ -105,7 +106,7 @@ STRAIGHT = script_text(
 )
 
 
-@pytest.mark.parametrize("mode", ["main_process", "processes", "dask"])
+@each_mode
 def test_death_while_writing_in_place(mode: str, tmp_path: Path, start: StartProgram) -> None:
     """Half a file that stands under its final name because the script put it there is not DONE, feeds nobody, and is made again."""
     scripts = {

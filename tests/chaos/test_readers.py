@@ -10,7 +10,14 @@ from pathlib import Path
 import pytest
 
 from sinagot.testing import await_true, make_workspace, script_text
-from tests.chaos.conftest import ROOT, Program, StartProgram, driver, heal
+from tests.chaos.conftest import (
+    MODES_NOW,
+    ROOT,
+    Program,
+    StartProgram,
+    driver,
+    heal,
+)
 
 pytestmark = pytest.mark.chaos
 
@@ -55,7 +62,7 @@ for path in self.path.output.values():
 """
 
 
-@pytest.mark.parametrize("mode", ["main_process", "processes", pytest.param("dask", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("mode", MODES_NOW)
 def test_status_is_asked_for_all_the_time(mode: str, tmp_path: Path, start: StartProgram) -> None:
     """Status, logs, plans and the command, asked without pause while outputs are replaced: no error, no torn view, no harm."""
     both = {"a": ("a", "{id}.txt"), "b": ("b", "{id}.txt")}

@@ -6,7 +6,6 @@ import os
 import signal
 import time
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
@@ -15,11 +14,14 @@ from sinagot import Workspace
 from sinagot.testing import await_true, make_workspace, script_text
 from tests.chaos.conftest import (
     HALVES,
+    MODES,
+    MODES_NOW,
     WHOLE,
     Program,
     StartProgram,
     await_half,
     driver,
+    each_mode,
     heal,
     let_go,
     litter,
@@ -30,13 +32,6 @@ from tests.chaos.conftest import (
 pytestmark = pytest.mark.chaos
 
 RECORDS = ["R1", "R2", "R3", "R4"]
-MODES: dict[str, dict[str, Any]] = {
-    "main_process": {"mode": "main_process"},
-    "processes": {"mode": "processes", "workers": 1},
-    "dask": {"mode": "dask", "workers": 1},
-}
-
-each_mode = pytest.mark.parametrize("mode", MODES)
 
 #: Does not care for anything that it can be asked.
 DEAF = script_text(
@@ -69,18 +64,10 @@ def ask(program: Program, number: int) -> None:
 @pytest.mark.parametrize(
     ("mode", "number"),
     [
-        ("main_process", signal.SIGINT),
-        ("processes", signal.SIGINT),
-        ("dask", signal.SIGINT),
-        ("processes", signal.SIGTERM),
-        ("main_process", signal.SIGTERM),
-        ("dask", signal.SIGTERM),
-        ("main_process", signal.SIGHUP),
-        ("processes", signal.SIGHUP),
-        ("dask", signal.SIGHUP),
-        ("main_process", signal.SIGUSR1),
-        ("processes", signal.SIGUSR1),
-        ("dask", signal.SIGUSR1),
+        (mode, number)
+        for mode in MODES
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
+        if mode in MODES_NOW or number == signal.SIGINT
     ],
     ids=lambda value: value.name if isinstance(value, signal.Signals) else value,
 )

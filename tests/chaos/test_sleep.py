@@ -8,7 +8,6 @@ import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
@@ -17,11 +16,13 @@ from sinagot import Workspace
 from sinagot.testing import await_true, make_workspace, script_text
 from tests.chaos.conftest import (
     HALVES,
+    MODES,
     WHOLE,
     Program,
     StartProgram,
     await_half,
     driver,
+    each_mode,
     heal,
     let_go,
     outputs,
@@ -30,11 +31,6 @@ from tests.chaos.conftest import (
 
 pytestmark = pytest.mark.chaos
 
-MODES: dict[str, dict[str, Any]] = {
-    "main_process": {"mode": "main_process"},
-    "processes": {"mode": "processes", "workers": 1},
-    "dask": {"mode": "dask", "workers": 1},
-}
 
 HAS_HOSTS = subprocess.run(["unshare", "-ru", "true"], capture_output=True, check=False).returncode == 0
 
@@ -60,7 +56,7 @@ def thaw(pids: list[int]) -> None:
             os.kill(pid, signal.SIGCONT)
 
 
-@pytest.mark.parametrize("mode", MODES)
+@each_mode
 def test_sleep_of_all_processes(
     mode: str, tmp_path: Path, start: StartProgram, freeze: Callable[[list[int]], None]
 ) -> None:

@@ -12,7 +12,12 @@ import pytest
 
 from sinagot import Workspace
 from sinagot.testing import make_workspace, script_text
-from tests.chaos.conftest import ROOT, heal, statuses
+from tests.chaos.conftest import (
+    ROOT,
+    each_mode,
+    heal,
+    statuses,
+)
 
 pytestmark = pytest.mark.chaos
 
@@ -52,15 +57,15 @@ STREAMS = {
     "both full": (">/dev/full 2>/dev/full", 1),
     "reader that goes": ("| true", 141),
 }
-MODES = {"main_process": "", "processes": "--jobs 1", "dask": "--dask --jobs 1"}
+WORDS = {"main_process": "", "processes": "--jobs 1", "dask": "--dask --jobs 1"}
 
 
-@pytest.mark.parametrize("mode", MODES)
+@each_mode
 @pytest.mark.parametrize(("streams", "code"), STREAMS.values(), ids=STREAMS)
 def test_run_with_odd_streams(streams: str, code: int, mode: str, tmp_path: Path) -> None:
     """A run does all its work whatever becomes of what it says; only a report that could not be written is told by the code."""
     workspace = make_workspace(tmp_path, scripts={"a": SPEAKING})
-    ended, said = shell(workspace, f"SINAGOT run {MODES[mode]} {streams}")
+    ended, said = shell(workspace, f"SINAGOT run {WORDS[mode]} {streams}")
     assert "Traceback" not in said
     # A reader that goes may have gone before, or after, the last line was written.
     assert ended == code or (code == 141 and ended == 0)
