@@ -141,7 +141,7 @@ def test_each_part_on_a_machine_of_its_own(tmp_path: Path, site: Site, start: St
     assert program.wait() == 0, program.said
     assert program.ended()[1] == {"done": 6}
     assert {line["host"] for line in workspace["REC-1"].logs_json()} == {"node"}
-    heal(workspace, left=0)
+    heal(workspace, left=0, has_workers=True)
 
 
 @pytest.mark.parametrize("net", [HEAD_TO_DESK, HEAD_TO_NODE], ids=["of the driver", "of the worker"])
@@ -161,5 +161,5 @@ def test_pulled_cable(net: str, tmp_path: Path, site: Site, start: StartProgram)
     assert code == (0 if counts["done"] == 2 else 3), program.said
     site.head.ip("link", "set", net, "up")
     await_true(lambda: set(statuses(workspace)) <= {10, 30, 42}, "the worker has ended what it was sent")
-    heal(workspace)
+    heal(workspace, has_workers=True)
     assert outputs(workspace) == {"R1.txt": WHOLE, "R2.txt": WHOLE}
