@@ -16,7 +16,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
-from operator import is_
+from importlib import import_module
 from typing import Any, NamedTuple
 
 from sinagot.runlog.listeners import is_of_a_pool
@@ -30,9 +30,8 @@ _SIGNALS = tuple(
     for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGALRM", "SIGCHLD", "SIGPIPE", "SIGUSR1", "SIGUSR2")
     if hasattr(signal, name)
 )
-# Without the enumerations that the standard library makes of the answers: ten times as dear.
-_handler_of = getattr(signal.getsignal, "__wrapped__", signal.getsignal)
-_change_mask = getattr(signal.pthread_sigmask, "__wrapped__", signal.pthread_sigmask)
+# What `signal` is made of gives plain numbers: enumerations of them cost ten times as much.
+_plain_signal: Any = import_module("_signal")
 
 
 def has_left_threads() -> bool:
@@ -90,8 +89,8 @@ class _State(NamedTuple):
             _folder_now(),
             _environ_now().copy(),
             _umask_now(),
-            {number: _handler_of(number) for number in _SIGNALS},
-            _change_mask(signal.SIG_BLOCK, ()),
+            {number: _plain_signal.getsignal(number) for number in _SIGNALS},
+            _plain_signal.pthread_sigmask(signal.SIG_BLOCK, ()),
             locale.setlocale(locale.LC_ALL),
             (list(root.handlers), root.level, logging.root.manager.disable),
             list(sys.path),
@@ -197,9 +196,9 @@ class Hygiene:
     def _restore_signals(self) -> None:
         for number, handler in self._state.handlers.items():
             # A plain number stands for the default and for ignoring: no object that `is` would know again.
-            if _handler_of(number) != handler and handler is not None:
+            if _plain_signal.getsignal(number) != handler and handler is not None:
                 signal.signal(number, handler)
-        if _change_mask(signal.SIG_BLOCK, ()) != self._state.blocked:
+        if _plain_signal.pthread_sigmask(signal.SIG_BLOCK, ()) != self._state.blocked:
             signal.pthread_sigmask(signal.SIG_SETMASK, self._state.blocked)
         if self._is_ours:
             signal.setitimer(signal.ITIMER_REAL, 0)
@@ -207,7 +206,8 @@ class Hygiene:
     def _restore_modules(self) -> None:
         """Put back modules that were exchanged or removed; new ones stay, they are what makes a child warm."""
         now, before, fresh = sys.modules, self._modules, self._fresh
-        if not fresh and len(now) == len(before) and all(map(is_, now.values(), before.values())):
+        # Lists compare by identity first: half of what a loop over them costs.
+        if not fresh and len(now) == len(before) and list(now.values()) == list(before.values()):
             return
         exchanged = {name: one for name, one in before.items() if now.get(name) is not one}
         exchanged |= {
