@@ -25,6 +25,8 @@ __all__ = ["Damage", "close_run", "cut_runs", "examine", "forget", "mark", "open
 
 #: Seconds by which clocks and time stamps of files may differ.
 _SLACK = 2.0
+#: Seconds after which a run that has not begun never will.
+_LONG_AGO = 3600.0
 
 
 class Damage(NamedTuple):
@@ -46,10 +48,13 @@ def open_run(state: str, run_id: str) -> Owner:
     folder = f"{state}/open"
     os.makedirs(folder, exist_ok=True)
     owner = Owner.here(run_id)
-    with open(f"{folder}/{run_id}", "w", encoding="utf-8") as file:
+    # Whole from its first moment: a run that another one sees begin must not look like one that was torn.
+    part = f"{folder}/.{run_id}"
+    with open(part, "w", encoding="utf-8") as file:
         file.write(owner.to_json())
         file.flush()
         os.fsync(file.fileno())
+    os.rename(part, f"{folder}/{run_id}")
     for one in (folder, state):
         with contextlib.suppress(OSError):  # some shares cannot sync folders
             sync(one)
@@ -68,6 +73,8 @@ def _open_runs(state: str) -> Iterator[tuple[str, Owner | None]]:
     except OSError:
         return
     for name in names:
+        if name.startswith("."):  # of a run that has not begun
+            continue
         try:
             with open(f"{state}/open/{name}", encoding="utf-8", errors="replace") as file:
                 yield name, Owner.from_json(file.read())
@@ -91,6 +98,11 @@ def settle_dead(state: str) -> None:
     for name, owner in _open_runs(state):
         if owner is not None and is_alive(owner, f"{state}/runs") is False:
             close_run(state, name)
+    for name in _names(f"{state}/open"):
+        path = f"{state}/open/{name}"
+        with contextlib.suppress(OSError):
+            if name.startswith(".") and time.time() - os.stat(path).st_mtime > _LONG_AGO:
+                os.unlink(path)
 
 
 def forget(state: str, runs: Iterable[str]) -> None:
@@ -123,7 +135,8 @@ class _Trace:
         self.since = min(_begin_of(run_id) for run_id in runs)
         times = []
         for run_id in sorted(set(_names(f"{state}/runs"))):
-            if run_id >= min(runs) or run_id in runs:
+            is_later = run_id >= min(runs) or _wrote_since(f"{state}/runs/{run_id}", self.since)
+            if run_id in runs or is_later:
                 times += self._read(f"{state}/runs/{run_id}", is_cut=run_id in runs)
         if times:
             self.since = min(times)
@@ -260,6 +273,17 @@ def _names(folder: str) -> list[str]:
         return os.listdir(folder)
     except OSError:
         return []
+
+
+def _wrote_since(folder: str, since: float) -> bool:
+    """Say whether a run has committed anything since a moment; it may have begun long before, on another machine."""
+    from sinagot.engine.state.history import event_files
+
+    for path in event_files(folder):
+        with contextlib.suppress(OSError):
+            if os.stat(path).st_mtime >= since - _SLACK:
+                return True
+    return False
 
 
 def _begin_of(run_id: str) -> float:
