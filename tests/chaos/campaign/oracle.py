@@ -44,18 +44,24 @@ def note(script, word):
     handle = os.open(script.data_path.parent / "notes", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
     os.write(handle, line.encode())
     os.close(handle)
-    if word == "end":
-        locks.pop().close()
+
+class Noted(ScriptTemplate):
+    def run(self):
+        note(self, "start")
+        try:
+            self.work()
+            note(self, "end")
+        finally:
+            locks.pop().close()
 """
 
 #: Two outputs, written slowly in pieces; records that step on a mine end otherwise, until that is mended.
 _SLOW = """
-class Script(ScriptTemplate):
+class Script(Noted):
     PATH_IN = ("raw", "{{id}}.txt")
     PATH_OUT = {{"a": ("a", "{{id}}.txt"), "b": ("b", "{{id}}.txt")}}
 
-    def run(self):
-        note(self, "start")
+    def work(self):
         text = self.path.input.read_text()
         for name in ("a", "b"):
             with self.path.output[name].open("w") as file:
@@ -66,18 +72,15 @@ class Script(ScriptTemplate):
             mine = MINES.get(self.id)
             if name == "a" and mine and not (self.data_path.parent / "mended").exists():
                 exec(mine, {{"script": self}})
-        note(self, "end")
 """
 
 _JOIN = """
-class Script(ScriptTemplate):
+class Script(Noted):
     PATH_IN = {"a": ("a", "{id}.txt"), "b": ("b", "{id}.txt")}
     PATH_OUT = ("joined", "{id}.txt")
 
-    def run(self):
-        note(self, "start")
+    def work(self):
         self.path.output.write_text(self.path.input["a"].read_text() + self.path.input["b"].read_text())
-        note(self, "end")
 """
 
 #: What scripts do to their process: name -> code.
