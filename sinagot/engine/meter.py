@@ -18,6 +18,8 @@ class Meter:
 
     _clear: int | None = None
     _identity = (0, 0)
+    #: Up to here the kernel may tell of the program that started this one: Linux hands its largest size on.
+    _inherited: int | None = None
     #: Bytes that were seen from outside, of this process with all that it started; 0 where nobody looked.
     outside_peak = 0.0
 
@@ -29,6 +31,9 @@ class Meter:
     @staticmethod
     def _reset_peak() -> None:
         """Start the peak anew, from what is resident now (Linux)."""
+        if Meter._inherited is None:
+            told, own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, _high_water()
+            Meter._inherited = told if own and told > own else 0
         if Meter._clear == -1:
             return
         try:
@@ -48,6 +53,8 @@ class Meter:
     def facts(self) -> dict[str, float]:
         """Give `duration_s`, `cpu_s` and `peak_memory_mb` up to now."""
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        if peak <= (Meter._inherited or 0):
+            peak = _high_water() or peak
         # kB on Linux, bytes on macOS
         own = peak / (1024 if sys.platform != "darwin" else 1 << 20)
         return {
@@ -55,6 +62,15 @@ class Meter:
             "cpu_s": round(self._cpu_now() - self._cpu, 3),
             "peak_memory_mb": round(max(own, self.outside_peak / (1 << 20)), 1),
         }
+
+
+def _high_water() -> int:
+    """Read the largest resident size of this program itself, in kB; 0 where the system does not tell."""
+    try:
+        with open("/proc/self/status", "rb") as file:
+            return next((int(line.split()[1]) for line in file if line.startswith(b"VmHWM:")), 0)
+    except OSError:
+        return 0
 
 
 def _identity_of(descriptor: int) -> tuple[int, int]:
