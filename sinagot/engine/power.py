@@ -54,7 +54,7 @@ def open_run(state: str, run_id: str) -> Owner:
         file.write(owner.to_json())
         file.flush()
         os.fsync(file.fileno())
-    os.rename(part, f"{folder}/{run_id}")
+    os.replace(part, f"{folder}/{run_id}")
     for one in (folder, state):
         with contextlib.suppress(OSError):  # some shares cannot sync folders
             sync(one)

@@ -45,14 +45,14 @@ def test_run_that_just_begins_was_not_cut(tmp_path: Path, monkeypatch: pytest.Mo
     """Whatever another run sees while one begins, it is never a torn note; what was left of such a moment goes one day."""
     state = str(tmp_path)
     seen = []
-    to_json, rename = Owner.to_json, os.rename
+    to_json, replace = Owner.to_json, os.replace
 
     def look(*arguments: str) -> None:
         seen.append(power.cut_runs(state))
-        rename(*arguments)
+        replace(*arguments)
 
     monkeypatch.setattr(Owner, "to_json", lambda owner: seen.append(power.cut_runs(state)) or to_json(owner))
-    monkeypatch.setattr(os, "rename", look)
+    monkeypatch.setattr(os, "replace", look)
     power.open_run(state, "20260102T000000-aaaaaa")
     assert seen == [[], []] and power.cut_runs(state) == []
     for name, age in ((".old", 7200), (".new", 0)):
