@@ -51,15 +51,18 @@ def run(fault: str, seed: int, *, trials: int = 1, prelude: str = "") -> Score:
 )
 def test_fault_is_survived(fault: str) -> None:
     """Nothing torn, lost, run twice at once, left running or lied about; one plain run heals."""
-    score = run(fault, seed=1)
-    assert score.injected == 1 and score.is_clean, score
+    score = Score()
+    for seed in range(5):
+        if not score.fired:  # else it came when the run was over
+            score += run(fault, seed)
+    assert score.fired and not score.broken, score
 
 
 @pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
 def test_bad_drive_is_survived() -> None:
     """Whichever system call a drive refuses, nothing torn is seen, and with space again one plain run heals."""
     score = run("one system call", seed=7, trials=2)
-    assert score.fired and score.is_clean, score
+    assert score.fired and not score.broken, score
 
 
 @pytest.mark.parametrize(
@@ -75,4 +78,4 @@ def test_broken_promise_is_noticed(
 ) -> None:
     """With one promise switched off the campaign finds what that promise is there for."""
     scores = (run(fault, seed, prelude=prelude) for seed in range(10))
-    assert any(not score.is_clean and getattr(score, found) for score in scores)
+    assert any(score.broken and getattr(score, found) for score in scores)

@@ -73,7 +73,6 @@ def main() -> int:
         rows.append(row(name, mode, score))
         total += score
         print(rows[-1], flush=True)
-    failed = total.fired - total.survived
     if arguments.write:
         minutes = (time.monotonic() - began) / 60
         told = (
@@ -84,8 +83,9 @@ def main() -> int:
         text = "\n".join(["", told, "", _HEAD, *rows, "", ""])
         page = arguments.write.read_text(encoding="utf-8")
         arguments.write.write_text(_COUNTS.sub(lambda _: text, page), encoding="utf-8")
-    print(f"{total.survived} passed, {failed} failed", flush=True)
-    return 1 if failed else 0
+    late = total.injected - total.fired
+    print(f"{total.survived} survived, {total.broken} failed, {late} came too late", flush=True)
+    return 1 if total.broken else 0
 
 
 if __name__ == "__main__":

@@ -38,13 +38,15 @@ _BOUND = 90.0
 
 @dataclass
 class Score:
-    """What trials have shown; all but the first three are to be 0, and `again` no more than `in_flight`."""
+    """What trials have shown; all but the first three are to be 0, and in no trial `again` more than `in_flight`."""
 
     injected: int = 0
     #: The fault really came while the run went on.
     fired: int = 0
-    #: Nothing of what follows was found.
+    #: It came in time, and nothing of what follows was found.
     survived: int = 0
+    #: Trials in which something was found, whether the fault came in time or not.
+    broken: int = 0
     #: Files under a final name that are not whole, before anything was run again.
     torn: int = 0
     #: Files that are not whole and whose step is called done.
@@ -74,7 +76,7 @@ class Score:
         """Whether nothing was found that must not be."""
         counts = asdict(self)
         again = max(counts.pop("again") - counts.pop("in_flight"), 0)
-        for name in ("injected", "fired", "survived"):
+        for name in ("injected", "fired", "survived", "broken"):
             del counts[name]
         return not any(counts.values()) and not again
 
@@ -219,7 +221,8 @@ class Trial:
 
     def scored(self) -> Score:
         """Say what was found; a fault that came too late has not been survived."""
-        self.score.survived = int(self.score.fired and self.score.is_clean)
+        self.score.broken = int(not self.score.is_clean)
+        self.score.survived = int(self.score.fired and not self.score.broken)
         return self.score
 
     def end_programs(self) -> None:
