@@ -23,9 +23,11 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parent
 
-# A run in the background (nohup, some CI) inherits an ignored Ctrl-C, and so would every program that tests start.
+# A run in the background (nohup, some CI) inherits ignored signals, and so would every program that tests start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # Modules that must not be imported as doctest modules.
 collect_ignore_glob = ["docs/*.py", "docs/**/*.py", "sinagot/__main__.py", "example/*"]

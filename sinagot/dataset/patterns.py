@@ -289,8 +289,13 @@ class PathPattern:
             )
         return path
 
-    def formatter(self) -> Callable[[str], str] | None:
+    def formatter(self, root: str = "") -> Callable[[str], str] | None:
         """Give a fast way from a checked record id to its path.
+
+        Parameters
+        ----------
+        root : str, default ""
+            What stands before the path.
 
         Returns
         -------
@@ -305,14 +310,14 @@ class PathPattern:
         """
         if not self.fields <= {"id"}:
             return None
-        pieces = [""]
+        pieces = [root]
         for node in self._nodes:
             if isinstance(node, str):
                 pieces[-1] += node
             else:
                 pieces.append("")
         if any(_may_become(name, STATE_FOLDER) for name in layouts.split(self._nodes)):
-            return lambda record_id: self.format({"id": record_id})
+            return lambda record_id: root + self.format({"id": record_id})
         return lambda record_id: record_id.join(pieces)
 
 

@@ -140,9 +140,10 @@ class Seen:
     __slots__ = ("inputs", "outputs", "was_marked")
 
     def __init__(self, job: Job, bench: Bench) -> None:
-        content = job.step.settings.check == "digest"
-        self.inputs = {path: print_of(path, content=content) for path in declared_inputs(job.inputs)}
-        self.outputs = {path: fingerprint(path) for path in flat_paths(job.outputs)}
+        content, inputs, outputs = job.step.settings.check == "digest", job.inputs, job.outputs
+        many = (inputs,) if isinstance(inputs, str) else declared_inputs(inputs)
+        self.inputs = {path: print_of(path, content=content) for path in many}
+        self.outputs = {path: fingerprint(path) for path in flat_paths(outputs)}
         self.was_marked = bench.failures.has(job.key)
 
     def wait_for_inputs(self, job: Job) -> None:

@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sinagot.engine.state.claims import Owner, is_alive
+from sinagot.engine.state.owners import Owner, is_alive
 from sinagot.scripts.group import GROUP_ID
 
 if TYPE_CHECKING:

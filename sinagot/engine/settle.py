@@ -14,10 +14,11 @@ from sinagot.engine.executors.contract import Lost
 from sinagot.engine.job import Cause, Job, JobResult, Outcome
 from sinagot.engine.retries import pause_before_retry
 from sinagot.engine.state.bench import Bench, bench_for
-from sinagot.engine.state.claims import Held, Owner, bury
+from sinagot.engine.state.claims import Held
 from sinagot.engine.state.entries import record_loss
 from sinagot.engine.state.history import iter_events
 from sinagot.engine.state.kept import keep_of_dead
+from sinagot.engine.state.owners import Owner, bury
 from sinagot.engine.state.recovery import heal
 from sinagot.scripts.codes import StepStatus
 

@@ -11,7 +11,7 @@ from _thread import RLock, get_ident
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from sinagot.runlog.lines import fill_line, level_number, line_template
+from sinagot.runlog.lines import level_number, line_text, make_line
 from sinagot.runlog.listeners import LISTENERS
 from sinagot.runlog.printing import Printer
 from sinagot.runlog.write import RecordLog
@@ -88,7 +88,6 @@ class AttemptLog:
         "_rests",
         "_retry_at",
         "_room",
-        "_template",
         "context",
         "error",
         "level",
@@ -106,14 +105,13 @@ class AttemptLog:
     ) -> None:
         self.log = log
         self.context = context
-        self._template = line_template(context)
         self.level = level_number(level)
         self.printer = printer
         self.translate: Callable[[str], str] = str
         self.error: OSError | None = None
         self._logger: ScriptLogger | None = None
         self._lock = RLock()
-        self._pending: list[dict[str, Any]] = []
+        self._pending: list[dict[str, Any] | str] = []
         self._rests: dict[int, list[str]] = {}  # printed text without end, by thread
         self._room = MOST_PRINTED
         self._printed_lines = self._printed_bytes = self._lost = 0
@@ -153,7 +151,7 @@ class AttemptLog:
             The line is not on disk.
         """
         with self._lock:
-            self._say(fill_line(self._template, status, message, level, self._with_losses(facts)), hold=hold)
+            self._say(line_text(self.context, status, message, level, self._with_losses(facts)), hold=hold)
         self._show(message, level)
 
     def finish(self, status: int, message: str, level: str = "INFO", **facts: Any) -> None:
@@ -179,7 +177,7 @@ class AttemptLog:
         with self._lock:
             self._is_closed = True
             self._logger = None
-            self._say(fill_line(self._template, status, message, level, self._with_losses(facts)))
+            self._say(line_text(self.context, status, message, level, self._with_losses(facts)))
         self._show(message, level)
 
     # -- what the listeners bring ------------------------------------------------------------------
@@ -213,7 +211,9 @@ class AttemptLog:
         """Take a warning that Python shows."""
         if self.level <= 30 and not self._is_closed:
             facts = {"logger": "py.warnings"}
-            self._say_quietly([fill_line(self._template, _SPOKEN, self.translate(text), "WARNING", facts)])
+            self._say_quietly(
+                [make_line(self.context, _SPOKEN, self.translate(text), level="WARNING", facts=facts)]
+            )
 
     def take_record(self, record: logging.LogRecord, *, is_own: bool = False) -> None:
         """Take a record of `logger` or of any other logger."""
@@ -230,7 +230,7 @@ class AttemptLog:
         if not is_own:
             facts["logger"] = record.name
         level = record.levelname
-        self._say_quietly([fill_line(self._template, _SPOKEN, message, level, facts, extra)])
+        self._say_quietly([make_line(self.context, _SPOKEN, message, level=level, facts=facts, extra=extra)])
         if is_own:
             self._show(message, record.levelno)
 
@@ -260,14 +260,14 @@ class AttemptLog:
                 continue
             self._room -= len(text) + 64  # empty lines are not free either
             shown = self.translate(text.removesuffix("\r"))
-            lines.append(fill_line(self._template, _SPOKEN, shown, "INFO", facts))
+            lines.append(make_line(self.context, _SPOKEN, shown, facts=facts))
             if len(lines) == _BATCH:
                 self._say_quietly(lines)
                 lines = []
         if lines:
             self._say_quietly(lines)
 
-    def _say(self, line: dict[str, Any], *, hold: bool = False) -> None:
+    def _say(self, line: dict[str, Any] | str, *, hold: bool = False) -> None:
         if hold:
             self._pending.append(line)
             return
@@ -299,10 +299,10 @@ class AttemptLog:
 
     def _show(self, message: str, level: int | str) -> None:
         if self.printer is not None and level_number(level) >= self.printer.level:
-            line = self._template
-            task, modality = line["task"], line["modality"]
+            get: Any = self.context.get
+            task, modality = get("task"), get("modality")
             self.printer.show(
-                line["record_id"], line["step_label"], message, level=level, task=task, modality=modality
+                get("record_id"), get("step_label"), message, level=level, task=task, modality=modality
             )
 
 

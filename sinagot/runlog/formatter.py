@@ -5,13 +5,13 @@ Knows `json-log-formatter`, whose class it extends; must not know files. `handle
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from json_log_formatter import JSONFormatter
 
+from sinagot.runlog.encoding import encoder_for
 from sinagot.runlog.lines import ESTABLISHED_FIELDS, MAX_LINE, MAX_TEXT, cut_text, safe_text
 
 __all__ = ["LineFormatter"]
@@ -56,7 +56,7 @@ class _Plainer:
             return value
         if isinstance(value, str):
             text = safe_text(value)
-            # `fill_line` has cut its texts already; the mark it left is not cut again.
+            # `make_line` has cut its texts already; the mark it left is not cut again.
             return text if cut_text(text, MAX_TEXT + 128) is text else cut_text(text)
         if isinstance(value, int):
             return int(value) if value.bit_length() < 10_000 else f"<int of {value.bit_length()} bits>"
@@ -120,4 +120,4 @@ def _shortened(line: dict[str, Any]) -> dict[str, Any]:
     return short
 
 
-_encode = json.JSONEncoder(ensure_ascii=True, allow_nan=False, default=_default).encode
+_encode = encoder_for(_default, allow_nan=False)

@@ -48,6 +48,8 @@ _OPEN_FLAGS = (
     | getattr(os, "O_BINARY", 0)
 )
 
+_LOG_FLAGS = _OPEN_FLAGS | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0)
+
 #: Seconds that the next writer waits for a lock that a former one did not get in time.
 _patience: dict[str, float] = {}
 
@@ -141,7 +143,7 @@ class LineHandler(ConcurrentRotatingFileHandler):
         #: Size after our last piece, which ended with a line: at this size there is nothing to look for.
         self._whole_at = -1
 
-    def write_lines(self, lines: Sequence[Mapping[str, Any]]) -> None:
+    def write_lines(self, lines: Sequence[Mapping[str, Any] | str]) -> None:
         """Append lines as one piece.
 
         Raises
@@ -149,7 +151,7 @@ class LineHandler(ConcurrentRotatingFileHandler):
         OSError
             The lines are not on disk; names the file.
         """
-        texts = [_FORMATTER.to_json(line) for line in lines]
+        texts = [line if isinstance(line, str) else _FORMATTER.to_json(line) for line in lines]
         texts.append("")
         data = "\n".join(texts).encode("ascii")
         self._do_lock()
@@ -193,7 +195,8 @@ class LineHandler(ConcurrentRotatingFileHandler):
 
     def do_open(self, mode: str | None = None) -> Any:
         """Open the log file for appending, as plain bytes."""
-        return _open_regular(self.baseFilename, _OPEN_FLAGS | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0))
+        stream, self._size = _open_regular(self.baseFilename, _LOG_FLAGS)
+        return stream
 
     def _ready_stream(self) -> int:
         """Open the log file where that is needed, which another process may have turned meanwhile; gives its size."""
@@ -207,7 +210,7 @@ class LineHandler(ConcurrentRotatingFileHandler):
             self._close()
         self.stream = self.do_open()
         self._whole_at = -1
-        return os.fstat(self.stream.fileno()).st_size
+        return self._size
 
     def _do_lock(self) -> None:
         if self.stream_lock is None or self.stream_lock.closed:
@@ -257,7 +260,8 @@ class LineHandler(ConcurrentRotatingFileHandler):
                     self.stream_lock = LOCKS.reopen(self.lockFilename)
                     handle = self.stream_lock.fileno()
                     continue
-                _patience.pop(self.lockFilename, None)
+                if _patience:
+                    _patience.pop(self.lockFilename, None)
                 self._has_lock = True
                 return
             end = end or time.monotonic() + _patience.get(self.lockFilename, LOCK_PATIENCE)
@@ -314,13 +318,13 @@ class LineHandler(ConcurrentRotatingFileHandler):
 def _open_lock(path: str) -> io.FileIO:
     """Open a lock file; one that a colleague made may be readable only, which is enough to lock it."""
     try:
-        return _open_regular(path, _OPEN_FLAGS)
+        return _open_regular(path, _OPEN_FLAGS)[0]
     except PermissionError:
-        return _open_regular(path, _OPEN_FLAGS & ~(os.O_RDWR | os.O_CREAT) | os.O_RDONLY)
+        return _open_regular(path, _OPEN_FLAGS & ~(os.O_RDWR | os.O_CREAT) | os.O_RDONLY)[0]
 
 
-def _open_regular(path: str, flags: int) -> io.FileIO:
-    """Open a file that is a plain file, making its folder when that is missing."""
+def _open_regular(path: str, flags: int) -> tuple[io.FileIO, int]:
+    """Open a file that is a plain file, making its folder when that is missing; gives its size too."""
     try:
         handle = os.open(path, flags, 0o666)
     except FileNotFoundError:
@@ -330,10 +334,12 @@ def _open_regular(path: str, flags: int) -> io.FileIO:
         if error.errno == errno.ELOOP:
             raise OSError(error.errno, "is a symbolic link; a log must be a plain file", path) from error
         raise
-    if not stat.S_ISREG(os.fstat(handle).st_mode):
+    state = os.fstat(handle)
+    if not stat.S_ISREG(state.st_mode):
         os.close(handle)
         raise OSError(errno.EINVAL, "is no plain file", path)
-    return io.FileIO(handle, "r" if flags & (os.O_RDWR | os.O_WRONLY) == os.O_RDONLY else "r+")
+    stream = io.FileIO(handle, "r" if flags & (os.O_RDWR | os.O_WRONLY) == os.O_RDONLY else "r+")
+    return stream, state.st_size
 
 
 def _last_byte(handle: int, size: int) -> bytes:

@@ -11,7 +11,10 @@ import os
 import re
 import time
 from collections.abc import Mapping
+from json.encoder import encode_basestring_ascii as _quote
 from typing import Any
+
+from sinagot.runlog.encoding import encoder_for
 
 __all__ = [
     "ADDED_FIELDS",
@@ -21,9 +24,8 @@ __all__ = [
     "MAX_TEXT",
     "cut_text",
     "exception_facts",
-    "fill_line",
     "level_number",
-    "line_template",
+    "line_text",
     "log_file_name",
     "make_line",
     "now_utc",
@@ -93,6 +95,16 @@ _TIME = re.compile(
     r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:[.,](\d{1,9}))?\s*(Z|z|[+-]\d\d:?\d\d(?::?\d\d)?)?\Z", re.ASCII
 )
 
+#: Characters of a text that is certainly not too long for a line.
+_SHORT = MAX_TEXT // 12
+
+
+def _refuse(value: object) -> None:
+    raise TypeError(type(value).__name__)
+
+
+_encode = encoder_for(_refuse, allow_nan=False)
+
 _second = [(-1, "")]  # the last second and its text
 
 
@@ -138,19 +150,8 @@ def make_line(
     >>> make_line({}, 20, "hello", extra={"pid": 1, "rate": 2})["extra_pid"]
     1
     """
-    return fill_line(line_template(context), status, message, level, facts, extra)
-
-
-def line_template(context: Mapping[str, Any]) -> dict[str, Any]:
-    """Give a line with what all lines of an attempt share; `fill_line` makes each of them from it.
-
-    Examples
-    --------
-    >>> list(line_template({}))[:3]
-    ['log_from', 'workspace_version', 'record_id']
-    """
     get = context.get
-    return {
+    line = {
         "log_from": "script",
         "workspace_version": get("workspace_version"),
         "record_id": get("record_id"),
@@ -158,32 +159,15 @@ def line_template(context: Mapping[str, Any]) -> dict[str, Any]:
         "task": get("task"),
         "modality": get("modality"),
         "step_label": get("step_label"),
-        "step_status": 0,
-        "message": "",
-        "time": "",
-        "level": "",
+        "step_status": status,
+        "message": cut_text(safe_text(message)),
+        "time": now_utc(),
+        "level": level,
         "run_id": get("run_id"),
         "attempt": get("attempt"),
         "host": _host(),
-        "pid": 0,
+        "pid": os.getpid(),
     }
-
-
-def fill_line(
-    template: dict[str, Any],
-    status: int,
-    message: object,
-    level: str = "INFO",
-    facts: Mapping[str, Any] | None = None,
-    extra: Mapping[str, Any] | None = None,
-) -> dict[str, Any]:
-    """Make one line from a template; parameters as in `make_line`."""
-    line = template.copy()
-    line["step_status"] = status
-    line["message"] = cut_text(safe_text(message))
-    line["time"] = now_utc()
-    line["level"] = level
-    line["pid"] = os.getpid()
     if facts:
         line.update({name: facts[name] for name in ADDED_FIELDS if name in facts})
         line.update(facts)
@@ -192,6 +176,66 @@ def fill_line(
             name = str(key)
             line[f"extra_{name}" if name in _RESERVED or name in line else name] = value
     return line
+
+
+def line_text(
+    context: Mapping[str, Any], status: int, message: str, level: str, facts: Mapping[str, Any]
+) -> str | dict[str, Any]:
+    """Make one line as its JSON text, with no more work than it needs; as a mapping where that takes care.
+
+    Parameters
+    ----------
+    context, status, message, level, facts
+        As for `make_line`.
+
+    Returns
+    -------
+    str or dict
+        What the formatter makes of `make_line`, or `make_line` itself: of long texts and odd values.
+
+    Notes
+    -----
+    What stands on all lines of a step is encoded once.
+
+    Examples
+    --------
+    >>> line_text({"record_id": "REC-1"}, 0, "Init run", "INFO", {})[:79]
+    '{"log_from": "script", "workspace_version": null, "record_id": "REC-1", "scope"'
+    """
+    get = context.get
+    record_id: Any = get("record_id")
+    attempt = get("attempt")
+    try:
+        if len(message) > _SHORT:
+            raise ValueError
+        start, middle, end, last = _frame(
+            get("workspace_version"), get("task"), get("modality"), get("step_label"), get("run_id")
+        )
+        more = ""
+        if facts:
+            more = _encode({**{name: facts[name] for name in ADDED_FIELDS if name in facts}, **facts})
+            if len(more) > _SHORT:
+                raise ValueError
+            more = ", " + more[1:]
+        return (
+            f"{start}{_quote(record_id)}{middle}{int(status)}, "
+            f'"message": {_quote(message)}, "time": "{now_utc()}", "level": {_quote(level)}'
+            f"{end}{'null' if attempt is None else _quote(attempt)}{last}{os.getpid()}{more or '}'}"
+        )
+    except Exception:  # noqa: BLE001 - NaN, objects that fight back, no text where one should be
+        return make_line(context, status, message, level=level, facts=facts)
+
+
+@functools.lru_cache(64)
+def _frame(*shared: Any) -> tuple[str, str, str, str]:
+    """Encode what the lines of a step share: what stands before id, status, attempt and process."""
+    version, task, modality, label, run_id = map(_encode, shared)
+    return (
+        f'{{"log_from": "script", "workspace_version": {version}, "record_id": ',
+        f', "scope": "record", "task": {task}, "modality": {modality}, "step_label": {label}, "step_status": ',
+        f', "run_id": {run_id}, "attempt": ',
+        f', "host": {_encode(_host())}, "pid": ',
+    )
 
 
 def now_utc() -> str:

@@ -12,7 +12,7 @@ import sys
 import threading
 import warnings
 from _thread import allocate_lock, get_ident
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import TYPE_CHECKING, Any
 
 from sinagot.runlog.lines import safe_text
@@ -29,8 +29,12 @@ __all__ = ["LISTENERS", "Listeners", "is_of_a_pool"]
 
 def is_of_a_pool(thread: threading.Thread) -> bool:
     """Say whether a thread works for whoever asks it to: who started it first does not matter."""
+    return thread in _of_pools()
+
+
+def _of_pools() -> Container[threading.Thread]:
     futures = sys.modules.get("concurrent.futures.thread")
-    return futures is not None and thread in futures._threads_queues
+    return () if futures is None else futures._threads_queues
 
 
 class Listeners:
@@ -63,7 +67,8 @@ class Listeners:
             self._only = attempt if len(self._by_thread) == 1 else None
             self._depth += 1
             if self._depth == 1:
-                self._strangers = {one.ident: one for one in threading.enumerate() if not is_of_a_pool(one)}
+                pooled = _of_pools()
+                self._strangers = {one.ident: one for one in threading.enumerate() if one not in pooled}
                 self._install()
         return former
 

@@ -76,13 +76,14 @@ class RecordLog:
         self.path = os.path.join(target.folder, log_file_name(record_id))
         self._key = (self.path, target.locks, target.max_bytes, target.backups)
 
-    def write(self, *lines: Mapping[str, Any]) -> None:
+    def write(self, *lines: Mapping[str, Any] | str) -> None:
         """Append lines as one piece: all in order, none of others between them.
 
         Parameters
         ----------
-        *lines : mapping
-            Lines as `make_line` gives them; any value is taken (NaN becomes null, unknown objects text).
+        *lines : mapping or str
+            Lines as `make_line` gives them; any value is taken (NaN becomes null, unknown objects text). Or their
+            texts, as `line_text` gives them.
 
         Raises
         ------
@@ -132,7 +133,7 @@ def close_all() -> None:
 
 
 _Key = tuple[str, str, int, int]
-_Later = list[tuple[RecordLog, tuple[Mapping[str, Any], ...]]]
+_Later = list[tuple[RecordLog, tuple[Mapping[str, Any] | str, ...]]]
 
 
 class _OpenLogs:
@@ -146,16 +147,18 @@ class _OpenLogs:
 
     def take(self, key: _Key) -> LineHandler:
         """Give the handler of a file, for use until `give_back`."""
-        if key not in self._handlers:
-            from sinagot.runlog.handler import (
-                LineHandler,
-            )  # outside the lock: the first time it takes a while
         with self._guard:
             handler = self._handlers.get(key)
-            if handler is None:
-                handler = self._handlers[key] = self._to_reuse(key) or LineHandler(*key)
-            else:
+            if handler is not None:
                 self._handlers.move_to_end(key)
+                handler.users += 1
+                return handler
+        from sinagot.runlog.handler import LineHandler  # outside the lock: the first time it takes a while
+
+        with self._guard:
+            handler = self._handlers.get(key)
+            if handler is None:  # else another thread was quicker
+                handler = self._handlers[key] = self._to_reuse(key) or LineHandler(*key)
             handler.users += 1
         return handler
 

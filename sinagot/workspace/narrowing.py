@@ -10,8 +10,9 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
 from sinagot.engine.planning.graph import RecordGraph, StepNode
-from sinagot.engine.state.claims import file_key, held_claims
+from sinagot.engine.state.claims import file_key
 from sinagot.engine.state.history import Marks
+from sinagot.engine.state.owners import held_claims
 from sinagot.errors import ConfigurationError
 
 __all__ = ["Narrowing", "parse_shard"]

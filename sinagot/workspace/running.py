@@ -225,7 +225,7 @@ def _prepare(
 
 def _refuse_company(workspace: House) -> None:
     """Raise when another live run works on the workspace."""
-    from sinagot.engine.state.claims import live_owners
+    from sinagot.engine.state.owners import live_owners
 
     others = live_owners(str(workspace.configuration.state_path))
     if others:

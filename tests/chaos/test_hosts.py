@@ -17,8 +17,9 @@ from typing import Any
 import pytest
 
 from sinagot import Workspace
-from sinagot.engine.state.claims import Owner, file_key
+from sinagot.engine.state.claims import file_key
 from sinagot.engine.state.history import event_files, iter_all_events
+from sinagot.engine.state.owners import Owner
 from sinagot.testing import await_true, make_workspace, script_text
 from tests.chaos.conftest import (
     HALVES,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
 
 import pytest
 
-from sinagot.dataset.stages import SpareFolders, StageFolder
+from sinagot.dataset.commit import Stage
+from sinagot.dataset.stages import SpareFolders
 
 
 class Desk:
@@ -19,13 +21,18 @@ class Desk:
         self.spares = SpareFolders()
         self.number = 0
 
-    def begin(self, *finals: str) -> StageFolder:
+    def begin(self, *finals: str) -> Stage:
         """Begin an attempt that asks for some outputs."""
         self.number += 1
-        stage = StageFolder(str(self.base), f"a{self.number}", str(self.root), self.spares)
+        stage = Stage(str(self.base), f"a{self.number}", str(self.root), self.spares)
         for final in finals:
             stage.path(str(self.root / final))
         return stage
+
+    def end(self, stage: Stage) -> None:
+        """End an attempt that has published what it had."""
+        stage.publish((), may_replace=lambda path: False, before={})
+        stage.release()
 
     def tree(self) -> set[str]:
         """List all that is below the folder of stages."""
@@ -42,7 +49,7 @@ def test_next_attempt_takes_the_folder_over(desk: Desk) -> None:
     """The next attempt with the same first folder gets what the last one left, under its own name."""
     first = desk.begin("out/R1.csv", "log/deep/R1.txt")
     inode = os.stat(first.folder).st_ino
-    first.release()
+    desk.end(first)
     second = desk.begin("out/R2.csv", "log/deep/R2.txt")
     assert os.stat(second.folder).st_ino == inode
     assert desk.tree() == {"a2", "a2/out", "a2/log", "a2/log/deep"}
@@ -55,7 +62,7 @@ def test_steps_do_not_take_each_others_folders(desk: Desk) -> None:
     """Each step finds the folder of its own last attempt, and one folder a step is kept."""
     for _ in range(3):
         for step in ("one", "two"):
-            desk.begin(f"{step}/R.csv").release()
+            desk.end(desk.begin(f"{step}/R.csv"))
     assert desk.tree() == {"a5", "a5/one", "a6", "a6/two"}
     desk.spares.clear()
     assert desk.tree() == set()
@@ -65,7 +72,7 @@ def test_late_writer_meets_an_error(desk: Desk) -> None:
     """A thread that outlives its attempt cannot write into that of another record."""
     first = desk.begin("out/R1.csv")
     late = Path(first.path(str(desk.root / "out/R1.csv")))
-    first.release()
+    desk.end(first)
     desk.begin("out/R2.csv")
     with pytest.raises(FileNotFoundError):
         late.write_text("too late")
@@ -76,7 +83,12 @@ def test_what_came_in_between_is_removed(desk: Desk, place: str) -> None:
     """A file that was written into a folder after its attempt never becomes part of the next one."""
     first = desk.begin("out/R1.csv")
     stray = Path(first.folder, place)
-    first.release()
+    over = threading.Event()
+    late = threading.Thread(target=over.wait)
+    late.start()  # as a script might have left one behind
+    desk.end(first)
+    over.set()
+    late.join()
     stray.parent.mkdir(exist_ok=True)
     stray.write_text("stray")
     second = desk.begin("out/R2.csv")
@@ -87,28 +99,42 @@ def test_what_came_in_between_is_removed(desk: Desk, place: str) -> None:
 
 def test_swept_folder_is_made_anew(desk: Desk) -> None:
     """Where the folder that was kept is gone, the next attempt makes its own."""
-    first = desk.begin("out/R1.csv")
-    first.release()
-    (Path(first.folder) / "out").rmdir()
-    desk.begin("out/R2.csv").release()
-    assert desk.tree() == {"a2", "a2/out"}
-    for path in (desk.base / "a2" / "out", desk.base / "a2"):
+    desk.end(desk.begin("out/R1.csv"))
+    for path in (desk.base / "a1" / "out", desk.base / "a1"):
         path.rmdir()
-    desk.begin("out/R3.csv")
-    assert desk.tree() == {"a3", "a3/out"}
+    desk.begin("out/R2.csv")
+    assert desk.tree() == {"a2", "a2/out"}
+
+
+@pytest.mark.parametrize("change", ["remove", "add", "rename"])
+def test_folder_that_a_script_changed_is_not_used_again(desk: Desk, change: str) -> None:
+    """A script that removes, makes or renames folders in its stage leaves nothing of that to the next attempt."""
+    first = desk.begin("out/R1.csv")
+    inner = Path(first.folder, "out")
+    if change == "remove":
+        inner.rmdir()
+    elif change == "add":
+        (inner / "more").mkdir()
+    else:
+        inner.rename(inner.with_name("other"))
+    desk.end(first)
+    assert desk.tree() == set()
+    second = desk.begin("out/R2.csv")
+    assert desk.tree() == {"a2", "a2/out"}
+    assert not any(Path(second.folder, "out").iterdir())
 
 
 def test_two_folders_of_one_kind_leave_one(desk: Desk) -> None:
     """Of two attempts side by side, the folder of the one that ends last is kept."""
     first, second = desk.begin("out/R1.csv"), desk.begin("out/R2.csv")
-    first.release()
-    second.release()
+    desk.end(first)
+    desk.end(second)
     assert desk.tree() == {"a2", "a2/out"}
 
 
 def test_attempt_without_outputs_leaves_nothing(desk: Desk) -> None:
     """A stage that nobody asked for a path is never made, kept or removed."""
-    desk.begin().release()
+    desk.end(desk.begin())
     assert not desk.base.exists()
 
 
@@ -128,13 +154,13 @@ def test_folder_of_a_dead_attempt_is_adopted_again_and_again(tmp_path: Path) -> 
     """Whoever adopts a stage finds it, also under the name that an adopter who died has given it; without one there is none."""
     base = tmp_path / "stage"
     for adopter in ("b-1", "c-1"):
-        stage = StageFolder(str(base), "a-1", str(tmp_path))
+        stage = Stage(str(base), "a-1", str(tmp_path))
         stage.adopt(adopter)  # there is no stage yet
         assert not Path(stage.folder).exists()
-    first = StageFolder(str(base), "a-1", str(tmp_path))
+    first = Stage(str(base), "a-1", str(tmp_path))
     Path(first.path(str(tmp_path / "out/x"))).write_text("x")
     for adopter in ("b-1", "c-1"):
-        stage = StageFolder(str(base), "a-1", str(tmp_path))
+        stage = Stage(str(base), "a-1", str(tmp_path))
         stage.adopt(adopter)
         assert [path.name for path in base.iterdir()] == [f"{adopter}~a-1"]
         assert stage.digest(str(tmp_path / "out/x"), 10) is not None

@@ -15,19 +15,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sinagot.engine.state import claims
-from sinagot.engine.state.claims import (
-    Claim,
-    ClaimDesk,
-    Held,
-    Owner,
-    bury,
-    dead_owner_files,
-    file_key,
-    held_claims,
-    live_owners,
-    name_process,
-)
+from sinagot.engine.state import claims, owners
+from sinagot.engine.state.claims import Claim, ClaimDesk, Held, file_key
+from sinagot.engine.state.owners import Owner, bury, dead_owner_files, held_claims, live_owners, name_process
 
 ROOT = Path(__file__).parents[2]
 KEY = "REC-1/a"
@@ -148,7 +138,7 @@ def test_dead_owners_are_told_by_what_they_wrote(desk: ClaimDesk, state: str, ch
 def test_live_owner_of_this_host_is_honoured(desk: ClaimDesk, state: str) -> None:
     """A process that lives, with its start time and boot, holds its claim however old the claim is."""
     parent = os.getppid()
-    put(state, desk.owner._replace(pid=parent, start=claims._start_time(parent)), age=10_000)
+    put(state, desk.owner._replace(pid=parent, start=owners.start_time(parent)), age=10_000)
     assert isinstance(desk.take(KEY), Held)
     assert held_claims(state)[file_key(KEY)][1] is True
 
@@ -167,10 +157,10 @@ def test_zombie_is_dead(desk: ClaimDesk, state: str) -> None:
     if not Path("/proc/self/stat").exists():
         pytest.skip("needs /proc")
     child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    put(state, desk.owner._replace(pid=child.pid, start=claims._start_time(child.pid)))
+    put(state, desk.owner._replace(pid=child.pid, start=owners.start_time(child.pid)))
     assert isinstance(desk.take(KEY), Held)
     child.kill()
-    while claims._start_time(child.pid):
+    while owners.start_time(child.pid):
         time.sleep(0.005)
     try:
         assert isinstance(desk.take(KEY), Claim)
@@ -393,7 +383,7 @@ def test_process_on_another_host_that_is_known_to_be_dead(
     state: str, desk: ClaimDesk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A claim of a process on another host is free at once when somebody there saw it end; others there are as before."""
-    monkeypatch.setattr(claims, "_BURIED", set())
+    monkeypatch.setattr(owners, "_BURIED", set())
     owner = desk.owner._replace(host="elsewhere")
     put(state, owner)
     put(state, owner._replace(pid=owner.pid + 1), "REC-2/a")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from sinagot.engine import power
-from sinagot.engine.state.claims import Owner
+from sinagot.engine.state.owners import Owner
 
 
 def note(state: Path, **facts: object) -> str:

@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sinagot.runlog import lines as lines_module
 from sinagot.runlog.formatter import LineFormatter
-from sinagot.runlog.lines import ESTABLISHED_FIELDS, MAX_LINE, MAX_TEXT, make_line
+from sinagot.runlog.lines import ESTABLISHED_FIELDS, MAX_LINE, MAX_TEXT, line_text, make_line
 
 ANYTHING = st.recursive(
     st.none()
@@ -150,3 +152,46 @@ def test_plain_records_are_formatted_as_the_library_does() -> None:
     record.rate = math.nan
     line = json.loads(LineFormatter().format(record))
     assert (line["message"], line["rate"]) == ("3 boats", None)
+
+
+ANY_TEXT = st.text(st.characters(), max_size=40)
+CONTEXTS = st.fixed_dictionaries(
+    {"record_id": ANY_TEXT, "step_label": ANY_TEXT},
+    optional={
+        name: st.none() | ANY_TEXT for name in ("task", "modality", "workspace_version", "run_id", "attempt")
+    },
+)
+FACTS = st.dictionaries(
+    st.sampled_from(["duration_s", "inputs", "outputs", "params", "traceback", "try", "code"]),
+    st.recursive(
+        st.none() | st.integers() | st.floats() | ANY_TEXT | st.builds(object),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(ANY_TEXT, inner, max_size=3),
+        max_leaves=6,
+    ),
+)
+
+
+@given(
+    context=CONTEXTS,
+    status=st.sampled_from([0, 20, 30, 40]),
+    message=ANY_TEXT | ANY_TEXT.map(lambda text: text * 3000),
+    level=st.sampled_from(["INFO", "ERROR"]),
+    facts=FACTS,
+)
+def test_short_way_to_a_line_leads_to_the_same_text(
+    context: dict[str, Any], status: int, message: str, level: str, facts: dict[str, Any]
+) -> None:
+    """The text of a line of our own is what the formatter makes of its fields, whatever they hold."""
+    formatter = LineFormatter()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lines_module, "now_utc", lambda: "2026-11-21T00:00:00.000000+00:00")
+        short = line_text(context, status, message, level, facts)
+        long = formatter.to_json(make_line(context, status, message, level=level, facts=facts))
+    text = short if isinstance(short, str) else formatter.to_json(short)
+    assert json.loads(text) == json.loads(long)
+    assert text == long and list(json.loads(text)) == list(json.loads(long))
+
+
+def test_usual_line_takes_the_short_way() -> None:
+    """What an attempt says when all goes well needs no second encoding."""
+    assert isinstance(line_text({"record_id": "REC-1"}, 30, "Run finished", "INFO", {"duration_s": 0.1}), str)

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from sinagot.engine.state.claims import Owner, file_key
+from sinagot.engine.state.claims import file_key
+from sinagot.engine.state.owners import Owner
 from sinagot.engine.stop import RunTerminated
 from sinagot.utils import StepStatus
 

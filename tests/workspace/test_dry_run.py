@@ -10,7 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sinagot.engine.state.claims import Owner, file_key
+from sinagot.engine.state.claims import file_key
+from sinagot.engine.state.owners import Owner
 
 IDS = ["REC-1", "REC-2"]
 STEPS = "abcd"

@@ -11,8 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sinagot.engine.accounts.flow import PLACES
-from sinagot.engine.state.claims import Owner, file_key
+from sinagot.engine.state.claims import file_key
 from sinagot.engine.state.decisions import Target, append_decisions, decided
+from sinagot.engine.state.owners import Owner
 
 IDS = ["REC-1", "REC-2", "REC-3"]
 STEPS = "abcd"

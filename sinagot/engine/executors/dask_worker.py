@@ -18,7 +18,7 @@ from sinagot.engine.executors.contract import Arrival, Lost
 from sinagot.engine.executors.greeting import Greeting, doubts_about, look_around
 from sinagot.engine.executors.processes import ChildProcess
 from sinagot.engine.limits import Lane, lane_of
-from sinagot.engine.state.claims import name_process
+from sinagot.engine.state.owners import name_process
 
 __all__ = ["close_idle_children", "dask_setup", "drain_children", "kill_children", "run_batch_in_child"]
 

@@ -25,6 +25,7 @@ from sinagot.scripts.sources import MODULE_PREFIX
 
 __all__ = ["Hygiene", "has_left_threads"]
 
+_STANDARD = (0, 1, 2)
 _SIGNALS = tuple(
     getattr(signal, name)
     for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGALRM", "SIGCHLD", "SIGPIPE", "SIGUSR1", "SIGUSR2")
@@ -32,6 +33,7 @@ _SIGNALS = tuple(
 )
 # What `signal` is made of gives plain numbers: enumerations of them cost ten times as much.
 _plain_signal: Any = import_module("_signal")
+_plain_locale: Any = import_module("_locale").setlocale
 
 
 def has_left_threads() -> bool:
@@ -70,13 +72,18 @@ def _umask_now() -> int:
     return mask
 
 
+def _handlers_now() -> tuple[Any, ...]:
+    # A plain number stands for the default and for ignoring: no object that `is` would know again.
+    return tuple(map(_plain_signal.getsignal, _SIGNALS))
+
+
 class _State(NamedTuple):
     """What a script can change, but for descriptors, modules and processes."""
 
     cwd: str
     environ: dict[Any, Any]
     umask: int
-    handlers: dict[int, Any]
+    handlers: tuple[Any, ...]
     blocked: set[Any]
     locale: str
     root: tuple[list[logging.Handler], int, int]
@@ -89,9 +96,9 @@ class _State(NamedTuple):
             _folder_now(),
             _environ_now().copy(),
             _umask_now(),
-            {number: _plain_signal.getsignal(number) for number in _SIGNALS},
+            _handlers_now(),
             _plain_signal.pthread_sigmask(signal.SIG_BLOCK, ()),
-            locale.setlocale(locale.LC_ALL),
+            _plain_locale(locale.LC_ALL, None),
             (list(root.handlers), root.level, logging.root.manager.disable),
             list(sys.path),
         )
@@ -125,7 +132,7 @@ class Hygiene:
     def __init__(self, *, is_ours: bool = True) -> None:
         self._is_ours = is_ours
         self._state = _State.now()
-        self._stats = [_stat(descriptor) for descriptor in range(3)]
+        self._stats = list(map(_stat, _STANDARD))
         self._saved = [
             -1 if stat is None else os.dup(descriptor) for descriptor, stat in enumerate(self._stats)
         ]
@@ -171,19 +178,20 @@ class Hygiene:
                 (os.fsdecode(name), os.fsdecode(value)) for name, value in state.environ.items()
             )
         os.umask(state.umask)
-        for descriptor, saved in enumerate(self._saved):
-            if saved >= 0 and _stat(descriptor) != self._stats[descriptor]:
-                os.dup2(saved, descriptor)
+        if list(map(_stat, _STANDARD)) != self._stats:
+            for descriptor, saved in enumerate(self._saved):
+                if saved >= 0 and _stat(descriptor) != self._stats[descriptor]:
+                    os.dup2(saved, descriptor)
         self._restore_signals()
-        if locale.setlocale(locale.LC_ALL) != state.locale:
-            locale.setlocale(locale.LC_ALL, state.locale)
-        root = logging.getLogger()
+        if _plain_locale(locale.LC_ALL, None) != state.locale:
+            _plain_locale(locale.LC_ALL, state.locale)
+        root = logging.root
         handlers, level, disabled = state.root
         if root.handlers != handlers:
             root.handlers[:] = handlers
         if root.level != level:
             root.setLevel(level)
-        if logging.root.manager.disable != disabled:
+        if root.manager.disable != disabled:
             logging.disable(disabled)
         sys.stdin, _, sys.stderr = self._streams
         if self._is_ours:
@@ -194,10 +202,11 @@ class Hygiene:
             self._end_children()
 
     def _restore_signals(self) -> None:
-        for number, handler in self._state.handlers.items():
-            # A plain number stands for the default and for ignoring: no object that `is` would know again.
-            if _plain_signal.getsignal(number) != handler and handler is not None:
-                signal.signal(number, handler)
+        now, before = _handlers_now(), self._state.handlers
+        if now != before:
+            for number, handler, former in zip(_SIGNALS, now, before, strict=True):
+                if handler != former and former is not None:
+                    signal.signal(number, former)
         if _plain_signal.pthread_sigmask(signal.SIG_BLOCK, ()) != self._state.blocked:
             signal.pthread_sigmask(signal.SIG_SETMASK, self._state.blocked)
         if self._is_ours:

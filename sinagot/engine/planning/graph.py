@@ -25,15 +25,18 @@ Values = Mapping[str, str]
 class Slot:
     """One declared path of a step: its name in a dict (or None), its pattern and the folder it is below."""
 
-    __slots__ = ("_fast", "_prefix", "folder", "free", "name", "pattern", "root")
+    __slots__ = ("folder", "formatter", "free", "full", "name", "pattern", "root", "skip")
 
     def __init__(self, name: str | None, pattern: PathPattern, root: str, entities: frozenset[str]) -> None:
         self.name = name
         self.pattern = pattern
         #: Fields that are not part of the id: the path stands for all its matches.
         self.free = pattern.fields - entities - {"id"}
-        self._fast = pattern.formatter()
-        self.folder = pattern.folder if self._fast is not None else None
+        #: Record id -> relative path, where the id is the only field.
+        self.formatter = pattern.formatter()
+        self.folder = pattern.folder if self.formatter is not None else None
+        #: Characters of the relative path before the file name.
+        self.skip = len(self.folder) + 1 if self.folder else 0
         self.move_to(root)
 
     def move_to(self, root: str) -> None:
@@ -41,22 +44,18 @@ class Slot:
         self.root = root
         # Joined here once: doing it for each record costs a tenth of planning it.
         is_below = self.folder is not None and self.folder != "" and not os.path.isabs(self.folder)
-        self._prefix = root.rstrip("/") + "/" if is_below else None
+        #: Record id -> full path, where that is as simple.
+        self.full = self.pattern.formatter(root.rstrip("/") + "/") if is_below else None
 
     def relative(self, values: Values) -> str:
         """Give the path below the root for one record."""
-        return self._fast(values["id"]) if self._fast is not None else self.pattern.format(values)
+        return self.formatter(values["id"]) if self.formatter is not None else self.pattern.format(values)
 
     def final(self, values: Values) -> str:
         """Give the full path for one record."""
-        if self._prefix is not None and self._fast is not None:
-            return self._prefix + self._fast(values["id"])
+        if self.full is not None:
+            return self.full(values["id"])
         return os.path.join(self.root, self.relative(values))
-
-    @property
-    def formatter(self) -> Callable[[str], str] | None:
-        """Record id -> relative path, where the id is the only field."""
-        return self._fast
 
 
 class StepNode:
@@ -73,6 +72,7 @@ class StepNode:
         "label",
         "modality",
         "outputs",
+        "place_key",
         "step_index",
         "task",
         "upstream",
@@ -106,15 +106,12 @@ class StepNode:
         self.error = error
         self.index = -1
         self.upstream: tuple[int, ...] = ()
+        #: The end that the keys of all its jobs have.
+        self.place_key = job_key("", task, modality, label)
 
     def key(self, record_id: str) -> str:
         """Give the key of this step's job for one record."""
-        return job_key(record_id, self.task, self.modality, self.label)
-
-    @property
-    def place_key(self) -> str:
-        """Give the end that the keys of all jobs of this step have."""
-        return job_key("", self.task, self.modality, self.label)
+        return record_id + self.place_key
 
     @property
     def settings(self) -> StepSettings:

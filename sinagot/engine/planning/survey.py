@@ -20,9 +20,10 @@ from sinagot.engine.planning.changes import Changes, ParamsOf, no_params
 from sinagot.engine.planning.graph import RecordGraph, Slot, StepNode
 from sinagot.engine.planning.plan import Facts, PlannedJob, plan_chain
 from sinagot.engine.planning.status import Evidence, StepStatus, needs_log, step_status
-from sinagot.engine.state.claims import KEPT, file_key, held_claims
+from sinagot.engine.state.claims import KEPT, file_key
 from sinagot.engine.state.decisions import Decision, Decisions
 from sinagot.engine.state.history import Marks
+from sinagot.engine.state.owners import held_claims
 from sinagot.runlog.read import newest_status
 from sinagot.scripts.template import StepPaths
 
@@ -112,13 +113,15 @@ class Survey:
                     found[number] = 0
             return
         names = self.listing(slot.root).names(slot.folder)
-        skip = len(slot.folder) + 1 if slot.folder else 0
+        skip = slot.skip
         flags = bytes([formatter(record_id)[skip:] in names for record_id in self.ids])
         if flags != found:
             found[:] = bytes(a & b for a, b in zip(found, flags, strict=True))
 
     def exists(self, slot: Slot, record_id: str) -> bool:
         """Say whether what a slot names is there for a record."""
+        if slot.full is not None and slot.formatter is not None and slot.folder is not None:
+            return slot.formatter(record_id)[slot.skip :] in self.listing(slot.root).names(slot.folder)
         if slot.free:
             return bool(
                 glob_matches(self.listing(slot.root), slot.pattern, self.values_of(record_id), self.rule)
@@ -126,15 +129,15 @@ class Survey:
         relative = slot.relative(self._values(slot, record_id))
         if slot.folder is None or os.path.isabs(slot.folder):
             return self.listing(slot.root).exists(relative)
-        return relative[len(slot.folder) + 1 if slot.folder else 0 :] in self.listing(slot.root).names(
-            slot.folder
-        )
+        return relative[slot.skip :] in self.listing(slot.root).names(slot.folder)
 
     def _values(self, slot: Slot, record_id: str) -> Values:
         return {"id": record_id} if slot.formatter is not None else self.values_of(record_id)
 
     def resolve(self, slot: Slot, record_id: str) -> str | list[str]:
         """Give the full path of a slot; a list of all matches when it has free fields."""
+        if slot.full is not None:
+            return slot.full(record_id)
         if slot.free:
             matches = glob_matches(
                 self.listing(slot.root), slot.pattern, self.values_of(record_id), self.rule
@@ -144,6 +147,8 @@ class Survey:
 
     def paths(self, slots: Sequence[Slot], is_dict: bool, record_id: str) -> Paths:
         """Give the full paths of slots in the shape that the script declared."""
+        if not is_dict:
+            return self.resolve(slots[0], record_id)
         return StepNode.paths(slots, is_dict, partial(self.resolve, record_id=record_id))
 
     def script_paths(self, node: StepNode, record_id: str) -> StepPaths:

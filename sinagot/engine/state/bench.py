@@ -15,10 +15,11 @@ from pathlib import Path
 from sinagot.dataset.stages import SpareFolders
 from sinagot.dataset.volumes import sync_systems
 from sinagot.engine.job import RunOptions
-from sinagot.engine.state.claims import ClaimDesk, Owner
+from sinagot.engine.state.claims import ClaimDesk
 from sinagot.engine.state.history import EventFile, Marks
 from sinagot.engine.state.kept import FailureMarks
 from sinagot.engine.state.origins import short_path
+from sinagot.engine.state.owners import Owner
 from sinagot.runlog.lines import now_utc
 
 __all__ = ["Bench", "bench_for", "close_benches", "tidy_benches"]
@@ -61,6 +62,7 @@ class Bench:
             # Claims are judged from other hosts by this beat; a script may hold this thread for hours.
             self._heart = threading.Thread(target=self._beat, name="sinagot-heartbeat", daemon=True)
             self._heart.start()
+            self.spares.expect_thread()
         return f"{self._prefix}-{self._attempts}"
 
     def known_extras(self, key: str) -> set[str]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import errno
 import functools
-import json
 import os
 import re
 import time
@@ -18,30 +17,18 @@ from contextlib import contextmanager
 from typing import NamedTuple
 from urllib.parse import quote
 
-__all__ = [
-    "Claim",
-    "ClaimDesk",
-    "Held",
-    "Owner",
-    "bury",
-    "dead_owner_files",
-    "file_key",
-    "held_claims",
-    "is_alive",
-    "live_owners",
-    "name_process",
-]
+from sinagot.engine.state.owners import ACTIVE, Owner, is_alive, is_torn, read_owner
+
+__all__ = ["Claim", "ClaimDesk", "Held", "file_key"]
 
 #: Seconds between two heartbeats; an owner on another host is dead after `BEATS_MISSED` of them.
 BEAT = 10.0
 BEATS_MISSED = 3
 
-_ACTIVE: set[str] = set()  # run ids that this process is executing now
-#: Processes of other hosts that are known to be dead: host, PID, start.
-_BURIED: set[tuple[str, int, str]] = set()
 _LONGEST_NAME = 200
 KEPT = 120  # characters of a name that would be longer
-_TORN_AFTER = 60.0  # seconds
+#: Seconds in which nobody takes over a claim that was ours: a small part of the time after which an owner is dead.
+_MOMENT = 0.1
 _LOCK_TRIES = 400
 _LOCK_PAUSE = 0.005  # seconds
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9_/~-][A-Za-z0-9_./~-]*")  # what quoting leaves alone, and slashes
@@ -67,34 +54,6 @@ def file_key(key: str) -> str:
     return name if not name.startswith(".") else "%2E" + name[1:]
 
 
-class Owner(NamedTuple):
-    """The process that holds a claim."""
-
-    host: str
-    boot: str
-    pid: int
-    start: str
-    run_id: str
-
-    def to_json(self) -> str:
-        """Give the text of an owner's file."""
-        return json.dumps(self._asdict())
-
-    @classmethod
-    def from_json(cls, text: str) -> Owner | None:
-        """Read an owner's file; None when it is torn."""
-        try:
-            facts = json.loads(text)
-            return cls(*(facts[name] for name in cls._fields))
-        except (ValueError, KeyError, TypeError):
-            return None
-
-    @classmethod
-    def here(cls, run_id: str) -> Owner:
-        """Describe this process."""
-        return cls(os.uname().nodename, _boot_id(), os.getpid(), _start_time(os.getpid()), run_id)
-
-
 class Held(NamedTuple):
     """The claim belongs to a live owner."""
 
@@ -109,80 +68,6 @@ class Claim(NamedTuple):
     taken_over: bool
     #: That owner; None where its claim was torn.
     former: Owner | None = None
-
-
-def _boot_id() -> str:
-    try:
-        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
-            return file.read().strip()
-    except OSError:
-        import psutil
-
-        return str(int(psutil.boot_time()))
-
-
-def _start_time(pid: int) -> str:
-    """Give what tells two processes of one PID apart; empty when there is no such process."""
-    try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
-            fields = file.read().rpartition(b")")[2].split()
-        # A zombie has ended, though its number is not free yet.
-        return "" if fields[0] in (b"Z", b"X") else fields[19].decode()
-    except OSError:
-        if os.path.exists("/proc/self/stat"):
-            return ""
-    import psutil
-
-    try:
-        return str(psutil.Process(pid).create_time())
-    except psutil.Error:
-        return ""
-
-
-def is_alive(owner: Owner, runs: str) -> bool | None:
-    """Say whether the owner still works: True, False, or None when it lives on another host.
-
-    Parameters
-    ----------
-    owner : Owner
-        Who made the claim.
-    runs : str
-        Folder of the runs; a run whose manifest has an end holds nothing any more, unless it lost workers.
-    """
-    if owner.host != os.uname().nodename:
-        if (owner.host, owner.pid, owner.start) in _BURIED:
-            return False
-        return False if _has_ended(owner.run_id, runs) else None
-    if owner.boot != _boot_id():
-        return False
-    if owner.pid == os.getpid():
-        return owner.run_id in _ACTIVE and owner.start == _start_time(owner.pid)
-    if _start_time(owner.pid) != owner.start:
-        return False
-    return not _has_ended(owner.run_id, runs)
-
-
-def bury(host: str, pid: int, start: str) -> None:
-    """Take note that a process has ended, on the word of somebody on its host: nobody need wait for its heartbeat."""
-    _BURIED.add((host, pid, start))
-
-
-def name_process(pid: int) -> tuple[str, int, str]:
-    """Give what names a process of this host in claims: host, PID, start."""
-    return os.uname().nodename, pid, _start_time(pid)
-
-
-def _has_ended(run_id: str, runs: str) -> bool:
-    try:
-        with open(f"{runs}/{run_id}/run.json", encoding="utf-8") as file:
-            return bool((facts := json.load(file)).get("end")) and not facts.get("may_go_on")
-    except (OSError, ValueError):
-        return False
-
-
-def _is_torn(beat: float) -> bool:
-    """Say whether a file that names no owner was torn long ago (a power cut); else it is being written now."""
-    return time.time() - beat >= _TORN_AFTER
 
 
 @contextmanager
@@ -237,12 +122,14 @@ class ClaimDesk:
         self._links = True
         self._copies: tuple[str, ...] = ()
         self._seen: dict[str, tuple[float, float]] = {}
+        #: The last claim that was found to be ours, and when.
+        self._fenced = ("", 0.0)
         #: Told of a job and its dead owner just before its claim is replaced: who dies next leaves a trace to follow.
         self.note_takeover: Callable[[str, Owner], None] = lambda key, owner: None
         #: Told when the state folder was removed while we worked, and made again.
         self.note_restored: Callable[[], None] = lambda: None
         self._beat_at = time.monotonic()
-        _ACTIVE.add(run_id)
+        ACTIVE.add(run_id)
 
     def _show_owner(self) -> None:
         os.makedirs(self.folder, exist_ok=True)
@@ -278,10 +165,10 @@ class ClaimDesk:
                 continue
             if is_ours:
                 return Claim(path, False)
-            owner, text, beat = self._read(path)
+            owner, text, beat = read_owner(path)
             if text is None:
                 continue  # released in between
-            if not (_is_torn(beat) if owner is None else self._is_dead(path, owner, beat)):
+            if not (is_torn(beat) if owner is None else self._is_dead(path, owner, beat)):
                 return Held(owner)
             if self._replace_dead(path, text, key, owner):
                 return Claim(path, True, owner)
@@ -310,16 +197,6 @@ class ClaimDesk:
         self._copies = (*self._copies, path)
         return True
 
-    @staticmethod
-    def _read(path: str) -> tuple[Owner | None, str | None, float]:
-        try:
-            with open(path, encoding="utf-8", errors="replace") as file:
-                text = file.read()
-                beat = os.fstat(file.fileno()).st_mtime
-        except FileNotFoundError:
-            return None, None, 0.0
-        return Owner.from_json(text), text, beat
-
     def _is_dead(self, path: str, owner: Owner, beat: float) -> bool:
         alive = is_alive(owner, self.runs)
         if alive is not None:
@@ -338,7 +215,7 @@ class ClaimDesk:
         self._create(ours)
         try:
             with _one_taker(self._takers):
-                if self._read(path)[1] != text:
+                if read_owner(path)[1] != text:
                     return False
                 if owner is not None:
                     self.note_takeover(key, owner)
@@ -356,20 +233,24 @@ class ClaimDesk:
         path = f"{self.folder}/{file_key(key)}"
         if not os.path.exists(path):
             return None  # nearly always; one stat
-        owner, text, beat = self._read(path)
+        owner, text, beat = read_owner(path)
         if text is None:
             return None
-        dead = _is_torn(beat) if owner is None else self._is_dead(path, owner, beat)
+        dead = is_torn(beat) if owner is None else self._is_dead(path, owner, beat)
         return "dead" if dead else "live"
 
     def is_ours(self, claim: Claim) -> bool:
         """Say whether the claim is still ours; read just before publishing (fencing)."""
+        now = time.monotonic()
         try:
             if self._links:
-                return os.stat(claim.path).st_ino == self._inode
-            return self._read(claim.path)[1] == self.owner.to_json()
+                is_ours = os.stat(claim.path).st_ino == self._inode
+            else:
+                is_ours = read_owner(claim.path)[1] == self.owner.to_json()
         except OSError:
             return False
+        self._fenced = (claim.path, now) if is_ours else ("", 0.0)
+        return is_ours
 
     def was_taken(self, claim: Claim) -> bool:
         """Say whether another run took the claim over; one that went with the state folder was not taken."""
@@ -379,7 +260,9 @@ class ClaimDesk:
         """Give the claim back; one that is not ours any more stays."""
         if self._copies:
             self._copies = tuple(path for path in self._copies if path != claim.path)
-        if self.is_ours(claim):
+        (path, seen), self._fenced = self._fenced, ("", 0.0)
+        # A job that was just published was ours a moment ago; else a stat tells.
+        if (claim.path == path and time.monotonic() - seen < _MOMENT) or self.is_ours(claim):
             try:
                 os.unlink(claim.path)
             except FileNotFoundError:
@@ -394,57 +277,5 @@ class ClaimDesk:
 
     def finish(self) -> None:
         """End the run in this process: a claim that it left behind is dead from now on."""
-        _ACTIVE.discard(self.run_id)
+        ACTIVE.discard(self.run_id)
         self.close()
-
-
-def held_claims(state: str) -> dict[str, tuple[Owner | None, bool]]:
-    """Give every claim there is: file name -> (owner, whether it is to be honoured).
-
-    An owner on another host counts as alive here; only a run that watches its heartbeat can know better.
-    """
-    folder = f"{state}/claims"
-    found: dict[str, tuple[Owner | None, bool]] = {}
-    try:
-        names = os.listdir(folder)
-    except OSError:
-        return found
-    judged: dict[Owner, bool] = {}
-    for name in names:
-        owner, text, beat = ClaimDesk._read(f"{folder}/{name}")
-        if text is None:
-            continue
-        if owner is None:
-            found[name] = (None, not _is_torn(beat))
-            continue
-        if owner not in judged:
-            judged[owner] = is_alive(owner, f"{state}/runs") is not False
-        found[name] = (owner, judged[owner])
-    return found
-
-
-def live_owners(state: str) -> list[Owner]:
-    """List the processes that work on the dataset now, as far as can be told from this host."""
-    return [owner for _, owner, alive in _judged(state) if owner is not None and alive]
-
-
-def dead_owner_files(state: str) -> list[str]:
-    """List the owner files that dead processes left."""
-    return [path for path, _, alive in _judged(state) if not alive]
-
-
-def _judged(state: str) -> list[tuple[str, Owner | None, bool]]:
-    folder = f"{state}/owners"
-    try:
-        names = sorted(os.listdir(folder))
-    except OSError:
-        return []
-    judged = []
-    for name in names:
-        path = f"{folder}/{name}"
-        owner, text, beat = ClaimDesk._read(path)
-        if text is None:
-            continue
-        alive = is_alive(owner, f"{state}/runs") is not False if owner else not _is_torn(beat)
-        judged.append((path, owner, alive))
-    return judged

@@ -17,7 +17,9 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
-from sinagot.engine.state.claims import Owner, file_key
+from sinagot.engine.state.claims import file_key
+from sinagot.engine.state.owners import Owner
+from sinagot.runlog.encoding import encoder_for
 from sinagot.runlog.lines import now_utc
 
 __all__ = [
@@ -45,7 +47,7 @@ Writer = tuple[str, str, int]
 _INNER = tuple(
     b'{"event": "%b"' % kind for kind in (b"commit", b"takes", b"dropped", b"checkpoint", b"superseded")
 )
-_encode = json.JSONEncoder(default=str).encode  # made once: a third of what a small line costs
+_encode = encoder_for(str)
 
 
 def replace_text(path: str, text: str) -> None:
@@ -264,7 +266,8 @@ class Marks:
 
     def has(self, key: str) -> bool:
         """Say whether there is a mark of a job."""
-        return os.path.exists(f"{self.folder}/{file_key(key)}")
+        # Mostly there is none: this costs no exception.
+        return os.access(f"{self.folder}/{file_key(key)}", os.F_OK)
 
     def get(self, key: str) -> dict[str, Any] | None:
         """Read a mark; a broken one is still a mark, without facts."""

@@ -14,8 +14,8 @@ from typing import Any
 from sinagot.dataset.commit import Stage
 from sinagot.dataset.moves import remove
 from sinagot.engine.job import Cause, Job
-from sinagot.engine.state.claims import Owner
 from sinagot.engine.state.history import Marks
+from sinagot.engine.state.owners import Owner
 
 __all__ = ["FailureMarks", "failed_folders", "keep", "keep_of_dead", "kept_names", "names_in"]
 

@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 
 from sinagot.dataset.prints import same_version
 from sinagot.engine.paths import Paths
-from sinagot.engine.state.claims import live_owners
 from sinagot.engine.state.history import iter_events, read_manifest, replace_text
+from sinagot.engine.state.owners import live_owners
 from sinagot.runlog.lines import now_utc
 
 __all__ = ["MADE", "Origin", "Origins", "Prints", "params_text", "prints_of", "same_prints", "short_path"]

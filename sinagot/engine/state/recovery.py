@@ -16,11 +16,11 @@ from sinagot.dataset.prints import print_of
 from sinagot.engine.job import Job, JobResult, Outcome
 from sinagot.engine.paths import declared_inputs, flat_paths
 from sinagot.engine.state.bench import Bench
-from sinagot.engine.state.claims import Owner
 from sinagot.engine.state.commits import Committed, read_commit
 from sinagot.engine.state.entries import clear_after_death, context_of, event_of, source_of
 from sinagot.engine.state.history import event_path, last_event
 from sinagot.engine.state.origins import prints_of, same_prints, short_path
+from sinagot.engine.state.owners import Owner
 from sinagot.runlog.capture import AttemptLog
 from sinagot.runlog.lines import now_utc
 from sinagot.runlog.read import newest_status

@@ -9,9 +9,9 @@ from __future__ import annotations
 import contextlib
 import os
 
-from sinagot.engine.state.claims import Owner, dead_owner_files, held_claims, live_owners
 from sinagot.engine.state.history import Writer, event_path, taken_from
 from sinagot.engine.state.kept import failed_folders, kept_names, names_in
+from sinagot.engine.state.owners import Owner, dead_owner_files, held_claims, live_owners
 
 __all__ = ["sweep"]
 
