@@ -32,7 +32,7 @@ demo: $(STAMP) ## run the harbor example on a copy in .demo/harbor
 	@rm -rf .demo/harbor && mkdir -p .demo && cp -R example/harbor .demo/harbor
 	@$(BIN)/python .demo/harbor/demo.py
 
-test: $(STAMP) ## all tests: laws, unit tests, doctests, code blocks of README and docs
+test: $(STAMP) ## all tests: laws, unit tests, doctests, code blocks of README and docs, a minute of faults
 	@$(BIN)/python -m pytest -q $(ARGS)
 
 check: lint types layers docs test ## everything that CI runs

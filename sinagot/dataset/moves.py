@@ -48,11 +48,13 @@ class Move(NamedTuple):
 class _Progress:
     """How far one move has come: what is needed to take it back."""
 
-    __slots__ = ("backup", "move", "placed")
+    __slots__ = ("backup", "is_copied", "move", "placed")
 
     def __init__(self, move: Move) -> None:
         self.move = move
         self.backup: str | None = None
+        #: To another file system: the staged one is there still.
+        self.is_copied = False
         self.placed = False
 
 
@@ -144,6 +146,8 @@ def move_all(moves: Sequence[Move], attempt: str) -> None:
     for progress in done:
         if progress.backup is not None:
             remove(progress.backup)
+        if progress.is_copied:
+            remove(progress.move.staged)  # else the next attempt would find it in the folder it takes over
 
 
 def _move_one(progress: _Progress, attempt: str) -> None:
@@ -151,7 +155,7 @@ def _move_one(progress: _Progress, attempt: str) -> None:
     if os.path.lexists(final):
         may_link = not S_ISDIR(state.st_mode)
         progress.backup = _set_aside(final, beside(final, attempt, "old"), may_link)
-    _rename(staged, final, attempt)
+    progress.is_copied = _rename(staged, final, attempt)
     progress.placed = True
 
 
@@ -168,10 +172,11 @@ def _set_aside(final: str, backup: str, may_link: bool) -> str:
     return backup
 
 
-def _rename(staged: str, final: str, attempt: str) -> None:
-    """Replace, by way of a copy beside the target when that is on another file system."""
+def _rename(staged: str, final: str, attempt: str) -> bool:
+    """Replace, by way of a copy beside the target when that is on another file system; says whether it is a copy."""
     try:
         patiently(os.replace, staged, final)
+        return False
     except OSError as error:
         if error.errno != EXDEV:
             raise
@@ -181,6 +186,7 @@ def _rename(staged: str, final: str, attempt: str) -> None:
             os.replace(part, final)
         finally:
             remove(part)
+        return True
 
 
 def patiently(call: Callable[_Given, _Result], *arguments: _Given.args, **options: _Given.kwargs) -> _Result:
@@ -200,7 +206,7 @@ def _take_back(progress: _Progress) -> None:
     staged, final, _ = progress.move
     try:
         if progress.placed:
-            if os.path.lexists(staged):  # it was copied from another file system
+            if progress.is_copied:
                 remove(final)
             else:
                 os.replace(final, staged)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -35,6 +36,27 @@ MODES: dict[str, dict[str, Any]] = {
 }
 MODES_NOW = {mode: options for mode, options in MODES.items() if FULL or mode != "dask"}
 each_mode = pytest.mark.parametrize("mode", MODES_NOW)
+
+#: Tests of this folder that `make test` runs, about a minute: those that the seed of the session chooses, of each file
+#: at least one. Named on the command line, or with `make chaos`, all of them run.
+MOST = 64
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave a minute of faults in a run of all tests; another seed has others."""
+    here = Path(__file__).parent
+    faults = [item for item in items if item.path.is_relative_to(here)]
+    is_asked_for = any(
+        here in (path := Path(name.partition("::")[0]).resolve(), *path.parents) for name in config.args
+    )
+    if FULL or is_asked_for or len(faults) <= MOST:
+        return
+    random.Random(config.getoption("randomly_seed", 0)).shuffle(faults)
+    firsts = {item.path: item for item in reversed(faults)}.values()
+    chosen = {*firsts, *[item for item in faults if item not in firsts][: MOST - len(firsts)]}
+    config.hook.pytest_deselected(items=[item for item in faults if item not in chosen])
+    items[:] = [item for item in items if item in chosen or not item.path.is_relative_to(here)]
+
 
 #: For scripts: wait for a file, but not for ever.
 WAITING = """
