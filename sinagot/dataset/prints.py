@@ -6,14 +6,17 @@ Knows files and folders; must not know steps. Attempts note these texts, plans c
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
+from contextlib import suppress
 from errno import ELOOP, EMLINK, ENOENT, ENOTDIR
 from hashlib import sha256
 from stat import S_ISDIR
 
-__all__ = ["content_digest", "digest_within", "print_of", "same_version", "state_of"]
+__all__ = ["content_digest", "digest_within", "print_of", "prints_in", "same_version", "state_of"]
 
 _PIECE = 1 << 20
 _SMALL = 1 << 16
+_FEW = 4  # files for which opening their folder does not pay
 _READING = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
 
 
@@ -77,6 +80,53 @@ def print_of(path: str, *, content: bool = False) -> str | None:
     else:
         size, newest = found.st_size, found.st_mtime_ns
     return f"{size} {newest} {content_digest(path)}" if content else f"{size} {newest}"
+
+
+def prints_in(folder: str, names: Sequence[str]) -> list[str | None]:
+    """Give the prints of many files of one folder, each as `print_of` gives it.
+
+    Parameters
+    ----------
+    folder : str
+        Where they are.
+    names : sequence of str
+        Their names in it, or relative paths.
+
+    Raises
+    ------
+    OSError
+        One is there and cannot be looked at.
+
+    Notes
+    -----
+    The folder is opened once: looking at a file by its name alone costs two thirds of what a long path does.
+
+    Examples
+    --------
+    >>> prints_in("no such folder", ["a", "b"])
+    [None, None]
+    """
+    opened = -1
+    if len(names) > _FEW and os.stat in os.supports_dir_fd:
+        with suppress(OSError):  # then each path says what is wrong with it
+            opened = os.open(folder, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+    if opened < 0:
+        return [print_of(os.path.join(folder, name)) for name in names]
+    found: list[str | None] = []
+    try:
+        for name in names:
+            try:
+                state = os.stat(name, dir_fd=opened)
+            except OSError:
+                found.append(print_of(os.path.join(folder, name)))
+                continue
+            if S_ISDIR(state.st_mode):
+                found.append(print_of(os.path.join(folder, name)))
+            else:
+                found.append(f"{state.st_size} {state.st_mtime_ns}")
+    finally:
+        os.close(opened)
+    return found
 
 
 def _of_folder(folder: str, newest: int) -> tuple[int, int]:

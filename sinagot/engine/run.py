@@ -196,13 +196,10 @@ class _Run:
     def _outdated(self, known: set[int], watched: Sequence[StepNode]) -> Iterator[int]:
         """Give further records of which a result is not what would be made now."""
         changes = self.survey.changes
-        for record in range(len(self.request.ids)):
-            if record in known:
-                continue
-            record_id = self.request.ids[record]
-            seen: dict[str, str | None] = {}
-            if any(changes.is_outdated(record_id, node, seen) for node in watched):
-                yield record
+        ids = self.request.ids
+        unknown = [record for record in range(len(ids)) if record not in known] if known else range(len(ids))
+        for place in changes.find_outdated([ids[record] for record in unknown], watched):
+            yield unknown[place]
         changes.origins.save()
 
     def _plan(self, pending: Sequence[int]) -> Iterator[Work]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sinagot.dataset.prints import content_digest, digest_within, print_of, same_version
+from sinagot.dataset.prints import content_digest, digest_within, print_of, prints_in, same_version
 
 
 def set_time(path: Path, nanoseconds: int) -> None:
@@ -98,3 +98,24 @@ def test_digest_within_a_limit(tmp_path: Path) -> None:
     assert digest_within(str(tmp_path / "link"), None) is None
     with pytest.raises(FileNotFoundError):
         digest_within(str(tmp_path / "none"), None)
+
+
+@pytest.mark.parametrize("count", [1, 12])
+def test_prints_of_many_are_those_of_each(tmp_path: Path, count: int) -> None:
+    """However many are asked for: files, folders, links, what is not there, and names with folders in them."""
+    folder = tmp_path / "outputs"
+    (folder / "whole").mkdir(parents=True)
+    (folder / "whole" / "part").write_text("12345")
+    (folder / "file").write_text("123")
+    (folder / "link").symlink_to("file")
+    (folder / "dangling").symlink_to("nowhere")
+    names = ["file", "whole", "link", "dangling", "none", "whole/part", "file/none"] * count
+    for chosen in (names, names[1:2]):
+        assert prints_in(str(folder), chosen) == [print_of(str(folder / name)) for name in chosen]
+    assert prints_in(str(tmp_path / "none"), names) == [None] * len(names)
+
+
+def test_prints_of_a_folder_that_is_no_folder(tmp_path: Path) -> None:
+    """Where a file is in the place of the folder, nothing is in it."""
+    (tmp_path / "file").write_text("")
+    assert prints_in(str(tmp_path / "file"), list("abcdefgh")) == [None] * 8

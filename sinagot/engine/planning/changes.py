@@ -7,12 +7,11 @@ something changed.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
-from stat import S_IFDIR
 from typing import Any, NamedTuple
 
-from sinagot.dataset.prints import print_of
+from sinagot.dataset.prints import print_of, prints_in
 from sinagot.engine.paths import Paths
 from sinagot.engine.planning.graph import RecordGraph, Slot, StepNode
 from sinagot.engine.planning.outdated import Present, outdated_reasons
@@ -30,7 +29,8 @@ from sinagot.engine.state.origins import (
 
 __all__ = ["Changes", "ParamsOf", "no_params"]
 
-_KIND = 0o170000  # what of a mode says whether it is a file or a folder
+#: Records that are looked at together.
+_BLOCK = 4096
 
 #: Step and record id -> parameters.
 ParamsOf = Callable[[StepNode, str], Mapping[str, Any]]
@@ -46,38 +46,37 @@ def no_params(node: StepNode, record_id: str) -> Mapping[str, Any]:
 
 
 class _Side(NamedTuple):
-    """One side of a step whose paths depend on the id alone: what stands before each, and how it is made."""
+    """One side of a step whose paths depend on the id alone."""
 
-    root: str
-    make: tuple[Callable[[str], str], ...]
+    slots: tuple[Slot, ...]
 
     @classmethod
     def of(cls, slots: Sequence[Slot]) -> _Side | None:
-        roots = {slot.root for slot in slots}
-        makers = [slot.formatter for slot in slots]
-        if len(roots) != 1 or None in makers or any(os.path.isabs(slot.pattern.source) for slot in slots):
-            return None
-        return cls(roots.pop().rstrip("/") + "/", tuple(make for make in makers if make is not None))
+        is_plain = all(
+            slot.formatter is not None and not os.path.isabs(slot.pattern.source) for slot in slots
+        )
+        return cls(tuple(slots)) if is_plain and slots else None
 
-    def prints(self, record_id: str, seen: dict[str, str | None]) -> list[str | None]:
-        found = []
-        for make in self.make:
-            path = self.root + make(record_id)
-            text = seen.get(path)
-            if text is None:
-                text = seen[path] = _quick_print(path)
-            found.append(text)
-        return found
+    def prints(self, ids: Sequence[str], seen: _Seen) -> list[list[str | None]]:
+        """Give what is there now, record by record; what was looked at before is not looked at again."""
+        columns = []
+        for slot in self.slots:
+            key = (slot.root, slot.pattern.canonical)
+            if key not in seen:
+                seen[key] = _column(slot, ids)
+            columns.append(seen[key])
+        return list(map(list, zip(*columns, strict=True)))
 
 
-def _quick_print(path: str) -> str | None:
-    try:
-        state = os.stat(path)
-    except OSError:
-        return print_of(path)
-    if state.st_mode & _KIND == S_IFDIR:
-        return print_of(path)
-    return f"{state.st_size} {state.st_mtime_ns}"
+#: Root and pattern -> the prints of some records: a step's output is the next one's input.
+_Seen = dict[tuple[str, str], list[str | None]]
+
+
+def _column(slot: Slot, ids: Sequence[str]) -> list[str | None]:
+    make, skip = slot.formatter, slot.skip
+    assert make is not None
+    folder = os.path.join(slot.root, slot.folder) if slot.folder else slot.root
+    return prints_in(folder, [make(record_id)[skip:] for record_id in ids])
 
 
 def _times(prints: Sequence[Any]) -> list[int]:
@@ -200,30 +199,50 @@ class Changes:
         names = ", ".join(sorted(name for name in {*before, *now} if before.get(name) != now.get(name)))
         return reason._replace(text=f"{reason.text}: {names}", subject=names or reason.subject)
 
-    def is_outdated(self, record_id: str, node: StepNode, seen: dict[str, str | None]) -> bool:
-        """Say whether anything changed since the outputs of a job were made.
+    def find_outdated(self, ids: Sequence[str], nodes: Sequence[StepNode]) -> Iterator[int]:
+        """Give the places of the records of which a result of some steps is not what would be made now.
 
         Parameters
         ----------
-        record_id : str
-            The record.
-        node : StepNode
-            The step.
-        seen : dict
-            Prints that were looked up for this record already: a step's output is the next one's input.
+        ids : sequence of str
+            The records; all outputs of the steps are there.
+        nodes : sequence of StepNode
+            The steps.
+
+        Notes
+        -----
+        One stat a path: all records of a step are compared at once, and looked at closely where something differs.
         """
-        shape = self._shape(node)
-        entry = self.origins.entries.get(record_id + shape.end)
-        if (
-            entry is not None
-            and shape.outputs is not None
-            and shape.inputs is not None
-            and entry[5:] == self._numbers(shape, self._params_text(node, record_id))
-            and entry[2] == shape.outputs.prints(record_id, seen)
-            and entry[1] == shape.inputs.prints(record_id, seen)
-        ):
-            return False
-        return bool(self.reasons(record_id, node))
+        for start in range(0, len(ids), _BLOCK):
+            block = ids[start : start + _BLOCK]
+            doubtful: set[int] = set()
+            seen: _Seen = {}
+            for node in nodes:
+                doubtful.update(self._find_doubtful(block, node, seen))
+            for place in sorted(doubtful):
+                if any(self.reasons(block[place], node) for node in nodes):
+                    yield start + place
+
+    def _find_doubtful(self, ids: Sequence[str], node: StepNode, seen: _Seen) -> Iterator[int]:
+        """Give the places of records that are not what their origin says, word by word."""
+        shape, entries = self._shape(node), self.origins.entries
+        if shape.inputs is None or shape.outputs is None:
+            yield from range(len(ids))
+            return
+        rows = zip(ids, shape.inputs.prints(ids, seen), shape.outputs.prints(ids, seen), strict=True)
+        params: Mapping[str, Any] | None = None
+        numbers: list[int | None] = []
+        for place, (record_id, inputs, outputs) in enumerate(rows):
+            mine = self._params_of(node, record_id)
+            if mine is not params:  # one object serves nearly all records of a step
+                params, numbers = mine, self._numbers(shape, self._params_text(node, record_id))
+            entry = entries.get(record_id + shape.end)
+            if entry is None or entry[2] != outputs or entry[1] != inputs or entry[5:] != numbers:
+                yield place
+
+    def is_outdated(self, record_id: str, node: StepNode) -> bool:
+        """Say whether anything changed since the outputs of a job were made; they are there."""
+        return any(True for _ in self.find_outdated([record_id], [node]))
 
     def _numbers(self, shape: _Shape, params: str) -> list[int | None]:
         """Give the numbers of code, parameters and paths as an origin of now would have them."""
@@ -233,15 +252,15 @@ class Changes:
             found = self._known_numbers[key] = self.origins.numbers(shape.code, params, shape.paths)
         return found
 
-    def is_older(self, record_id: str, node: StepNode, seen: dict[str, str | None]) -> bool:
-        """Say whether an output of a job is older than one of its inputs; parameters as in `is_outdated`."""
+    def is_older(self, record_id: str, node: StepNode, seen: _Seen) -> bool:
+        """Say whether an output of a job is older than one of its inputs; what was looked at is in `seen`."""
         shape = self._shape(node)
         if shape.inputs is None or shape.outputs is None:
             now = self.present(record_id, node)
             inputs, outputs = _times(now.inputs), _times(now.outputs)
         else:
-            inputs = _times(shape.inputs.prints(record_id, seen))
-            outputs = _times(shape.outputs.prints(record_id, seen))
+            inputs = _times(shape.inputs.prints([record_id], seen)[0])
+            outputs = _times(shape.outputs.prints([record_id], seen)[0])
         return bool(inputs and outputs) and max(inputs) > min(outputs)
 
     def _shape(self, node: StepNode) -> _Shape:

@@ -244,7 +244,7 @@ class Survey:
         for record, record_id in enumerate(self.ids):
             if time.monotonic() > end:
                 return count, False
-            seen: dict[str, str | None] = {}
+            seen: dict[tuple[str, str], list[str | None]] = {}
             for node in watched:
                 is_kept = self.present(node)[record] and self.exclusion(record_id, node) is None
                 count += is_kept and self.changes.is_older(record_id, node, seen)
@@ -314,7 +314,7 @@ class Survey:
         if needs_log(evidence) and self._has_log(record_id):
             evidence = self._ask_log(evidence, record_id, node)
         if present and claim is None and failure is None and self.rerun_of(node) == "outdated":
-            evidence = evidence._replace(outdated=self.changes.is_outdated(record_id, node, {}))
+            evidence = evidence._replace(outdated=self.changes.is_outdated(record_id, node))
         return step_status(evidence)
 
     def _has_log(self, record_id: str) -> bool:
