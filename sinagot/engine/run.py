@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import time
+from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
@@ -37,6 +38,9 @@ from sinagot.errors import StorageError
 from sinagot.runlog.printing import Printer
 
 __all__ = ["Prepared", "Progress", "RunRequest", "new_run_id", "run"]
+
+#: Records to run from which on names of files are worth forgetting.
+_MANY = 1000
 
 
 def new_run_id() -> str:
@@ -132,6 +136,8 @@ class _Run:
     def execute(self) -> RunReport:
         start = time.perf_counter()
         pending = self._sieve()
+        if len(pending) > _MANY:
+            self.survey.settle(self.request.selected)
         works = self._plan(pending)
         first = next(works, None)
         if first is not None and not self.request.dry_run:
@@ -154,12 +160,13 @@ class _Run:
         self._show(final=True)
         return self.report
 
-    def _sieve(self) -> list[int]:
+    def _sieve(self) -> Sequence[int]:
         """Book what is up to date by set look-ups alone; give the records that need a closer look."""
         nodes = [self.graph.nodes[number] for number in sorted(self.request.selected)]
         count = len(self.request.ids)
+        pending: Sequence[int]
         if any(self.survey.rerun_of(node) == "always" for node in nodes):
-            return list(range(count))
+            return range(count)
         self.ledger.mark_all(Outcome.UP_TO_DATE)
         flags = None
         for node in nodes:
@@ -169,7 +176,10 @@ class _Run:
             )
         if flags is None:
             return []
-        pending = [] if flags.count(1) == count else [number for number in range(count) if not flags[number]]
+        # Four bytes a record: a list of numbers takes nine times as much.
+        pending = array(
+            "I", () if flags.count(1) == count else [place for place in range(count) if not flags[place]]
+        )
         if self.survey.failed or self.survey.claims:
             marked = {
                 number

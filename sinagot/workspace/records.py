@@ -130,7 +130,11 @@ class RecordCollection(Scope):
 
     def record_ids(self) -> list[str]:
         """List the ids of the records, sorted."""
-        return list(self.iter_ids())
+        if type(self).iter_ids is not RecordCollection.iter_ids:
+            return list(self.iter_ids())
+        # Not one by one: that is a tenth of what 100,000 of them cost.
+        self._workspace.forget_problems()
+        return self._scan() if self._selected is None else list(self._selected)
 
     def ids(self) -> list[str]:
         """List the ids of the records, sorted."""

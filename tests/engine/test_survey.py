@@ -78,6 +78,25 @@ def test_each_folder_is_listed_once(make_survey, tmp_path: Path, monkeypatch: py
     assert len(listed) == len(set(listed)) <= 2
 
 
+@pytest.mark.parametrize("path_in", ["raw/{id}.csv", "raw/{id}/x.csv", "{id}.csv", "raw/{id}_{part}.csv"])
+def test_settled_survey_says_the_same(make_survey, tmp_path: Path, path_in: str) -> None:
+    """A survey that has forgotten the names of files gives the facts that it would have given, and lists nothing again."""
+    record_in = path_in.replace("{part}", "b").replace("{id}", "REC-{}")
+    touch(tmp_path, record_in.format(1), record_in.format(3), "a/REC-1.csv", "a/REC-0.csv", "raw/REC-11.csv")
+    survey, settled = make_survey(path_in), make_survey(path_in)
+    (node,) = survey.graph.nodes
+    settled.settle([0])
+    is_plain = path_in == "raw/{id}.csv"
+    if is_plain:
+        touch(tmp_path, "raw/REC-2.csv")  # afterwards: nobody looks again
+    facts = [settled.facts(number, settled.graph.nodes[0], is_shown=True) for number in range(3)]
+    if is_plain:
+        (tmp_path / "raw/REC-2.csv").unlink()
+    assert facts == [survey.facts(number, node, is_shown=True) for number in range(3)]
+    assert [bool(one.missing_inputs) for one in facts] == [False, True, False]
+    assert [one.outputs_present for one in facts] == [True, False, False]
+
+
 def test_missing_inputs_are_named_in_full(make_survey, tmp_path: Path) -> None:
     """What is missing is given by full path, a free field as a star."""
     survey = make_survey()

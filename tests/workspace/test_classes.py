@@ -353,3 +353,13 @@ def test_a_plugin_that_is_not_installed_is_named(lab: Lab) -> None:
     plugged(lab, "sinagot_nowhere.models")
     with pytest.raises(ConfigurationError, match=r"models\.plugin: .*sinagot_nowhere"):
         _ = lab.open().clinical
+
+
+def test_custom_walk_over_ids_counts_everywhere(study: Lab) -> None:
+    """A class that leaves out records when it walks over the ids leaves them out of the list and the count as well."""
+    study.raw("REC-1-HDC", "REC-2-HDC", folder="moves")
+    body = "def iter_ids(self):\n        yield from (one for one in super().iter_ids() if one != 'REC-1')"
+    custom(study, collection=body)
+    records = study.open().behavior
+    assert "REC-2" in records.ids() and "REC-1" not in records.ids()
+    assert records.ids() == list(records.iter_ids()) and records.count() == len(records.ids())

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import os
 import time
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property, partial
 from urllib.parse import unquote
@@ -33,6 +34,17 @@ __all__ = ["RULES", "Survey"]
 RULES = ("missing", "outdated", "always")
 
 Values = Mapping[str, str]
+
+
+class _Ordered:
+    """Names, to be looked for by halves."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._names = sorted(names)
+
+    def __contains__(self, name: str) -> bool:
+        place = bisect_left(self._names, name)
+        return place < len(self._names) and self._names[place] == name
 
 
 class Survey:
@@ -80,6 +92,8 @@ class Survey:
         self.decisions = Decisions.read(state)
         self._listings: dict[str, Listing] = {}
         self._present: dict[int, bytearray] = {}
+        #: Root and pattern -> whether it is there, record by record.
+        self._flags: dict[tuple[str, str], bytes] = {}
         self._log_names: set[str] | None = None
         self._marked = self._find_marked()
 
@@ -106,22 +120,41 @@ class Survey:
         return self._present[node.index]
 
     def _sieve(self, found: bytearray, slot: Slot) -> None:
-        formatter = slot.formatter
-        if formatter is None or slot.folder is None or os.path.isabs(slot.folder):
+        if slot.full is None:
             for number, record_id in enumerate(self.ids):
                 if found[number] and not self.exists(slot, record_id):
                     found[number] = 0
             return
-        names = self.listing(slot.root).names(slot.folder)
-        skip = slot.skip
-        flags = bytes([formatter(record_id)[skip:] in names for record_id in self.ids])
+        flags = self._flags_of(slot)
         if flags != found:
             found[:] = bytes(a & b for a, b in zip(found, flags, strict=True))
 
+    def _flags_of(self, slot: Slot, *, is_lean: bool = False) -> bytes:
+        """Say for each record (1 or 0) whether what a slot names is there, where its path depends on the id alone."""
+        key = (slot.root, slot.pattern.canonical)
+        flags = self._flags.get(key)
+        if flags is None:
+            make, skip = slot.formatter, slot.skip
+            assert make is not None and slot.folder is not None
+            listing = self.listing(slot.root)
+            # A set of names takes twice the room of a list, and a third of the time.
+            names = _Ordered(listing.entries(slot.folder)) if is_lean else listing.names(slot.folder)
+            flags = self._flags[key] = bytes([make(record_id)[skip:] in names for record_id in self.ids])
+        return flags
+
+    def settle(self, selected: Iterable[int]) -> None:
+        """Keep one byte a path and record instead of all names, where plans of some steps need no more."""
+        nodes = self.graph.nodes
+        asked = {number for one in selected for number in (one, *nodes[one].upstream)}
+        slots = [slot for one in asked for slot in (*nodes[one].inputs, *nodes[one].outputs)]
+        if all(slot.full is not None for slot in slots):
+            for slot in slots:
+                self._flags_of(slot, is_lean=True)
+            for listing in self._listings.values():
+                listing.forget()
+
     def exists(self, slot: Slot, record_id: str) -> bool:
         """Say whether what a slot names is there for a record."""
-        if slot.full is not None and slot.formatter is not None and slot.folder is not None:
-            return slot.formatter(record_id)[slot.skip :] in self.listing(slot.root).names(slot.folder)
         if slot.free:
             return bool(
                 glob_matches(self.listing(slot.root), slot.pattern, self.values_of(record_id), self.rule)
@@ -162,6 +195,15 @@ class Survey:
     def missing(self, slots: Iterable[Slot], record_id: str) -> tuple[str, ...]:
         """Give the full path of everything that is not there."""
         return tuple(self.text(slot, record_id) for slot in slots if not self.exists(slot, record_id))
+
+    def _missing_of(self, slots: Iterable[Slot], record: int) -> tuple[str, ...]:
+        """Give what `missing` gives, for a record by its number."""
+        missing: tuple[str, ...] = ()
+        for slot in slots:
+            flags = self._flags.get((slot.root, slot.pattern.canonical))
+            if not (flags[record] if flags is not None else self.exists(slot, self.ids[record])):
+                missing += (self.text(slot, self.ids[record]),)
+        return missing
 
     def text(self, slot: Slot, record_id: str) -> str:
         """Give the full path of a slot as text, with a star for each free field."""
@@ -259,10 +301,10 @@ class Survey:
         claim, failed = self.marks_of(record_id, node)
         return Facts(
             outputs_present=present,
-            missing_inputs=self.missing(node.inputs, record_id),
+            missing_inputs=self._missing_of(node.inputs, record),
             claim=claim,
             failed=failed is not None,
-            missing_outputs=self.missing(node.outputs, record_id) if is_shown and not present else (),
+            missing_outputs=self._missing_of(node.outputs, record) if is_shown and not present else (),
             outdated=self.changes.reasons(record_id, node) if is_watched else (),
             excluded=exclusion.text if exclusion is not None else None,
         )
@@ -309,7 +351,7 @@ class Survey:
         claim, mark = self.marks_of(record_id, node)
         failure = self._failure(mark)
         present = bool(self.present(node)[record])
-        inputs = present or not self.missing(node.inputs, record_id)
+        inputs = present or not self._missing_of(node.inputs, record)
         evidence = Evidence(present, inputs, claim, failure)
         if needs_log(evidence) and self._has_log(record_id):
             evidence = self._ask_log(evidence, record_id, node)
