@@ -18,6 +18,8 @@ class Meter:
 
     _clear: int | None = None
     _identity = (0, 0)
+    #: What tells of this program, open; -1 when it is not, yet or any more.
+    _status = -1
     #: Up to here the kernel may tell of the program that started this one: Linux hands its largest size on.
     _inherited: int | None = None
     #: Bytes that were seen from outside, of this process with all that it started; 0 where nobody looked.
@@ -65,11 +67,28 @@ class Meter:
 
 def _high_water() -> int:
     """Read the largest resident size of this program itself, in kB; 0 where the system does not tell."""
-    try:
-        with open("/proc/self/status", "rb") as file:
-            return next((int(line.split()[1]) for line in file if line.startswith(b"VmHWM:")), 0)
-    except OSError:
-        return 0
+    for _ in range(2):
+        try:
+            text = os.pread(Meter._status, 4096, 0)  # opening it each time would double what a look costs
+            place = text.find(b"VmHWM:")
+            if place >= 0:
+                return int(text[place + 6 : text.index(b"kB", place)])
+        except (OSError, ValueError):
+            pass
+        try:  # the first time, or a script has closed all descriptors: another file may have the number now
+            Meter._status = os.open("/proc/self/status", os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+        except OSError:
+            return 0
+    return 0
+
+
+def _forget() -> None:
+    """Begin anew in a forked child: what is open tells of its parent."""
+    Meter._status, Meter._clear, Meter._inherited = -1, None, None
+
+
+if hasattr(os, "register_at_fork"):  # pragma: no branch - absent on Windows
+    os.register_at_fork(after_in_child=_forget)
 
 
 def _identity_of(descriptor: int) -> tuple[int, int]:
