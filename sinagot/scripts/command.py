@@ -11,7 +11,7 @@ import os
 import re
 import shlex
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import new_class
 from typing import TYPE_CHECKING, Any
@@ -24,11 +24,11 @@ from sinagot.scripts.template import ScriptTemplate
 if TYPE_CHECKING:
     from sinagot.config.settings import CommandSettings
 
-__all__ = ["CommandScript", "command_class", "command_step"]
+__all__ = ["CommandScript", "command_class", "command_step", "wanted_params"]
 
 # `{{name}}` stands for `{name}`; `${NAME}` belongs to the shell; braces around anything but one word belong
 # to the command.
-_NAME = r"(?:input|output)\.[^{}]+|[A-Za-z]\w*(?:\.\w+)?"
+_NAME = r"(?:input|output|param)\.[^{}]+|[A-Za-z]\w*(?:\.\w+)?"
 _PLACEHOLDER = re.compile(rf"\{{\{{(?P<literal>{_NAME})\}}\}}|(?<!\$)\{{(?P<field>{_NAME})\}}")
 _OWN_VARIABLES = re.compile(r"SINAGOT_(ID|TASK|MODALITY|(INPUT|OUTPUT|PARAM)(_.*)?)")
 
@@ -66,7 +66,21 @@ class CommandScript(ScriptTemplate):
         quote = shlex.quote if self.COMMAND.shell else str
         values = {"id": [self.id], "task": [self.task or ""], "modality": [self.modality or ""]}
         values |= dict(_iter_paths("input", self.path.input)) | dict(_iter_paths("output", self.path.output))
+        for name in wanted_params(self.COMMAND.words):
+            values[f"param.{name}"] = self._param(name)
         return [filled for word in self.COMMAND.words for filled in _fill(word, values, quote)]
+
+    def _param(self, name: str) -> list[str]:
+        found: Any = {**self.opts, **self.params}
+        for part in name.split("."):
+            if not isinstance(found, Mapping) or part not in found:
+                raise ScriptError(
+                    f"step {self.label!r}: the command has {{param.{name}}}, and nothing gives it a value: "
+                    "write it below [params], or give it for one run (--set)",
+                    step=self.label,
+                )
+            found = found[part]
+        return [_value_text(one) for one in (found if isinstance(found, list | tuple) else [found])]
 
     def environment(self) -> dict[str, str]:
         """Give the environment of the command: that of this process and the variables of this record."""
@@ -76,9 +90,7 @@ class CommandScript(ScriptTemplate):
         for side, paths in (("input", self.path.input), ("output", self.path.output)):
             own |= {_variable(key): "\n".join(value) for key, value in _iter_paths(side, paths)}
         for key, value in {**self.opts, **self.params}.items():
-            own[_variable(f"param.{key}")] = (
-                value if isinstance(value, str) else json.dumps(value, default=str)
-            )
+            own[_variable(f"param.{key}")] = _value_text(value)
         return found | {f"SINAGOT_{name}": value for name, value in own.items() if value is not None}
 
     def _tell(self, level: int, line: str) -> None:
@@ -157,6 +169,32 @@ def command_class(source: SourceSet) -> type[CommandScript]:
     return script
 
 
+def wanted_params(words: Iterable[str]) -> list[str]:
+    """List the parameters that a command has placeholders for.
+
+    Parameters
+    ----------
+    words : iterable of str
+        Its words.
+
+    Returns
+    -------
+    list of str
+        Each name once, those of inner tables with dots.
+
+    Examples
+    --------
+    >>> wanted_params(["filter", "--band={param.band.low}-{param.band.high}", "{{param.none}}", "{input}"])
+    ['band.low', 'band.high']
+    """
+    found = [match["field"] or "" for word in words for match in _PLACEHOLDER.finditer(word)]
+    return list(dict.fromkeys(name.removeprefix("param.") for name in found if name.startswith("param.")))
+
+
+def _value_text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, default=str)
+
+
 def _iter_paths(side: str, paths: Any) -> Iterator[tuple[str, list[str]]]:
     if isinstance(paths, dict):
         for key, value in paths.items():
@@ -189,8 +227,9 @@ def _check_words(step: str, words: tuple[str, ...], inputs: PathSource, outputs:
         )
     for word in words:
         for match in _PLACEHOLDER.finditer(word):
-            if match["field"] and match["field"] not in known:
-                allowed = ", ".join(f"{{{name}}}" for name in known)
+            name = match["field"]
+            if name and name not in known and not name.startswith("param."):
+                allowed = ", ".join(f"{{{name}}}" for name in [*known, "param.NAME"])
                 raise ScriptError(
                     f"step {step!r}: command: unknown placeholder {match[0]} in {word!r}; "
                     f"allowed are {allowed}, and {{{match[0]}}} writes the braces themselves",

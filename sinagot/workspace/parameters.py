@@ -17,6 +17,7 @@ from sinagot.config.settings import Configuration
 from sinagot.engine.planning.graph import StepNode
 from sinagot.errors import ConfigurationError, ScriptError
 from sinagot.scripts.classes import load_script
+from sinagot.scripts.command import wanted_params
 from sinagot.scripts.modules import activated
 from sinagot.scripts.params import TypedParams, ValueProblem, model_of, names_of, typed_params
 
@@ -91,12 +92,15 @@ class Parameters:
 
     def _resolve(self, node: StepNode, record_id: str | None) -> Mapping[str, Any]:
         is_typed = node.job_step is not None and node.job_step.typed
-        if not is_typed and not self._has_layers:
+        command = node.job_step.source.command if node.job_step is not None else None
+        if not is_typed and command is None and not self._has_layers:
             return _NONE
         layers = self.layers(node, record_id)
         merged = merge_layers(layers)
+        if command is not None and not self._is_lenient:
+            self._check_command(node, command.words, merged)
         if not is_typed:
-            return merged
+            return merged or _NONE
         try:
             found, names = self._typed(node, merged)
         except ScriptError:
@@ -110,6 +114,21 @@ class Parameters:
         from sinagot.config.problems import joined_error
 
         raise joined_error(errors)
+
+    def _check_command(self, node: StepNode, words: Iterable[str], values: Mapping[str, Any]) -> None:
+        """Refuse a command with a placeholder for a parameter that nobody gives."""
+        from sinagot.config.problems import joined_error
+
+        errors = [
+            self._at(
+                (*_own_params(node), *name.split(".")),
+                f"required, and absent (the command of step {node.place} has {{param.{name}}})",
+            )
+            for name in wanted_params(words)
+            if not Layer((), values).holds(tuple(name.split(".")))
+        ]
+        if errors:
+            raise joined_error(errors)
 
     # -- the script's own check
 
@@ -157,10 +176,8 @@ class Parameters:
         says = f"class Params of step {node.place}: {problem.text}"
         layer = next((one for one in reversed(layers) if problem.path and one.holds(problem.path)), None)
         if layer is None:
-            own = ("steps", node.label, "params")
-            place = own if node.modality is None else ("modalities", node.modality, *own)
             text = f"required, and absent ({says})" if problem.is_missing else says
-            return self._at((*place, *problem.path), text)
+            return self._at((*_own_params(node), *problem.path), text)
         found = _value(layer.values, problem.path)
         path = (*layer.path, *problem.path)
         words = f"{says}" if problem.is_missing or not problem.path else f"found {shown(found)} ({says})"
@@ -291,6 +308,12 @@ def _speaks_of_params(tables: Mapping[str, Any]) -> bool:
 def _text(value: Any) -> str:
     """Write values so that only equal ones of equal types are equal texts."""
     return json.dumps(value, sort_keys=True, default=lambda one: [type(one).__name__, str(one)])
+
+
+def _own_params(node: StepNode) -> tuple[str, ...]:
+    """Give the key of the table that holds the parameters of a step alone."""
+    own = ("steps", node.label, "params")
+    return own if node.modality is None else ("modalities", node.modality, *own)
 
 
 def _value(values: Any, path: Sequence[str]) -> Any:

@@ -91,6 +91,31 @@ def test_list_becomes_words(tmp_path: Path) -> None:
     assert script.words() == ["cat", "a b", "c", "--all=a b c", "out"]
 
 
+def test_parameters_are_filled_in(tmp_path: Path) -> None:
+    """A parameter is its text, one of an inner table has dots, and a list becomes words as a list of inputs does."""
+    script = make(
+        tmp_path,
+        *("{param.low}-{param.band.high}", "{param.names}", "{{param.low}}", "{param.is_fast}", "{param.table}"),
+    )
+    script._given_params = {
+        "low": 8,
+        "band": {"high": 12.5},
+        "names": ["O1", "O2"],
+        "is_fast": True,
+        "table": {"a": [1]},
+    }
+    assert script.words() == ["8-12.5", "O1", "O2", "{param.low}", "true", '{"a": [1]}']
+
+
+@pytest.mark.parametrize("name", ["high", "low.more", "band.high"])
+def test_parameter_without_a_value_is_told(tmp_path: Path, name: str) -> None:
+    """A placeholder for a parameter that nobody gives is a ScriptError that says what to do."""
+    script = make(tmp_path, f"{{param.{name}}}")
+    script._given_params = {"low": 8, "band": {}}
+    with pytest.raises(ScriptError, match=rf"\{{param\.{name}\}}, and nothing gives it a value.*--set"):
+        script.words()
+
+
 @pytest.mark.parametrize("word", ["{inptu}", "{input}", "{input.c}", "{output.a}"])
 def test_unknown_placeholder_is_told(tmp_path: Path, word: str) -> None:
     """A placeholder that does not exist is a ScriptError that lists those that do."""

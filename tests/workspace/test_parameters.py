@@ -247,6 +247,31 @@ def test_command_has_parameters_in_its_environment(lab) -> None:
     ]
 
 
+def test_command_has_parameters_in_its_words(lab) -> None:
+    """A placeholder is filled in record by record; one that nobody gives a value is told before anything runs."""
+    text = """
+    [steps]
+    scripts = ["say"]
+    [steps.say]
+    command = ["sh", "-c", "echo {param.band.low} > $0", "{output}"]
+    input = "raw/{id}.csv"
+    output = "say/{id}.csv"
+    [records.exceptions."REC-2".params.band]
+    low = 13
+    """
+    lab.config(text)
+    lab.raw("REC-1", "REC-2")
+    words = r"workspace\.toml:6: steps\.say\.params\.band\.low: required, and absent \(the command of step say has"
+    with pytest.raises(ConfigurationError, match=words):
+        lab.open().steps.run(printing=False)
+    assert not (lab.data / "say").exists()
+    assert lab.open().steps.run(printing=False, params={"band": {"low": 8}}).ok
+    assert (lab.text("say/REC-1.csv"), lab.text("say/REC-2.csv")) == ("8\n", "8\n")
+    lab.config(text + "[params.band]\n    low = 9\n")
+    assert lab.open().steps.run(printing=False, rerun="outdated").counts["done"] == 2
+    assert (lab.text("say/REC-1.csv"), lab.text("say/REC-2.csv")) == ("9\n", "13\n")
+
+
 def test_quiet_run_loads_neither_pydantic_nor_the_script(lab) -> None:
     """What was found good once is not checked again by later processes, with or without a class."""
     lab.unit("a", more="[params]\nlow = 1")
