@@ -25,7 +25,9 @@ from sinagot.cli.texts import (
     shortened,
     step_place,
 )
+from sinagot.engine.planning.plan import Verdict
 from sinagot.scripts.group import GROUP_ID
+from sinagot.workspace.plans import Plan
 
 if TYPE_CHECKING:
     from sinagot.engine.accounts.report import FailureGroup, RunReport
@@ -94,6 +96,8 @@ def report_json(report: RunReport, code: int) -> dict[str, Any]:
         "counts": report.counts,
         "duration_s": round(report.duration, 6),
         "plan": [dict(zip(("record_id", "step", "reason"), row, strict=True)) for row in report.plan],
+        "verdicts": list(_verdict_rows(report)),
+        "estimate_s": Plan(report).estimate,
         "failures": [
             {
                 "step": group.step,
@@ -112,6 +116,18 @@ def report_json(report: RunReport, code: int) -> dict[str, Any]:
         ],
         "warnings": list(report.warnings),
     }
+
+
+def _verdict_rows(report: RunReport) -> Iterator[dict[str, Any]]:
+    """Give each job of a dry run with all reasons."""
+    for row in Plan(report).iter_jobs() if report.dry else ():
+        yield {
+            "record_id": row["record_id"],
+            "step": step_place(row),
+            "verdict": row["verdict"],
+            "reasons": [reason._asdict() for reason in row["reasons"]],
+            "estimate_s": row["estimate_s"],
+        }
 
 
 def _missing_rows(report: RunReport) -> Iterator[dict[str, Any]]:
@@ -257,6 +273,13 @@ def _command(name: str, record: str | None, step: dict[str, Any], *more: str) ->
     return command_line(*workspace_words(), *words, *more)
 
 
+def _estimates(report: RunReport) -> Iterator[float | None]:
+    """Give the seconds that each job of a plan takes, in the order of its rows."""
+    for at, planned in report.planned.items():
+        if planned.verdict == Verdict.RUN:
+            yield report.estimates.get(at)
+
+
 def dry_lines(report: RunReport) -> Iterator[str]:
     """Give what a dry run found.
 
@@ -271,12 +294,21 @@ def dry_lines(report: RunReport) -> Iterator[str]:
         One line.
     """
     counts = report.counts
+    took = Plan(report)
     if report.plan:
-        yield from columns(
-            [["record", "step", "why"], *([clean(shortened(cell)) for cell in row] for row in report.plan)]
+        head, rows = (
+            ["record", "step", "why"],
+            [[clean(shortened(cell)) for cell in row] for row in report.plan],
         )
+        if took.estimate is not None:
+            head.insert(2, "about")
+            for row, seconds in zip(rows, _estimates(report), strict=True):
+                row.insert(2, "" if seconds is None else duration_text(seconds))
+        yield from columns([head, *rows])
         yield ""
     facts = [f"{counted(len(report.plan), 'job')} would run"]
+    if took.estimate is not None:
+        facts[0] += f" (about {duration_text(took.estimate)} of work)"
     facts += [f"{count:,} {outcome.replace('_', ' ')}" for outcome, count in counts.items() if count]
     yield f"Dry run: {', '.join(facts)}; nothing was done."
     yield from excluded_lines(report)

@@ -166,13 +166,10 @@ def _look_again(
     """Find out, now that nobody else can start the job, whether there is still something to do."""
     options = job.options
     mark = bench.failures.get(job.key) if seen.was_marked else None
-    if (
-        mark is not None
-        and mark.get("run_id") != options.run_id
-        and float(mark.get("at", 0.0)) >= options.started
-    ):
+    # Not told by a time: clocks differ, and are put right.
+    if mark is not None and mark.get("run_id") != options.run_id and mark.get("attempt") != job.failure:
         if mark.get("retry_at") is None:
-            # Another run tried it since this one began: once is enough.
+            # Another run tried it since this one was planned: once is enough.
             return JobResult(job.key, Outcome.FAILED, cause=cause_from(mark), by=mark.get("run_id"))
         if waits_for_retry(mark):  # when it does not come to that, we do
             return JobResult(job.key, Outcome.HELD, by=mark.get("run_id"))

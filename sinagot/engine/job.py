@@ -52,7 +52,6 @@ class RunOptions(NamedTuple):
     level: str
     scoped: bool
     workspace_version: str
-    started: float
     ignore_missing: bool = False
     debug: bool = False
     printing: bool = True
@@ -112,6 +111,8 @@ class Job(NamedTuple):
     members: Mapping[str, Paths] | None = None
     #: Ids of the records that have none.
     absent: tuple[str, ...] = ()
+    #: Name of the failed attempt that the plan knew of.
+    failure: str | None = None
 
 
 class Cause(NamedTuple):

@@ -34,6 +34,8 @@ class Prepared(NamedTuple):
     #: Step code as this run will use it, by node.
     sources: Mapping[int, SourceSet]
     manifest: Mapping[str, Any]
+    #: Says of each file of code or configuration that is another now.
+    edited: Callable[[], Sequence[str]] = tuple
 
 
 class RunRequest(NamedTuple):

@@ -98,6 +98,7 @@ class _Run:
         self._job_steps = {number: request.graph.node(number).job_step for number in self._numbers}
         self._shown = 0.0
         self._last_failure: str | None = None
+        self._edited: Callable[[], Sequence[str]] = tuple
         self.report.warnings += told
         self.barrier = Barrier(
             [self.graph.node(number) for number in sorted(request.groups)],
@@ -129,6 +130,7 @@ class _Run:
             ids_of=request.group_ids,
         )
         survey.add_failed(self._damaged)
+        survey.failed_attempts = self.survey.failed_attempts
         return survey
 
     # -- the whole
@@ -136,6 +138,7 @@ class _Run:
     def execute(self) -> RunReport:
         start = time.perf_counter()
         pending = self._sieve()
+        self.survey.note_failures()
         if len(pending) > _MANY:
             self.survey.settle(self.request.selected)
         works = self._plan(pending)
@@ -268,6 +271,7 @@ class _Run:
             self.options,
             self.request.params_of(node, record_id),
             *self._redo(record, node),
+            failure=survey.failed_attempt(record_id, node),
         )
 
     def _redo(self, record: int, node: StepNode) -> tuple[bool, list[Any] | None]:
@@ -360,6 +364,7 @@ class _Run:
                 "or put it elsewhere with `state` (and `log`, `output`) below [path]",
                 path=self.options.state_path,
             ) from error
+        self._edited = prepared.edited
         for number, source in prepared.sources.items():
             step = self._job_steps[number]
             self._job_steps[number] = step._replace(source=source) if step is not None else None
@@ -400,7 +405,7 @@ class _Run:
 
     def _end(self, facts: Mapping[str, Any]) -> None:
         """Write down that the run is over, once what it did is safe."""
-        for text in self.ground.leave():
+        for text in (*self._edited(), *self.ground.leave()):
             self._warn_once(text)
         self.folder.end(counts=self.ledger.counts, **facts)
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, closing
 from functools import partial
@@ -167,7 +166,6 @@ def _options(workspace: House, *, ignore_missing: bool, debug: bool, printing: b
         level=log.level,
         scoped=not configuration.is_unit_mode,
         workspace_version=workspace.version,
-        started=time.time(),
         ignore_missing=ignore_missing,
         debug=debug,
         printing=printing,
@@ -188,6 +186,7 @@ def _prepare(
 
     from sinagot.config.load import save_cached
     from sinagot.config.snapshot import save_snapshot
+    from sinagot.scripts.editions import Editions
     from sinagot.scripts.snapshot import copy_sources
     from sinagot.version import __version__
 
@@ -220,7 +219,8 @@ def _prepare(
             node.place: node.job_step.source.named_digests for node in nodes if node.job_step is not None
         },
     }
-    return Prepared({node.index: copy for node, copy in zip(nodes, copies, strict=True)}, manifest)
+    by_node = {node.index: copy for node, copy in zip(nodes, copies, strict=True)}
+    return Prepared(by_node, manifest, Editions(sources, configuration.files).edited)
 
 
 def _refuse_company(workspace: House) -> None:

@@ -114,12 +114,14 @@ EDITING = script_text(
 
 @each_mode
 def test_edit_during_a_run(mode: str, tmp_path: Path) -> None:
-    """A run goes on with the script and the configuration that it began with; the next one says what has changed."""
+    """A run goes on with the script and the configuration that it began with, and says so; the next one says what changed."""
     settings = "[params]\nname = 'old'\n"
     with make_workspace(tmp_path, scripts={"a": EDITING}, settings=settings) as workspace:
         report = workspace.steps.run(printing=False, **MODES[mode])
         assert report.counts["done"] == 3
         assert set(outputs(workspace).values()) == {"old old"}
+        edited = [text for text in report.warnings if "was edited while the run went on" in text]
+        assert [Path(text.split(" ")[0]).name for text in edited] == ["a.py", "workspace.toml"]
         digests = {
             line["script_hash"]
             for record in workspace.records.all()

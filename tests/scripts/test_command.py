@@ -95,7 +95,13 @@ def test_parameters_are_filled_in(tmp_path: Path) -> None:
     """A parameter is its text, one of an inner table has dots, and a list becomes words as a list of inputs does."""
     script = make(
         tmp_path,
-        *("{param.low}-{param.band.high}", "{param.names}", "{{param.low}}", "{param.is_fast}", "{param.table}"),
+        *(
+            "{param.low}-{param.band.high}",
+            "{param.names}",
+            "{{param.low}}",
+            "{param.is_fast}",
+            "{param.table}",
+        ),
     )
     script._given_params = {
         "low": 8,

@@ -69,6 +69,20 @@ def test_failed_step_is_run_again_by_the_next_run(lab) -> None:
     assert lab.open().steps.run().counts["up_to_date"] == 4
 
 
+@pytest.mark.parametrize("hours", [-24, 0, 24])
+def test_failure_of_a_machine_with_a_wrong_clock_is_tried_again(lab, hours: int) -> None:
+    """Whatever time an earlier failure is said to be of, the next run tries again, and says what became of it."""
+    lab.unit("a", ids=["REC-1"])
+    lab.wish("a-REC-1", "raise ValueError('once')")
+    assert lab.open().steps.run(printing=False).counts["failed"] == 1
+    (mark,) = (lab.data / ".sinagot/failures").iterdir()
+    mark.write_text(json.dumps(json.loads(mark.read_text()) | {"at": time.time() + 3600 * hours}))
+    assert lab.open().steps.run(printing=False).counts["failed"] == 1
+    assert lab.ran() == ["a-REC-1"] * 2
+    lab.heal("a-REC-1")
+    assert lab.open().steps.run(printing=False).counts["done"] == 1
+
+
 def test_forced_run_that_fails_keeps_the_old_output(lab) -> None:
     """When a forced run fails, the good output of before stays as it was; the step counts as failed and feeds nothing."""
     lab.unit("a", "b", ids=["REC-1"])

@@ -5,6 +5,8 @@ Knows options, and how a report is shown; what runs is the workspace's to decide
 ``stopped_because`` (text, or null: so many failures that nothing new was begun); ``records``, ``jobs`` (int, asked
 for); ``counts`` (object, outcome -> number of jobs: done, up_to_date, done_elsewhere, failed, missing_input, blocked,
 excluded, interrupted, not_begun); ``duration_s``; ``plan`` (dry run only: list of record_id, step, reason);
+``verdicts`` (dry run only, of every job: list of record_id, step, verdict, reasons, each of which has code, text,
+subject, old and new, and estimate_s); ``estimate_s`` (dry run only: seconds of work, or null where nothing is known);
 ``failures`` (one a cause: step, exc_type, message, where, traceback, count, records, differences); ``missing_input``
 (list of record_id, step); ``warnings`` (list of text). A step is written ``task-modality-step``, without tasks
 ``step``.
@@ -159,7 +161,9 @@ def command(
             write_selection(save_selection, report.ledger.ids)
         code = exit_code(report, is_broken=error is not None)
         try:
-            _tell(report, code, workspace, step, as_json=as_json)
+            # What a dry run has found older is about to be made again, where that was asked for.
+            looks = not report.dry or not (outdated or options["force"])
+            _tell(report, code, workspace, step, as_json=as_json, looks=looks)
             if error is not None:
                 note(f"Error: {shortened(plain(error))}")
             if code == Exit.NOTHING:
@@ -218,13 +222,15 @@ def _run(
             raise
 
 
-def _tell(report: RunReport, code: int, workspace: Workspace, step: str | None, *, as_json: bool) -> None:
+def _tell(
+    report: RunReport, code: int, workspace: Workspace, step: str | None, *, as_json: bool, looks: bool
+) -> None:
     """Print the report, and its warnings on standard error."""
     if as_json:
         print_json(report_json(report, code))
     elif report.total:
         told = dry_lines(report) if report.dry else summary_lines(report, workspace, step)
-        for line in (*told, *older_lines(report, workspace)):
+        for line in (*told, *(older_lines(report, workspace) if looks else ())):
             # A command to copy stays in one piece.
             say(line, wrap=not line.startswith(("    log:", "    again:", "    debug:", "  which:")))
     for text in report.warnings:

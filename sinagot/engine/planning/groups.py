@@ -239,6 +239,7 @@ class GroupSurvey(Survey):
             self.outputs_seen(node) if self._is_outdated(node) else None,
             members=members.paths,
             absent=members.missing,
+            failure=self.failed_attempt(GROUP_ID, node),
         )
 
     # -- status

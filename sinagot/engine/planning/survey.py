@@ -88,6 +88,8 @@ class Survey:
         self._failures = Marks(state, "failures")
         self.failed = self._failures.names()
         self.claims = held_claims(state)
+        #: Name of a mark -> the attempt that had failed when that was noted.
+        self.failed_attempts: dict[str, str] = {}
         #: What people excluded.
         self.decisions = Decisions.read(state)
         self._listings: dict[str, Listing] = {}
@@ -248,6 +250,18 @@ class Survey:
         return (
             None if mark is None else int((self._failures.read(mark) or {}).get("status", StepStatus.ERROR))
         )
+
+    def note_failures(self) -> None:
+        """Remember which attempts have failed up to now: of others, another run has tried the job meanwhile."""
+        for name in self.failed:
+            attempt = (self._failures.read(name) or {}).get("attempt")
+            if attempt is not None:
+                self.failed_attempts[name] = str(attempt)
+
+    def failed_attempt(self, record_id: str, node: StepNode) -> str | None:
+        """Name the attempt at a job that had failed when that was noted; None where none had."""
+        mark = self.marks_of(record_id, node)[1] if self.failed_attempts else None
+        return None if mark is None else self.failed_attempts.get(mark)
 
     # -- decisions
 

@@ -177,11 +177,37 @@ def test_dry_run_does_nothing(invoke: Invoke, make_lab: Lab) -> None:
     found = json.loads(invoke(lab, "run", "--dry-run", "--json").stdout)
     assert found["dry_run"] is True
     assert [row["step"] for row in found["plan"]] == ["one", "two"]
+    assert found["estimate_s"] is None
     invoke(lab, "run")
     assert (
         invoke(lab, "run", "--dry-run").stdout
         == "Dry run: 0 jobs would run, 2 up to date; nothing was done.\n"
     )
+
+
+def test_dry_run_tells_every_verdict_and_how_long(invoke: Invoke, make_lab: Lab) -> None:
+    """Once it is known how long steps take, a dry run says how long the work is; the JSON has all jobs with all reasons."""
+    lab = make_lab(1, 2)
+    invoke(lab, "run")
+    (lab / "dataset/raw/REC-1.txt").write_text("changed")
+    (lab / "dataset/raw/REC-3.txt").write_text("new")
+    lines = invoke(lab, "run", "--dry-run", "--outdated").stdout.splitlines()
+    assert lines[0].split() == ["record", "step", "about", "why"]
+    assert all(" s  " in line for line in lines[1:5]), lines
+    assert "bytes of" in lines[1] and " -> " in lines[1]
+    assert lines[-1].startswith("Dry run: 4 jobs would run (about ") and "2 up to date" in lines[-1]
+    found = json.loads(invoke(lab, "run", "--dry-run", "--outdated", "--json").stdout)
+    verdicts = {(row["record_id"], row["step"]): row for row in found["verdicts"]}
+    assert {at: row["verdict"] for at, row in verdicts.items()} == {
+        (f"REC-{number}", step): "up_to_date" if number == 2 else "run"
+        for number in (1, 2, 3)
+        for step in ("one", "two")
+    }
+    (reason,) = verdicts["REC-1", "one"]["reasons"]
+    assert reason["code"] == "input_changed" and reason["old"] != reason["new"]
+    total = sum(row["estimate_s"] for row in verdicts.values() if row["estimate_s"] is not None)
+    assert found["estimate_s"] == pytest.approx(total) and total > 0
+    assert json.loads(invoke(lab, "run", "--json").stdout)["verdicts"] == []
 
 
 def test_json_stands_alone(program: Program, make_lab: Lab) -> None:
