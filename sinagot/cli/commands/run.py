@@ -17,7 +17,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, redirect_stdout
+from contextlib import contextmanager, nullcontext, redirect_stdout, suppress
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -160,7 +160,7 @@ def command(
         if save_selection is not None:
             write_selection(save_selection, report.ledger.ids)
         code = exit_code(report, is_broken=error is not None)
-        try:
+        with _telling(report):
             # What a dry run has found older is about to be made again, where that was asked for.
             looks = not report.dry or not (outdated or options["force"])
             _tell(report, code, workspace, step, as_json=as_json, looks=looks)
@@ -168,11 +168,22 @@ def command(
                 note(f"Error: {shortened(plain(error))}")
             if code == Exit.NOTHING:
                 _tell_why(report, scope, choose_records(workspace, task, modality), records)
-        except OSError:
-            if report.stopped_by is None:
-                raise
-            silence()  # the terminal is gone, which is what SIGHUP said
     return code
+
+
+@contextmanager
+def _telling(report: RunReport) -> Iterator[None]:
+    """Let the exit code tell of the work, which is done, also where nobody can be told more."""
+    try:
+        yield
+        sys.stdout.flush()
+    except OSError as error:
+        if report.stopped_by is None:  # else the terminal is gone, which is what SIGHUP said
+            if isinstance(error, BrokenPipeError):
+                raise
+            with suppress(OSError):
+                note(f"Standard output can't be written: {error.strerror or error}; the exit code is true.")
+        silence()
 
 
 @contextmanager
