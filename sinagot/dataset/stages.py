@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-from _thread import _count as _count_threads
 from collections.abc import Iterable, Sequence
 
 from sinagot.dataset.moves import remove
@@ -27,37 +26,26 @@ class SpareFolders:
     """
 
     def __init__(self) -> None:
-        #: First folder that was asked for below the stage -> the stage, all that was made in it, and whether somebody
-        #: may have written there since.
-        self._kept: dict[str, tuple[str, tuple[str, ...], bool]] = {}
-        self._threads = _count_threads()
+        #: First folder that was asked for below the stage -> the stage, and all that was made in it.
+        self._kept: dict[str, tuple[str, tuple[str, ...]]] = {}
 
-    def keep(self, first: str, folder: str, inner: Iterable[str]) -> None:
+    def add(self, first: str, folder: str, inner: Iterable[str]) -> None:
         """Keep an emptied folder; `inner` are the relative paths of the folders in it."""
         former = self._kept.get(first)
-        threads = _count_threads()
-        self._threads = min(threads, self._threads)
-        is_open = threads > self._threads or _has_children()
-        self._kept[first] = (folder, tuple(inner), is_open)
+        self._kept[first] = (folder, tuple(inner))
         if former is not None:
             remove(former[0])
-
-    def expect_thread(self) -> None:
-        """Take note of a thread that is none of a script."""
-        self._threads += 1
 
     def take(self, first: str, folder: str) -> tuple[str, ...] | None:
         """Rename a kept folder; gives what it has in it, or None where none is fit for use."""
         kept = self._kept.pop(first, None)
         if kept is None:
             return None
-        old, inner, is_open = kept
+        old, inner = kept
         try:
             os.rename(old, folder)
             # A thread or program that an earlier script left behind may have written there until this moment.
-            if not is_open or sum(len(os.listdir(path)) for path in (folder, *_within(folder, inner))) == len(
-                inner
-            ):
+            if sum(len(os.listdir(path)) for path in (folder, *_within(folder, inner))) == len(inner):
                 return inner
         except OSError:  # swept away, or a script changed what it may not
             pass
@@ -69,17 +57,6 @@ class SpareFolders:
         """Remove what is kept."""
         while self._kept:
             remove(self._kept.popitem()[1][0])
-
-
-def _has_children() -> bool:
-    """Say whether this process has started others that have not been waited for."""
-    try:
-        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-    except ChildProcessError:
-        return False
-    except (OSError, AttributeError):  # a system that cannot tell
-        pass
-    return True
 
 
 def _within(folder: str, inner: Iterable[str]) -> list[str]:
@@ -243,7 +220,7 @@ class StageFolder:
             return
         skip = len(self.folder) + 1
         inner = [path[skip:] for path in self._folders if path != self.folder]
-        self._spares.keep(self._first, self.folder, inner)
+        self._spares.add(self._first, self.folder, inner)
         self._folders.clear()
         self._twins.clear()
 

@@ -13,8 +13,19 @@ from collections.abc import Iterable
 from errno import EACCES, EDQUOT, EIO, ENOSPC, EPERM, EROFS
 from typing import Any, NamedTuple
 
-__all__ = ["Room", "await_paths", "first_existing", "is_shared", "room_of", "sync_systems", "unwritable"]
+__all__ = [
+    "Room",
+    "await_paths",
+    "first_existing",
+    "is_shared",
+    "latency",
+    "room_of",
+    "sync_systems",
+    "unwritable",
+]
 
+#: Seconds that a file on a drive of several machines is waited for.
+_LATENCY = 5.0
 _LIBRARY: list[Any] = []
 
 
@@ -80,6 +91,26 @@ def is_shared(path: str) -> bool:
 
     mount = mount_of(first_existing(path), list_mounts())
     return mount is not None and mount.is_shared
+
+
+def latency(folder: str, said: float | None) -> float:
+    """Say for how many seconds a file that should be below a folder is waited for.
+
+    Parameters
+    ----------
+    folder : str
+        Where it should be.
+    said : float or None
+        What the user wants; None is what the drive needs.
+
+    Examples
+    --------
+    >>> latency("anywhere", 2.0)
+    2.0
+    """
+    if said is not None:
+        return said
+    return _LATENCY if is_shared(folder) else 0.0
 
 
 def await_paths(paths: Iterable[str], seconds: float) -> None:

@@ -52,9 +52,6 @@ from sinagot.scripts.modules import activated
 
 __all__ = ["obeying", "run_chain", "run_job"]
 
-#: Seconds that an input on a drive of several machines is waited for.
-LATENCY = 5.0
-
 #: In-place writers are told once per process and step.
 _WARNED: set[str] = set()
 
@@ -148,12 +145,10 @@ class Seen:
 
     def wait_for_inputs(self, job: Job) -> None:
         """Give a shared drive the time to show what the plan has seen, or the step before has made, elsewhere."""
-        from sinagot.dataset.volumes import await_paths, is_shared  # it is nearly always there
+        from sinagot.dataset.volumes import await_paths, latency  # it is nearly always there
 
         absent = [path for path, found in self.inputs.items() if found is None]
-        seconds = job.options.latency_wait
-        if seconds is None:
-            seconds = LATENCY if is_shared(job.options.data_path) else 0.0
+        seconds = latency(job.options.data_path, job.options.latency_wait)
         if seconds:
             await_paths(absent, seconds)
             content = job.step.settings.check == "digest"

@@ -9,7 +9,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 
+from sinagot.dataset.volumes import await_paths
 from sinagot.engine.accounts.report import RunReport
+from sinagot.engine.job import Outcome
 from sinagot.engine.planning.graph import StepNode
 from sinagot.engine.planning.groups import GroupSurvey
 from sinagot.engine.planning.plan import PlannedJob, Verdict
@@ -32,11 +34,18 @@ class Barrier:
         Steps of records that were asked for.
     look : callable
         Makes a survey of this moment.
+    latency : callable, optional
+        Gives the seconds until a drive shows here what was made elsewhere.
     """
 
     def __init__(
-        self, nodes: Sequence[StepNode], selected: frozenset[int], look: Callable[[], GroupSurvey]
+        self,
+        nodes: Sequence[StepNode],
+        selected: frozenset[int],
+        look: Callable[[], GroupSurvey],
+        latency: Callable[[], float] = lambda: 0.0,
     ) -> None:
+        self._latency = latency
         self._nodes = nodes
         self._selected = selected
         self._look = look
@@ -78,10 +87,27 @@ class Barrier:
         ):
             time.sleep(_PAUSE)
             self._survey = self._look()
+        seconds = 0.0 if report.dry else self._latency()
+        if seconds and (unseen := list(self._unseen(report))):
+            await_paths(unseen, seconds)
+            self._survey = self._look()
         for node in self._nodes:
             yield self._survey.plan_group(
                 node, ignore_missing=ignore_missing, coming=_coming(report, node), is_shown=report.dry
             )
+
+    def _unseen(self, report: RunReport) -> Iterator[str]:
+        """Give the inputs that jobs of this run have made, and that are not to be seen here yet."""
+        ledger = report.ledger
+        for node in self._nodes:
+            done = {
+                ledger.ids[record]
+                for number in node.upstream
+                if number in self._selected
+                for record in ledger.records_of(number, Outcome.DONE)
+            }
+            for record_id in done.intersection(self.survey.members(node).missing):
+                yield from self.survey.missing(node.inputs, record_id)
 
 
 def _coming(report: RunReport, node: StepNode) -> list[str]:

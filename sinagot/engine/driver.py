@@ -265,6 +265,8 @@ class Driver:
         is_cut = last == Outcome.INTERRUPTED and not self._stop.requested and work.sends < MOST_SENDS
         is_held = last == Outcome.HELD or is_cut
         done = results[:-1] if is_held else results
+        if is_held:
+            self._tell(results[-1])
         if self._failures.is_counting or any(result.retry is not None for result in done):
             rest = self._account(work, done)
         else:

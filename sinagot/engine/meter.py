@@ -6,11 +6,14 @@ Knows the operating system's accounting; must not know jobs.
 from __future__ import annotations
 
 import os
-import resource
 import sys
 import time
+from contextlib import suppress
 
 __all__ = ["Meter"]
+
+with suppress(ImportError):  # absent on Windows
+    import resource
 
 
 class Meter:
@@ -34,7 +37,7 @@ class Meter:
     def _reset_peak() -> None:
         """Start the peak anew, from what is resident now (Linux)."""
         if Meter._inherited is None:
-            told, own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, _high_water()
+            told, own = _largest(), _high_water()
             Meter._inherited = told if own and told > own else 0
         if Meter._clear == -1:
             return
@@ -53,7 +56,7 @@ class Meter:
 
     def facts(self) -> dict[str, float]:
         """Give `duration_s`, `cpu_s` and `peak_memory_mb` up to now."""
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        peak = _largest()
         if peak <= (Meter._inherited or 0):
             peak = _high_water() or peak
         # kB on Linux, bytes on macOS
@@ -63,6 +66,11 @@ class Meter:
             "cpu_s": round(self._cpu_now() - self._cpu, 3),
             "peak_memory_mb": round(max(own, self.outside_peak / (1 << 20)), 1),
         }
+
+
+def _largest() -> int:
+    """Ask the system for the largest resident size, in its own unit; 0 where it does not tell."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss if "resource" in globals() else 0
 
 
 def _high_water() -> int:

@@ -5,6 +5,8 @@ Knows graphs, options and executors by name; must not know workspaces, which mak
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
@@ -17,7 +19,7 @@ from sinagot.engine.planning.graph import RecordGraph
 from sinagot.engine.planning.groups import IdsOf
 from sinagot.scripts.sources import SourceSet
 
-__all__ = ["Prepared", "Progress", "RunRequest"]
+__all__ = ["Prepared", "Progress", "RunRequest", "new_run_id"]
 
 
 class Progress(NamedTuple):
@@ -65,3 +67,14 @@ class RunRequest(NamedTuple):
     #: Group steps that were asked for, and what lists the records of each.
     groups: frozenset[int] = frozenset()
     group_ids: IdsOf = lambda node: ()
+
+
+def new_run_id() -> str:
+    """Give a run id that sorts by time.
+
+    Examples
+    --------
+    >>> len(new_run_id()) == len("20260131T235959-0a1b2c")
+    True
+    """
+    return f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{os.urandom(3).hex()}"

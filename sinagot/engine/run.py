@@ -6,7 +6,6 @@ job has to run: a second run over finished work costs its listings.
 
 from __future__ import annotations
 
-import os
 import time
 from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,6 +14,7 @@ from functools import partial
 from itertools import chain
 from typing import Any
 
+from sinagot.dataset.volumes import latency
 from sinagot.engine.accounts.ledger import Ledger
 from sinagot.engine.accounts.report import RunReport
 from sinagot.engine.attempt import obeying
@@ -37,21 +37,10 @@ from sinagot.engine.stop import StopRequest
 from sinagot.errors import StorageError
 from sinagot.runlog.printing import Printer
 
-__all__ = ["Prepared", "Progress", "RunRequest", "new_run_id", "run"]
+__all__ = ["Prepared", "Progress", "RunRequest", "run"]
 
 #: Records to run from which on names of files are worth forgetting.
 _MANY = 1000
-
-
-def new_run_id() -> str:
-    """Give a run id that sorts by time.
-
-    Examples
-    --------
-    >>> len(new_run_id()) == len("20260131T235959-0a1b2c")
-    True
-    """
-    return f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{os.urandom(3).hex()}"
 
 
 def run(request: RunRequest, *, background: bool = False) -> RunReport:
@@ -104,6 +93,7 @@ class _Run:
             [self.graph.node(number) for number in sorted(request.groups)],
             request.selected,
             self._survey_groups,
+            lambda: latency(self.options.output_path, self.options.latency_wait),
         )
 
     def _survey(self, ids: Callable[[], Sequence[str]]) -> Survey:
@@ -138,9 +128,10 @@ class _Run:
     def execute(self) -> RunReport:
         start = time.perf_counter()
         pending = self._sieve()
-        self.survey.note_failures()
+        if not self.request.dry_run:
+            self.survey.note_failures(pending, self.request.selected)
         if len(pending) > _MANY:
-            self.survey.settle(self.request.selected)
+            self.survey.forget_names(self.request.selected)
         works = self._plan(pending)
         first = next(works, None)
         if first is not None and not self.request.dry_run:

@@ -72,7 +72,9 @@ class StopRequest:
                 if hasattr(signal, name):
                     wanted[getattr(signal, name)] = signal.SIG_DFL
             for number, default in wanted.items():
-                if signal.getsignal(number) is default:
+                if signal.getsignal(number) is default and not (
+                    default is signal.SIG_DFL and _is_caught(number)
+                ):
                     self._old[number] = signal.signal(number, self._receive)
         return self
 
@@ -112,6 +114,16 @@ class StopRequest:
                 self._timer.start()
         elif self.here and self.script_running:
             raise KeyboardInterrupt
+
+
+def _is_caught(number: int) -> bool:
+    """Say whether somebody beside Python handles a signal, as `faulthandler.register` does (Linux only)."""
+    try:
+        with open("/proc/self/status", "rb") as file:
+            caught = next(int(line.split()[1], 16) for line in file if line.startswith(b"SigCgt:"))
+    except (OSError, StopIteration, ValueError):
+        return False
+    return bool(caught >> (number - 1) & 1)
 
 
 def _say(text: str) -> None:

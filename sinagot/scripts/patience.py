@@ -59,7 +59,8 @@ class Patience:
         if self._seconds is None:
             return
         signal.setitimer(signal.ITIMER_REAL, 0.0)
-        signal.signal(signal.SIGALRM, self._former)
+        if self._former is not None:  # a handler that Python does not know of cannot be put back
+            signal.signal(signal.SIGALRM, self._former)
         left, interval = self._rest
         if left:
             signal.setitimer(

@@ -10,7 +10,7 @@ import sys
 
 from sinagot.engine.planning.accept import Accepted
 from sinagot.engine.planning.accept import accept as settle
-from sinagot.engine.run import new_run_id
+from sinagot.engine.request import new_run_id
 from sinagot.engine.state.decisions import user_name
 from sinagot.workspace.contracts import Selection
 from sinagot.workspace.looks import group_survey_of, survey_of

@@ -16,7 +16,8 @@ from sinagot.engine.executors.contract import Executor
 from sinagot.engine.executors.main_process import MainProcessExecutor
 from sinagot.engine.job import RunOptions
 from sinagot.engine.planning.survey import RULES
-from sinagot.engine.run import Prepared, RunRequest, new_run_id, run
+from sinagot.engine.request import new_run_id
+from sinagot.engine.run import Prepared, RunRequest, run
 from sinagot.engine.stop import RunTerminated, run_interrupted
 from sinagot.errors import ConfigurationError, ScriptError, WorkspaceBusyError
 from sinagot.runlog.write import LogTarget

@@ -85,7 +85,7 @@ def test_settled_survey_says_the_same(make_survey, tmp_path: Path, path_in: str)
     touch(tmp_path, record_in.format(1), record_in.format(3), "a/REC-1.csv", "a/REC-0.csv", "raw/REC-11.csv")
     survey, settled = make_survey(path_in), make_survey(path_in)
     (node,) = survey.graph.nodes
-    settled.settle([0])
+    settled.forget_names([0])
     is_plain = path_in == "raw/{id}.csv"
     if is_plain:
         touch(tmp_path, "raw/REC-2.csv")  # afterwards: nobody looks again

@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 import threading
+import traceback
 from types import FrameType
 from typing import NoReturn
 
@@ -146,17 +147,31 @@ def main() -> None:
     _adopt_orphans()
     server = _Server(channel, slip)
     threading.Thread(target=_watch_parent, args=(parent,), daemon=True, name="sinagot-parent").start()
+    code = 1
     try:
         with obeying(server):
             while not server.is_asked:
                 server.serve()
-    except EOFError:
-        pass  # the parent has closed its end
+        code = 0
+    except (EOFError, SystemExit) as end:  # the parent has closed its end
+        code = 0
+        if isinstance(end, SystemExit):
+            raise
     finally:
         close_benches()
         if has_left_threads():
-            atexit._run_exitfuncs()
-            os._exit(0)  # Python would wait for them
+            if code:
+                traceback.print_exc()
+            _leave(code)
+
+
+def _leave(code: int) -> None:
+    """End without the threads that scripts have left behind: Python would wait for them."""
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            stream.flush()
+    os._exit(code)
 
 
 if __name__ == "__main__":

@@ -289,6 +289,10 @@ def _client_at(address: str, timeout: float) -> Any:
         answer = answers.get(timeout=timeout + 1)
     except queue.Empty:
         is_late.set()
+        with contextlib.suppress(queue.Empty):  # it came just now
+            late = answers.get_nowait()
+            if not isinstance(late, BaseException):
+                late.close()
         raise TimeoutError("the connection was taken, and nothing was said") from None
     if isinstance(answer, BaseException):
         raise answer

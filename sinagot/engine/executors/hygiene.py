@@ -53,6 +53,13 @@ def _stat(descriptor: int) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
+def _duplicate(descriptor: int) -> int:
+    try:
+        return os.dup(descriptor)
+    except OSError:  # scripts have left too many open
+        return -1
+
+
 def _environ_now() -> dict[Any, Any]:
     """Give the environment as the process keeps it: comparing `os.environ` itself decodes every value, 60 us a job."""
     data: dict[Any, Any] = getattr(os.environ, "_data", None) or dict(os.environ)
@@ -67,6 +74,9 @@ def _folder_now() -> str:
 
 
 def _umask_now() -> int:
+    with contextlib.suppress(OSError, StopIteration, ValueError), open("/proc/self/status", "rb") as file:
+        return next(int(line.split()[1], 8) for line in file if line.startswith(b"Umask:"))
+    # Not on Linux: it can be asked for only by setting it, for all threads.
     mask = os.umask(0o077)
     os.umask(mask)
     return mask
@@ -132,9 +142,10 @@ class Hygiene:
     def __init__(self, *, is_ours: bool = True) -> None:
         self._is_ours = is_ours
         self._state = _State.now()
+        self._thread = threading.get_ident()
         self._stats = list(map(_stat, _STANDARD))
         self._saved = [
-            -1 if stat is None else os.dup(descriptor) for descriptor, stat in enumerate(self._stats)
+            -1 if stat is None else _duplicate(descriptor) for descriptor, stat in enumerate(self._stats)
         ]
         self._streams = (sys.stdin, sys.stdout, sys.stderr)
         self._modules = sys.modules.copy()
@@ -150,7 +161,10 @@ class Hygiene:
 
     @contextlib.contextmanager
     def _loading(self) -> Iterator[None]:
-        """Keep what a script changes while it is loaded."""
+        """Keep what a script changes while it is loaded, by our own thread."""
+        if threading.get_ident() != self._thread:
+            yield
+            return
         before, modules = _State.now(), sys.modules.copy()
         try:
             yield
@@ -163,15 +177,21 @@ class Hygiene:
     def close(self) -> None:
         """Remember nothing any more."""
         AROUND_LOADING.remove(self._loading)
-        for descriptor in (*self._saved, self._children):
-            if descriptor >= 0:
-                os.close(descriptor)
+        for saved, stat in zip(self._saved, self._stats, strict=True):
+            if (
+                saved >= 0 and _stat(saved) == stat
+            ):  # a script may have closed it, and another file have its number
+                os.close(saved)
+        if self._children >= 0:
+            with contextlib.suppress(OSError):
+                os.close(self._children)
 
     def restore(self) -> None:
         """Make the process as it was."""
         state = self._state
         if _folder_now() != state.cwd and state.cwd:
-            os.chdir(state.cwd)
+            with contextlib.suppress(OSError):  # it was removed
+                os.chdir(state.cwd)
         if _environ_now() != state.environ:
             os.environ.clear()
             os.environ.update(
@@ -180,7 +200,8 @@ class Hygiene:
         os.umask(state.umask)
         if list(map(_stat, _STANDARD)) != self._stats:
             for descriptor, saved in enumerate(self._saved):
-                if saved >= 0 and _stat(descriptor) != self._stats[descriptor]:
+                stat = self._stats[descriptor]
+                if saved >= 0 and _stat(descriptor) != stat and _stat(saved) == stat:
                     os.dup2(saved, descriptor)
         self._restore_signals()
         if _plain_locale(locale.LC_ALL, None) != state.locale:

@@ -43,7 +43,7 @@ class Slot:
         """Say which folder the path is below."""
         self.root = root
         # Joined here once: doing it for each record costs a tenth of planning it.
-        is_below = self.folder is not None and self.folder != "" and not os.path.isabs(self.folder)
+        is_below = self.folder is not None and not os.path.isabs(self.folder)
         #: Record id -> full path, where that is as simple.
         self.full = self.pattern.formatter(root.rstrip("/") + "/") if is_below else None
 

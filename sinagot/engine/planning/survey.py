@@ -26,6 +26,7 @@ from sinagot.engine.state.decisions import Decision, Decisions
 from sinagot.engine.state.history import Marks
 from sinagot.engine.state.owners import held_claims
 from sinagot.runlog.read import newest_status
+from sinagot.scripts.group import GROUP_ID
 from sinagot.scripts.template import StepPaths
 
 __all__ = ["RULES", "Survey"]
@@ -144,7 +145,7 @@ class Survey:
             flags = self._flags[key] = bytes([make(record_id)[skip:] in names for record_id in self.ids])
         return flags
 
-    def settle(self, selected: Iterable[int]) -> None:
+    def forget_names(self, selected: Iterable[int]) -> None:
         """Keep one byte a path and record instead of all names, where plans of some steps need no more."""
         nodes = self.graph.nodes
         asked = {number for one in selected for number in (one, *nodes[one].upstream)}
@@ -251,10 +252,16 @@ class Survey:
             None if mark is None else int((self._failures.read(mark) or {}).get("status", StepStatus.ERROR))
         )
 
-    def note_failures(self) -> None:
+    def note_failures(self, records: Iterable[int], selected: Iterable[int]) -> None:
         """Remember which attempts have failed up to now: of others, another run has tried the job meanwhile."""
-        for name in self.failed:
-            attempt = (self._failures.read(name) or {}).get("attempt")
+        if not self.failed:
+            return
+        groups = [node.key(GROUP_ID) for node in self.graph.groups]
+        marked = [self.ids[record] for record in records if self.is_marked(self.ids[record])]
+        nodes = [self.graph.nodes[number] for number in selected]
+        for key in (*groups, *(node.key(record_id) for record_id in marked for node in nodes)):
+            name = file_key(key)
+            attempt = (self._failures.read(name) or {}).get("attempt") if name in self.failed else None
             if attempt is not None:
                 self.failed_attempts[name] = str(attempt)
 

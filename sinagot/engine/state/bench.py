@@ -62,7 +62,6 @@ class Bench:
             # Claims are judged from other hosts by this beat; a script may hold this thread for hours.
             self._heart = threading.Thread(target=self._beat, name="sinagot-heartbeat", daemon=True)
             self._heart.start()
-            self.spares.expect_thread()
         return f"{self._prefix}-{self._attempts}"
 
     def known_extras(self, key: str) -> set[str]:

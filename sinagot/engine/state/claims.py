@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from typing import NamedTuple
 from urllib.parse import quote
 
+from sinagot.dataset.moves import patiently
 from sinagot.engine.state.owners import ACTIVE, Owner, is_alive, is_torn, read_owner
 
 __all__ = ["Claim", "ClaimDesk", "Held", "file_key"]
@@ -27,11 +28,17 @@ BEATS_MISSED = 3
 
 _LONGEST_NAME = 200
 KEPT = 120  # characters of a name that would be longer
-#: Seconds in which nobody takes over a claim that was ours: a small part of the time after which an owner is dead.
+#: Seconds for which a claim that was just found to be ours still is: nobody takes it over as long as we live and beat.
 _MOMENT = 0.1
 _LOCK_TRIES = 400
 _LOCK_PAUSE = 0.005  # seconds
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9_/~-][A-Za-z0-9_./~-]*")  # what quoting leaves alone, and slashes
+
+
+def _clock() -> float:
+    """Give seconds that go on while the machine sleeps; where no clock tells, so many that no moment is short."""
+    clock = getattr(time, "CLOCK_BOOTTIME", None)
+    return time.monotonic() * 1e9 if clock is None else time.clock_gettime(clock)
 
 
 @functools.lru_cache(256)  # each attempt asks some four times
@@ -241,7 +248,7 @@ class ClaimDesk:
 
     def is_ours(self, claim: Claim) -> bool:
         """Say whether the claim is still ours; read just before publishing (fencing)."""
-        now = time.monotonic()
+        now = _clock()
         try:
             if self._links:
                 is_ours = os.stat(claim.path).st_ino == self._inode
@@ -254,7 +261,12 @@ class ClaimDesk:
 
     def was_taken(self, claim: Claim) -> bool:
         """Say whether another run took the claim over; one that went with the state folder was not taken."""
-        return not self.is_ours(claim) and os.path.exists(self._owner_file)
+        if self.is_ours(claim) or not os.path.exists(self._owner_file):
+            return False
+        try:
+            return read_owner(claim.path)[1] != self.owner.to_json()
+        except OSError:  # the drive does not say whose it is
+            return False
 
     def release(self, claim: Claim) -> None:
         """Give the claim back; one that is not ours any more stays."""
@@ -262,18 +274,19 @@ class ClaimDesk:
             self._copies = tuple(path for path in self._copies if path != claim.path)
         (path, seen), self._fenced = self._fenced, ("", 0.0)
         # A job that was just published was ours a moment ago; else a stat tells.
-        if (claim.path == path and time.monotonic() - seen < _MOMENT) or self.is_ours(claim):
+        if (claim.path == path and _clock() - seen < _MOMENT) or self.is_ours(claim):
             try:
-                os.unlink(claim.path)
-            except FileNotFoundError:
+                patiently(os.unlink, claim.path)
+            except OSError:
+                # Removed with the state folder; or the drive refuses, and it is void when this process has ended.
                 pass
 
     def close(self) -> None:
         """End this process's part in the run."""
         try:
-            os.unlink(self._owner_file)
-        except FileNotFoundError:
-            pass
+            patiently(os.unlink, self._owner_file)
+        except OSError:
+            pass  # as above
 
     def finish(self) -> None:
         """End the run in this process: a claim that it left behind is dead from now on."""

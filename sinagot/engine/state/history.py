@@ -12,6 +12,7 @@ the next run.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Iterator
@@ -81,6 +82,7 @@ class EventFile:
         self._open()
 
     def _open(self) -> None:
+        self._is_closed = False
         os.makedirs(os.path.dirname(self.path), exist_ok=True)
         self._descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
         state = os.fstat(self._descriptor)
@@ -95,10 +97,15 @@ class EventFile:
             return False
         return (state.st_dev, state.st_ino) == self._identity
 
+    def _ensure_open(self) -> None:
+        if not self._is_open():
+            if self._is_closed:
+                raise OSError(errno.EBADF, "the run has ended here", self.path)
+            self._open()
+
     def append(self, data: dict[str, Any], *, sync: bool = False) -> None:
         """Append one event; with `sync` it is on the disk when this returns."""
-        if not self._is_open():
-            self._open()
+        self._ensure_open()
         try:
             if self._is_torn:
                 os.write(self._descriptor, b"\n")
@@ -113,8 +120,7 @@ class EventFile:
 
     def size(self) -> int:
         """Give the bytes written up to now."""
-        if not self._is_open():
-            self._open()
+        self._ensure_open()
         return os.fstat(self._descriptor).st_size
 
     def reopen(self) -> None:
@@ -128,6 +134,7 @@ class EventFile:
         if self._is_open():
             os.close(self._descriptor)
         self._descriptor = -1
+        self._is_closed = True
 
 
 def iter_events(run_folder: str) -> Iterator[dict[str, Any]]:

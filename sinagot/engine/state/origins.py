@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -169,12 +169,26 @@ class Origins:
     @cached_property
     def _repeated(self) -> dict[str, list[tuple[str, dict[str, Any]]]]:
         """Run and event of each attempt that has made a result, of jobs that have more than one."""
+        once: set[str] = set()
+        twice: set[str] = set()
+        for _, event in self._iter_made():
+            key = event["key"]
+            (twice if key in once else once).add(key)
         found: dict[str, list[tuple[str, dict[str, Any]]]] = {}
-        for run_id in sorted(os.listdir(self._runs)):
+        for run_id, event in self._iter_made() if twice else ():
+            if event["key"] in twice:
+                found.setdefault(event["key"], []).append((run_id, event))
+        return found
+
+    def _iter_made(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        try:
+            runs = sorted(os.listdir(self._runs))
+        except OSError:  # their history was removed
+            return
+        for run_id in runs:
             for event in iter_events(f"{self._runs}/{run_id}"):
                 if event.get("event") in MADE and event.keys() >= _WHOLE:
-                    found.setdefault(event["key"], []).append((run_id, event))
-        return {key: events for key, events in found.items() if len(events) > 1}
+                    yield run_id, event
 
     def numbers(self, *texts: str) -> list[int | None]:
         """Give the numbers of texts, for quick comparison with `entries`; None for a text that no origin has."""
