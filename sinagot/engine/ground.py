@@ -152,8 +152,11 @@ class Ground:
         except OSError as error:
             # The run stays open: after a power cut its outputs are looked at.
             return [f"outputs could not be synced to the disk: {error}"]
-        power.close_run(self._state, self._options.run_id)
-        power.settle_dead(self._state)
+        try:
+            power.close_run(self._state, self._options.run_id)
+            power.settle_dead(self._state)
+        except OSError as error:
+            return [f"that the run has ended could not be written down: {error}"]
         if self._learnt:
             with contextlib.suppress(OSError):  # a cache
                 os.makedirs(os.path.dirname(self._sizes_file), exist_ok=True)

@@ -398,7 +398,10 @@ class _Run:
         """Write down that the run is over, once what it did is safe."""
         for text in (*self._edited(), *self.ground.leave()):
             self._warn_once(text)
-        self.folder.end(counts=self.ledger.counts, **facts)
+        try:
+            self.folder.end(counts=self.ledger.counts, **facts)
+        except OSError as error:  # what was done is on record, job by job
+            self._warn_once(f"the end of the run could not be written down: {error}")
 
     def _driver(self, executor: Executor, stop: StopRequest) -> Driver:
         lanes = {}

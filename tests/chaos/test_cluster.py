@@ -9,11 +9,36 @@ from pathlib import Path
 import psutil
 import pytest
 
-from sinagot.testing import await_true, make_workspace
-from tests.chaos.conftest import HALVES, WHOLE, StartProgram, await_half, driver, heal, let_go, outputs
+from sinagot.testing import await_true, make_workspace, script_text
+from tests.chaos.conftest import (
+    HALVES,
+    WAITING,
+    WHOLE,
+    StartProgram,
+    await_half,
+    driver,
+    heal,
+    let_go,
+    outputs,
+)
 from tests.clusters import DaskProcesses, end
 
 pytestmark = pytest.mark.chaos
+
+#: Notes that it begins, and writes in two halves.
+NOTED = script_text(
+    """
+    with open(self.data_path / "begun.txt", "a") as begun:
+        begun.write(f"{self.id}\\n")
+    with self.path.output.open("w") as file:
+        file.write("first half, ")
+        file.flush()
+        tell(self.data_path / f"{self.id}.half", str(os.getpid()))
+        await_file(self.data_path / "free")
+        file.write("second half")
+    """,
+    before=WAITING,
+)
 
 
 @pytest.mark.slow
@@ -61,7 +86,7 @@ def test_nanny_killed_and_its_worker_left_alone(tmp_path: Path, start: StartProg
 @pytest.mark.slow
 def test_frozen_worker_that_thaws(tmp_path: Path, start: StartProgram) -> None:
     """A worker that freezes is given up by Dask; its record is not started twice while the script's process lives."""
-    workspace = make_workspace(tmp_path / "lab", records=["R1"], scripts={"a": HALVES})
+    workspace = make_workspace(tmp_path / "lab", records=["R1"], scripts={"a": NOTED})
     cluster = DaskProcesses(tmp_path / "cluster", workers=2)
     cluster.settings = {"DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL": "2s"}
     with cluster:
@@ -71,12 +96,15 @@ def test_frozen_worker_that_thaws(tmp_path: Path, start: StartProgram) -> None:
         try:
             os.kill(worker, signal.SIGSTOP)
             await_true(lambda: "remov" in cluster.log().lower(), "Dask gives the worker up", 30)
+            owners = workspace.data_path / ".sinagot" / "owners"
+            await_true(lambda: len(list(owners.iterdir())) > 1, "another worker asks for the job")
             let_go(workspace)  # the child goes on: only its worker is frozen
             assert program.wait(60) == 0, program.said
         finally:
             os.kill(worker, signal.SIGCONT)
-        assert sum(program.ended()[1].values()) == 1
+        assert program.ended()[1] == {"done": 1}
     assert outputs(workspace) == {"R1.txt": WHOLE}
+    assert (workspace.data_path / "begun.txt").read_text().split() == ["R1"]
     finished = [line for line in workspace.records.get("R1").logs_json() if line["message"] == "Run finished"]
     assert len(finished) == 1
     heal(workspace, left=0)

@@ -81,13 +81,15 @@ def test_flood_of_messages(tmp_path: Path, mode: str) -> None:
 
 
 def test_one_message_of_50_mb(tmp_path: Path) -> None:
-    """The message stands in the log, cut at 64 KiB with what is missing, and shows in the terminal as it stands (row 41)."""
+    """The message stands in the log, cut at 64 KiB with what is missing, and `sinagot logs` shows it as it stands there (row 41)."""
     script = script_text("self.logger.warning('m' * 50_000_000)\nself.path.output.touch()")
     workspace = make_workspace(tmp_path, records=1, scripts={"a": script}, settings=QUIET)
     assert run(workspace).ok
     (line,) = [line for line in workspace["REC-1"].logs_json() if line["level"] == "WARNING"]
     assert len(line["message"]) < 66_000
     assert line["message"].endswith("of 50000000 characters]")
+    told = sinagot(workspace, "logs", "REC-1")
+    assert f"  WARNING  a: {line['message']}\n" in told.stdout
 
 
 SPOILERS = {

@@ -166,7 +166,7 @@ def test_frozen_attempt_that_thaws_late_loses(mode: str, tmp_path: Path, start: 
         for pid in frozen:
             os.kill(pid, signal.SIGCONT)
     assert first.wait(30) == 0, first.said
-    assert sum(first.ended()[1].values()) == 1 and first.ended()[1].keys() <= {"done_elsewhere", "done"}
+    assert first.ended()[1] == {"done_elsewhere": 1}
     after = made.stat()
     assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
     assert kinds(workspace, "R1/a").count("done") == 1 and "superseded" in kinds(workspace, "R1/a")

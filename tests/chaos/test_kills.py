@@ -22,6 +22,7 @@ import pytest
 from sinagot import Workspace
 from sinagot.testing import await_true, make_workspace, script_text
 from sinagot.utils import StepStatus
+from tests.chaos.conftest import WAITING, await_half, let_go
 from tests.clusters import DaskProcesses
 
 ROOT = Path(__file__).parents[2]
@@ -42,6 +43,23 @@ SLOW = f"""
 """
 BOTH = {"a": ("a", "{id}.txt"), "b": ("b", "{id}.txt")}
 JOIN = "self.path.output.write_text(self.path.input['a'].read_text() + self.path.input['b'].read_text())"
+
+#: As `SLOW`; in the midst of its second output each script says which process it is, and waits until it is let go.
+HELD = script_text(
+    f"""
+    (self.data_path / "starts" / f"{{self.id}}-{{time.monotonic_ns()}}").touch()
+    for name in ("a", "b"):
+        with self.path.output[name].open("w") as file:
+            for piece in range({PIECES}):
+                file.write(self.id + name)
+                file.flush()
+                if (name, piece) == ("b", 1):
+                    tell(self.data_path / f"{{self.id}}.half", str(os.getpid()))
+                    await_file(self.data_path / "free")
+    """,
+    path_out=BOTH,
+    before=WAITING,
+)
 
 
 def expected(record_id: str) -> dict[str, str]:
@@ -159,33 +177,44 @@ def test_children_end_with_their_driver(lab: Workspace) -> None:
 @pytest.mark.chaos
 @pytest.mark.parametrize("mode", ["processes", "dask"])
 def test_killed_worker_costs_its_own_job(lab: Workspace, mode: str) -> None:
-    """kill -9 of the process that runs a script: that job is blamed, all others are done, the next run does the one."""
+    """kill -9 of a process in the midst of a script: that job is blamed, what reads it is blocked, all others are done."""
+    (lab.scripts_path / "slow.py").write_text(HELD)
     driver = start(lab, CALLS[mode])
-    await_true(lambda: starts(lab) > 1, "scripts start")
-    workers = [
-        child
-        for child in psutil.Process(driver.pid).children(recursive=True)
-        if "sinagot.engine.executors.child" in child.cmdline()
-    ]
-    workers[0].kill()
+    os.kill(await_half(lab, "REC-1")["REC-1"], signal.SIGKILL)
+    let_go(lab)
     out, err = driver.communicate(timeout=60)
-    assert "RunReport" in out, err
+    assert f"NOT OK: {2 * RECORDS - 2} done, 1 failed, 1 blocked" in out, err
     audit(lab)
-    counts = [row["step_status"] for row in lab.steps.iter_status()]
-    assert counts.count(StepStatus.DONE) >= 2 * RECORDS - 2
+    statuses = {(row["record_id"], row["step_label"]): row["step_status"] for row in lab.steps.iter_status()}
+    assert statuses.pop(("REC-1", "slow")) == StepStatus.ERROR
+    assert statuses.pop(("REC-1", "join")) == StepStatus.INIT
+    assert set(statuses.values()) == {StepStatus.DONE}
+    last = lab["REC-1"].logs_json()[-1]
+    assert (last["step_label"], last["exc_type"]) == ("slow", "WorkerLostError") and "SIGKILL" in last[
+        "message"
+    ]
+    assert starts(lab) == RECORDS
     heal(lab)
+    assert starts(lab) == RECORDS + 1
 
 
 @pytest.mark.chaos
 def test_killed_dask_worker_costs_no_more_than_its_job(lab: Workspace, tmp_path: Path) -> None:
-    """kill -9 of a worker of a running cluster: the other one goes on, every job ends, the next run finishes the rest."""
+    """kill -9 of a worker in the midst of a script: nobody is blamed, the other worker does all, one script begins anew."""
+    (lab.scripts_path / "slow.py").write_text(HELD)
     with DaskProcesses(tmp_path / "cluster") as cluster:
         driver = start(lab, f"address={cluster.address!r}")
-        await_true(lambda: starts(lab) > 1, "scripts start")
-        cluster.workers[0].kill()
+        script = psutil.Process(await_half(lab, "REC-1")["REC-1"])
+        (worker,) = [worker for worker in cluster.workers if worker.pid == script.ppid()]
+        worker.kill()
+        await_true(lambda: not psutil.pid_exists(script.pid), "the script ends with its worker", 10)
+        let_go(lab)
         out, err = driver.communicate(timeout=90)
-    assert "RunReport" in out, err
+    assert f"ok: {2 * RECORDS} done>" in out, err
     audit(lab)
+    assert {row["step_status"] for row in lab.steps.iter_status()} == {StepStatus.DONE}
+    assert not list((lab.data_path / ".sinagot" / "failures").glob("*"))
+    assert starts(lab) == RECORDS + 1
     heal(lab)
 
 

@@ -13,7 +13,7 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import NamedTuple
 from urllib.parse import quote
 
@@ -129,6 +129,7 @@ class ClaimDesk:
         self._links = True
         self._copies: tuple[str, ...] = ()
         self._seen: dict[str, tuple[float, float]] = {}
+        self._unreleased: list[Claim] = []
         #: The last claim that was found to be ours, and when.
         self._fenced = ("", 0.0)
         #: Told of a job and its dead owner just before its claim is replaced: who dies next leaves a trace to follow.
@@ -276,17 +277,20 @@ class ClaimDesk:
         # A job that was just published was ours a moment ago; else a stat tells.
         if (claim.path == path and _clock() - seen < _MOMENT) or self.is_ours(claim):
             try:
-                patiently(os.unlink, claim.path)
-            except OSError:
-                # Removed with the state folder; or the drive refuses, and it is void when this process has ended.
+                os.unlink(claim.path)
+            except FileNotFoundError:
                 pass
+            except OSError:  # the drive refuses; it is asked again when the run ends here
+                self._unreleased.append(claim)
 
     def close(self) -> None:
         """End this process's part in the run."""
-        try:
-            patiently(os.unlink, self._owner_file)
-        except OSError:
-            pass  # as above
+        left = [claim.path for claim in self._unreleased if self.is_ours(claim)]
+        for path in (*left, self._owner_file):
+            # What the drive keeps is void when this process has ended: the next run looks at such jobs.
+            with suppress(OSError):
+                patiently(os.unlink, path)
+        self._unreleased.clear()
 
     def finish(self) -> None:
         """End the run in this process: a claim that it left behind is dead from now on."""
