@@ -112,6 +112,10 @@ class Job(NamedTuple):
     members: Mapping[str, Paths] | None = None
     #: Ids of the records that have none.
     absent: tuple[str, ...] = ()
+    #: Of a job whose value is not stored: the jobs for which it is made. When all of them are done, so is this one.
+    serves: tuple[Job, ...] = ()
+    #: Outputs that are not what was made: they are put aside before the script runs, and made again.
+    damaged: tuple[str, ...] = ()
 
 
 class Cause(NamedTuple):
