@@ -261,6 +261,7 @@ def _attempt(
     if stage is not None:
         log.translate = stage.with_finals
     meter, began = Meter(), time.perf_counter()
+    digests: dict[str, str] = {}
     try:
         log.line(StepStatus.INIT, "Init run", hold=True)
         log.line(StepStatus.PROCESSING, f"Processing run{members_text(job)}")
@@ -269,7 +270,7 @@ def _attempt(
         with ScriptStoppedBySignals(), limited(job, attempt, meter):
             _call(job, bench, stage, log, memory)
         source = source_of(job, seen.inputs)
-        intent = partial(note_commit, job, bench, attempt, began, source)
+        intent = partial(note_commit, job, bench, attempt, began, source, digests=digests)
         published = _publish(job, bench, claim, stage, seen, intent)
     except BaseException as error:
         if memory is not None:
@@ -297,7 +298,7 @@ def _attempt(
             job.key, outcome, facts["duration_s"], cause, printed=printed, warnings=warnings, retry=retry
         )
     facts = meter.facts()
-    warnings = record_success(job, bench, attempt, facts, seen.inputs, published, log, source)
+    warnings = record_success(job, bench, attempt, facts, seen.inputs, published, log, source, digests)
     if seen.was_marked:
         bench.failures.clear(job.key)
     warnings += _in_place_warning(job, published)

@@ -63,3 +63,5 @@ class RunRequest(NamedTuple):
     #: Group steps that were asked for, and what lists the records of each.
     groups: frozenset[int] = frozenset()
     group_ids: IdsOf = lambda node: ()
+    #: Nodes whose values are made although nothing stores them.
+    wanted: frozenset[int] = frozenset()
