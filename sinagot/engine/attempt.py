@@ -22,7 +22,7 @@ from sinagot.engine.meter import Meter
 from sinagot.engine.obedience import ScriptStoppedBySignals, is_of_a_stop, obeying, stop_was_asked
 from sinagot.engine.paths import as_paths, declared_inputs, flat_paths, script_paths, with_parent
 from sinagot.engine.retries import kinds_of, pause_before_retry, waits_for_retry
-from sinagot.engine.state.aside import put_aside
+from sinagot.engine.state.aside import aside_folder, put_aside
 from sinagot.engine.state.bench import Bench, bench_for
 from sinagot.engine.state.claims import Claim, Held
 from sinagot.engine.state.commits import note_commit
@@ -342,6 +342,7 @@ def _call(job: Job, bench: Bench, stage: Stage | None, log: AttemptLog, memory: 
             script.missing = list(job.absent)
         if isinstance(script, ProgramScript):
             script.memory = memory if memory is not None else Memory()
+            script.memory.aside = aside_folder(options.output_path)
         try:
             script.run()
         except SystemExit as error:

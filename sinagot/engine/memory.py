@@ -20,6 +20,8 @@ class Memory:
     ----------
     values : dict
         Name -> what the value came from, and the value. Whoever asks compares the former with what is there now.
+    aside : str
+        Folder for files that turn out to be damaged.
     error : BaseException or None
         What ended the last attempt that failed here: text alone travels, but in this process the exception is at hand.
 
@@ -31,11 +33,12 @@ class Memory:
     (([1.0],), None)
     """
 
-    __slots__ = ("_held", "error", "values")
+    __slots__ = ("_held", "aside", "error", "values")
 
     def __init__(self) -> None:
         self.values: dict[str, tuple[Any, Any]] = {}
         self.error: BaseException | None = None
+        self.aside = ""
         self._held: list[tuple[ClaimDesk, Claim]] = []
 
     def get(self, name: str, token: Any) -> tuple[Any] | None:
@@ -46,6 +49,10 @@ class Memory:
     def put(self, name: str, token: Any, value: Any) -> None:
         """Keep the value of a step, and what it came from."""
         self.values[name] = (token, value)
+
+    def forget_error(self) -> None:
+        """Let go of the exception of an earlier attempt."""
+        self.error = None
 
     def hold(self, desk: ClaimDesk, claim: Claim) -> None:
         """Keep a claim as long as its value: nobody computes it a second time before those who need it are done."""

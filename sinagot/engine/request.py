@@ -65,3 +65,5 @@ class RunRequest(NamedTuple):
     group_ids: IdsOf = lambda node: ()
     #: Nodes whose values are made although nothing stores them.
     wanted: frozenset[int] = frozenset()
+    #: Nodes that run whatever is there.
+    forced: frozenset[int] = frozenset()

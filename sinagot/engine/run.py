@@ -113,6 +113,7 @@ class _Run:
             options.log.folder,
             rerun=request.rerun,
             params_of=request.params_of,
+            forced=request.forced,
         )
 
     def _survey_groups(self) -> GroupSurvey:

@@ -15,10 +15,10 @@ from weakref import WeakValueDictionary
 from sinagot.errors import ScriptError
 from sinagot.scripts.blame import script_error
 from sinagot.scripts.modules import activated, execute
-from sinagot.scripts.sources import SourceSet, text_of
+from sinagot.scripts.sources import SourceSet, keep_text, text_of
 from sinagot.scripts.template import ScriptTemplate
 
-__all__ = ["LIVE", "ProgramScript", "find_program", "load_program"]
+__all__ = ["LIVE", "ProgramScript", "find_program", "load_program", "packed"]
 
 #: Classes that were made in this process, by the key that jobs name them with: anything with ``script_class(node)``.
 LIVE: WeakValueDictionary[str, Any] = WeakValueDictionary()
@@ -70,6 +70,26 @@ def load_program(source: SourceSet) -> type[ScriptTemplate]:
     _LOADED[source.path, program.name, program.version] = loaded
     found: type[ScriptTemplate] = loaded[0].script_class(source.step)
     return found
+
+
+def packed(source: SourceSet) -> SourceSet:
+    """Give a set that other processes can load: of a class that no file holds, with its bytes.
+
+    Parameters
+    ----------
+    source : SourceSet
+        Of any step.
+
+    Raises
+    ------
+    ScriptError
+        The class cannot be pickled.
+    """
+    program = source.program
+    if program is None or not program.is_pickled or source.text_digest:
+        return source
+    text = LIVE[program.key].pickled()
+    return source._replace(text_digest=keep_text(text))
 
 
 def _unpickle(source: SourceSet) -> tuple[Any, None]:

@@ -128,11 +128,7 @@ class Blueprint:
 
     def graph(self) -> RecordGraph:
         """Give the steps of one record, as the scripts are at this moment."""
-        nodes = [
-            self._node(unit, index, label)
-            for unit in self.units()
-            for index, label in enumerate(self.script_names(*unit), start=1)
-        ]
+        nodes = self._record_nodes()
         groups = [
             self._node(unit, index, label, is_group=True)
             for unit in self.units()
@@ -144,6 +140,23 @@ class Blueprint:
             self._check_outputs(nodes, groups)
             self._graph = (version, RecordGraph(nodes, groups))
         return self._graph[1]
+
+    def _record_nodes(self) -> list[StepNode]:
+        """Give the steps of one record in configuration order."""
+        return [
+            self._node(unit, index, label)
+            for unit in self.units()
+            for index, label in enumerate(self.script_names(*unit), start=1)
+        ]
+
+    def free_names(self) -> list[str]:
+        """List the steps that belong to no task or modality: none in a workspace of scripts."""
+        return []
+
+    @property
+    def ids_root(self) -> str:
+        """Folder below which the files lie that ids are found by."""
+        return str(self.configuration.data_path)
 
     def _node(self, unit: Unit, index: int, label: str, *, is_group: bool = False) -> StepNode:
         task, modality = unit
@@ -389,7 +402,7 @@ class Blueprint:
             return
         written = {slot.pattern.canonical for node in nodes for slot in node.outputs}
         for node in nodes:
-            for slot in node.inputs:
+            for slot in node.inputs if not node.is_node else ():
                 # Nodes are kept from one question to the next, and who writes what may have changed meanwhile.
                 is_made = slot.pattern.canonical in written
                 slot.move_to(os.fspath(config.output_path if is_made else config.data_path))

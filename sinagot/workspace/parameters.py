@@ -76,6 +76,8 @@ class Parameters:
         ConfigurationError
             The script's class `Params` refuses them.
         """
+        if node.params is not None:
+            return node.params
         key = (node, record_id if record_id in self._exceptions else None)
         found = self._known.get(key)
         if found is None:

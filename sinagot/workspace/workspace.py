@@ -9,11 +9,11 @@ from __future__ import annotations
 import copy
 import os
 import weakref
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, overload
 
 from sinagot.config.hints import did_you_mean
 from sinagot.config.load import load_configuration
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from distributed import Client
     from pandas import DataFrame
 
+    from sinagot.config.settings import Configuration
     from sinagot.dataset.findings import Finding
     from sinagot.engine.executors.contract import Executor
     from sinagot.engine.planning.graph import StepNode
@@ -40,9 +41,32 @@ if TYPE_CHECKING:
 __all__ = ["Workspace"]
 
 ConfigPath = str | os.PathLike[str]
+#: Classes bound to workflow classes.
+_BOUND: dict[tuple[type, Any], type] = {}
 
 
-class Workspace:
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar
+
+    from sinagot.workspace.bound import CodeFirst
+
+    #: What ``ws[id]`` gives: a record, or a workflow where the class is bound to one.
+    W = TypeVar("W", default=Record)
+
+    class _Door(CodeFirst[W], Mapping[str, W]):
+        """What type checkers see of both doors."""
+
+else:
+    W = Any
+
+    class _Door:
+        """`Workspace[W]` puts its own members in front."""
+
+        def __class_getitem__(cls, item: Any) -> Any:
+            return cls
+
+
+class Workspace(_Door[W]):
     """A data folder, the scripts that process it, and the configuration that maps one to the other.
 
     Parameters
@@ -71,6 +95,7 @@ class Workspace:
     <Record instance | id: REC-20200602>
     """
 
+    @overload
     def __init__(
         self,
         config_path: ConfigPath | Sequence[ConfigPath],
@@ -78,9 +103,28 @@ class Workspace:
         scripts_path: ConfigPath | None = None,
         *,
         client: Client | None = None,
+    ) -> None: ...
+
+    @overload
+    def __init__(
+        self, *root_path_segments: ConfigPath, stale: str | None = None, client: Client | None = None
+    ) -> None: ...
+
+    def __init__(  # type: ignore[misc]  # the second way is that of bound classes
+        self,
+        config_path: ConfigPath | Sequence[ConfigPath],
+        data_path: ConfigPath | None = None,
+        scripts_path: ConfigPath | None = None,
+        *,
+        client: Client | None = None,
     ) -> None:
-        self._configuration = load_configuration(config_path, data_path, scripts_path)
-        self._blueprint = Blueprint(self._configuration)
+        configuration = load_configuration(config_path, data_path, scripts_path)
+        self._open(configuration, Blueprint(configuration), client)
+
+    def _open(self, configuration: Configuration, blueprint: Blueprint, client: Client | None) -> None:
+        """Take in what the files say; nothing is written."""
+        self._configuration = configuration
+        self._blueprint = blueprint
         self.client = client
         self._executors = ExecutorPool()
         self._classes: dict[tuple[str, str], type] = {}
@@ -90,9 +134,18 @@ class Workspace:
         for warning in self._configuration.warnings:
             import warnings
 
-            warnings.warn(warning, UserWarning, stacklevel=2)
+            warnings.warn(warning, UserWarning, stacklevel=3)
         # Pools and clusters that we start end with the object, whoever forgets to close it.
         self._finalizer = weakref.finalize(self, _close, self._executors)
+
+    def __class_getitem__(cls, workflow: Any) -> Any:
+        """Give the class of workspaces that are bound to a workflow class, always the same."""
+        found = _BOUND.get((cls, workflow))
+        if found is None:
+            from sinagot.workspace.bound import bind  # most workspaces are of scripts
+
+            found = _BOUND[cls, workflow] = bind(cls, workflow)
+        return found
 
     # -- what it is
 
@@ -177,8 +230,9 @@ class Workspace:
         """Say where all records have gone; see `Scope.report_flow`."""
         return self.records.report_flow()
 
-    def __getitem__(self, record_id: str) -> Record:
-        return self.records.get(record_id)
+    def __getitem__(self, record_id: str) -> W:
+        record: Any = self.records.get(record_id)
+        return record  # type: ignore[no-any-return]  # of an unbound class, W is Record
 
     def get(self, record_id: str, default: Any = None) -> Any:
         """Give a record that has data, else `default`."""
@@ -255,7 +309,9 @@ class Workspace:
             and scope.modality in (None, node.modality)
             and step_label in (None, node.label)
         ]
-        return sorted(nodes, key=lambda node: (places[node.task, node.modality], node.step_index))
+        return sorted(
+            nodes, key=lambda node: (places.get((node.task, node.modality), len(places)), node.step_index)
+        )
 
     def groups_of(self, scope: Selection, step_label: str | None) -> list[StepNode]:
         """List the group steps of a scope, of one name where given; none where it is about some records only."""

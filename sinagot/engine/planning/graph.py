@@ -16,6 +16,7 @@ from sinagot.dataset.patterns import PathPattern
 from sinagot.engine.job import JobStep, job_key
 from sinagot.engine.paths import Paths
 from sinagot.errors import ConfigurationError, ScriptError
+from sinagot.scripts.group import GROUP_ID
 
 __all__ = ["RecordGraph", "Slot", "StepNode"]
 
@@ -66,6 +67,7 @@ class StepNode:
         "error",
         "index",
         "inputs",
+        "is_common",
         "is_dict_in",
         "is_dict_out",
         "job_step",
@@ -96,6 +98,7 @@ class StepNode:
         error: ScriptError | None = None,
         takes: Sequence[str] = (),
         params: Mapping[str, Any] | None = None,
+        is_common: bool = False,
     ) -> None:
         self.label = label
         self.step_index = step_index
@@ -112,6 +115,8 @@ class StepNode:
         self.takes = frozenset(takes)
         #: Parameters that stand in the step itself; None for a step that takes those of the configuration.
         self.params = params
+        #: It reads nothing of a single record, and all records share its result.
+        self.is_common = is_common
         self.index = -1
         self.upstream: tuple[int, ...] = ()
         #: The end that the keys of all its jobs have.
@@ -119,7 +124,14 @@ class StepNode:
 
     def key(self, record_id: str) -> str:
         """Give the key of this step's job for one record."""
+        if self.is_common:
+            return GROUP_ID + self.place_key
         return record_id + self.place_key
+
+    @property
+    def is_node(self) -> bool:
+        """Whether it is a node of a workflow class."""
+        return self.params is not None
 
     @property
     def is_kept(self) -> bool:

@@ -55,6 +55,8 @@ class Survey:
         Step and record id -> its parameters.
     origins : Origins, optional
         What results came from, where it is read already.
+    forced : frozenset of int
+        Nodes that run whatever is there.
     """
 
     def __init__(
@@ -68,8 +70,10 @@ class Survey:
         rerun: str | None = None,
         params_of: ParamsOf = no_params,
         origins: Origins | None = None,
+        forced: frozenset[int] = frozenset(),
     ) -> None:
         self._origins = origins
+        self._forced = forced
         self.graph = graph
         self.ids = ids
         self.rule = rule
@@ -222,6 +226,8 @@ class Survey:
 
     def rerun_of(self, node: StepNode) -> str:
         """Say when a step runs again."""
+        if node.index in self._forced:
+            return "always"
         return self._rerun or node.settings.rerun or "missing"
 
     @cached_property
