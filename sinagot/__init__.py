@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from sinagot.errors import StoredDataError as StoredDataError
     from sinagot.scripts.group import GroupTemplate as GroupTemplate
     from sinagot.scripts.template import ScriptTemplate as ScriptTemplate
+    from sinagot.workflow.collecting import collect as collect
     from sinagot.workflow.nodes import script as script
     from sinagot.workflow.nodes import seed as seed
     from sinagot.workflow.nodes import step as step
@@ -32,6 +33,7 @@ __all__ = [
     "TypeHandler",
     "Workflow",
     "Workspace",
+    "collect",
     "script",
     "seed",
     "step",
@@ -50,6 +52,7 @@ _HOMES = {
     "TypeHandler": "sinagot.workflow.storage",
     "Workflow": "sinagot.workflow.workflow",
     "Workspace": "sinagot.workspace.workspace",
+    "collect": "sinagot.workflow.collecting",
     "script": "sinagot.workflow.nodes",
     "seed": "sinagot.workflow.nodes",
     "step": "sinagot.workflow.nodes",

@@ -18,7 +18,7 @@ from sinagot.engine.ground import Ground
 from sinagot.engine.job import Job, JobResult, Outcome, RunOptions
 from sinagot.engine.memory import Memory
 from sinagot.engine.planning.changes import ParamsOf
-from sinagot.engine.planning.graph import RecordGraph
+from sinagot.engine.planning.graph import RecordGraph, StepNode
 from sinagot.engine.planning.jobs import JobMaker
 from sinagot.engine.planning.plan import PlannedJob, Verdict
 from sinagot.engine.planning.survey import Survey
@@ -73,6 +73,7 @@ class Session:
         params_of: ParamsOf,
         origins: Origins,
         memory: Memory,
+        is_known: Callable[[StepNode], bool] = lambda node: False,
     ) -> Answer:
         """Plan some steps of a record and run what has to be run; wait for what another run is at.
 
@@ -90,6 +91,8 @@ class Session:
             What results came from; read on before each plan.
         memory : Memory
             Values that no file holds, kept from one request to the next.
+        is_known : callable, optional
+            Whether the value of a step is in the memory, and still true.
 
         Raises
         ------
@@ -113,7 +116,12 @@ class Session:
             maker = JobMaker(survey, options, params_of, wanted)
             is_held = False
             for planned in plans:
-                numbers = [job.node for job in planned if job.verdict == Verdict.RUN]
+                numbers = [
+                    job.node
+                    for job in planned
+                    if job.verdict == Verdict.RUN
+                    and (job.node in wanted or not is_known(graph.nodes[job.node]))
+                ]
                 steps = {number: graph.nodes[number].job_step for number in numbers}
                 jobs = maker.jobs(0, numbers, steps)
                 for job, result in self._run(jobs, memory):

@@ -14,11 +14,11 @@ from weakref import WeakValueDictionary
 
 from sinagot.errors import ScriptError
 from sinagot.scripts.blame import script_error
-from sinagot.scripts.modules import activated, execute
+from sinagot.scripts.modules import TURN, activated, execute
 from sinagot.scripts.sources import SourceSet, keep_text, text_of
 from sinagot.scripts.template import ScriptTemplate
 
-__all__ = ["LIVE", "ProgramScript", "find_program", "load_program", "packed"]
+__all__ = ["LIVE", "ProgramScript", "find_program", "load_program", "owner_of", "packed"]
 
 #: Classes that were made in this process, by the key that jobs name them with: anything with ``script_class(node)``.
 LIVE: WeakValueDictionary[str, Any] = WeakValueDictionary()
@@ -40,14 +40,7 @@ class ProgramScript(ScriptTemplate):
 
 def find_program(source: SourceSet) -> type[ScriptTemplate] | None:
     """Give the script of a node whose class is in this process already; None when it has to be loaded."""
-    program = source.program
-    assert program is not None, "only nodes come here"
-    owner = LIVE.get(program.key)
-    if owner is None:
-        owner, module = _LOADED.get((source.path, program.name, program.version), (None, None))
-        if module is not None:
-            # Another version may have been here in between; pickle and annotations find this one.
-            sys.modules[program.module] = module
+    owner = _find_owner(source)
     return None if owner is None else owner.script_class(source.step)
 
 
@@ -64,12 +57,34 @@ def load_program(source: SourceSet) -> type[ScriptTemplate]:
     ScriptError
         The module fails when it is executed, or has no such class any more.
     """
+    found: type[ScriptTemplate] = _load_owner(source).script_class(source.step)
+    return found
+
+
+def owner_of(source: SourceSet) -> Any:
+    """Give the class that a set names, or its recipe; loaded when it is not in this process."""
+    with TURN:
+        return _find_owner(source) or _load_owner(source)
+
+
+def _find_owner(source: SourceSet) -> Any:
+    program = source.program
+    assert program is not None, "only nodes come here"
+    owner = LIVE.get(program.key)
+    if owner is None:
+        owner, module = _LOADED.get((source.path, program.name, program.version), (None, None))
+        if module is not None:
+            # Another version may have been here in between; pickle and annotations find this one.
+            sys.modules[program.module] = module
+    return owner
+
+
+def _load_owner(source: SourceSet) -> Any:
     program = source.program
     assert program is not None, "only nodes come here"
     loaded = _unpickle(source) if program.is_pickled else _execute(source)
     _LOADED[source.path, program.name, program.version] = loaded
-    found: type[ScriptTemplate] = loaded[0].script_class(source.step)
-    return found
+    return loaded[0]
 
 
 def packed(source: SourceSet) -> SourceSet:

@@ -164,28 +164,42 @@ class NodeCode:
             }
             shape = [self._shape(one) for one in (name, *part.values)]
             digest = digest_of_text(json.dumps([pieces, shape], sort_keys=True))
-            home = self._home
-            module, title, text = home if home is not None else ("", recipe.title, None)
-            program = Program(
-                recipe.key,
-                module,
-                title,
-                self._version if text is not None else recipe.key,
-                is_pickled=text is None,
-                pieces=tuple(sorted(pieces.items())),
-            )
-            file = text.file if text is not None else self._file_of(part.node)
-            self._sources[name] = SourceSet(
-                name,
-                None,
-                file,
-                file if text is not None else "",
-                keep_text(text.data) if text is not None else "",
-                digest,
-                self._modules,
-                program=program,
-            )
+            owner = self.owner
+            assert owner.program is not None, "it names a class"
+            program = owner.program._replace(pieces=tuple(sorted(pieces.items())))
+            path = owner.path if self._home is not None else self._file_of(part.node)
+            self._sources[name] = owner._replace(step=name, path=path, digest=digest, program=program)
         return self._sources[name]
+
+    def collection_source(self, name: str) -> SourceSet:
+        """Give what names a stored collection in a job: besides files, values count that it computes itself."""
+        recipe = self._recipe
+        collected = recipe.collections[name]
+        part = recipe.parts[collected.takes]
+        inner = () if part.is_kept or part.is_seed else (*part.values, part.name)
+        pieces = {piece: digest for one in inner for piece, digest in self.pieces(one).items()}
+        shape = [self._shape(one) for one in inner]
+        storage = collected.storage
+        kwargs = literals_of(storage.write_kwargs) if storage is not None else {}
+        digest = digest_of_text(
+            json.dumps([collected.takes, collected.strict, kwargs, pieces, shape], sort_keys=True)
+        )
+        owner = self.owner
+        assert owner.program is not None, "it names a class"
+        program = owner.program._replace(pieces=tuple(sorted(pieces.items())))
+        return owner._replace(step=name, digest=digest, program=program)
+
+    @cached_property
+    def owner(self) -> SourceSet:
+        """What names the class itself in a job."""
+        recipe, home = self._recipe, self._home
+        if home is None:
+            program = Program(recipe.key, "", recipe.title, recipe.key, is_pickled=True)
+            return SourceSet(recipe.title, None, "<code>", "", "", recipe.key, program=program)
+        module, title, text = home
+        program = Program(recipe.key, module, title, self._version)
+        digest = keep_text(text.data)
+        return SourceSet(title, None, text.file, text.file, digest, digest, self._modules, program=program)
 
     def _shape(self, name: str) -> list[Any]:
         """Give what else makes a result: which nodes stand where, and the type."""

@@ -17,6 +17,7 @@ from sinagot.engine.state.aside import move_aside
 from sinagot.errors import MissingDataError, StoredDataError, UnstorableDataError
 from sinagot.scripts.program import ProgramScript
 from sinagot.workflow.nodes import ID_PARAMETER, Call, Node, fill
+from sinagot.workflow.storage import LocalStorage, TypeHandler, find_handler, without_none
 
 if TYPE_CHECKING:
     from sinagot.workflow.recipe import Part, Recipe
@@ -75,7 +76,7 @@ class Evaluation:
             raise MissingDataError(
                 f"seed {name!r} of {self._id!r} is stored nowhere", node=name, workflow_id=self._id
             )
-        found = self._memory.get(name, self._token(part))
+        found = self.recall(part)
         if found is None:
             data = self.compute(part)
             self.keep(part, data)
@@ -97,6 +98,11 @@ class Evaluation:
             raise StoredDataError(
                 f"{error.message}; it is kept as {kept}, and made again by the next run", **error.facts
             ) from error.__cause__
+
+    def recall(self, part: Part) -> tuple[Any] | None:
+        """Give the data of a node that no file holds, in a tuple of its own, where they are known and still true."""
+        found: tuple[Any] | None = self._memory.get(part.name, self._token(part))
+        return found
 
     def keep(self, part: Part, data: Any) -> None:
         """Keep the data of a node that no file holds, for those that come after it."""
@@ -171,6 +177,15 @@ def _awaited(data: Any) -> Any:
         return pool.submit(asyncio.run, wait()).result()
 
 
+def _handler_of_script(part: Part, path: Any) -> TypeHandler | None:
+    """Find what reads the output of a script as the annotation says; None where the path is what is wanted."""
+    annotation, _ = without_none(part.annotation)
+    is_path = isinstance(annotation, type) and issubclass(annotation, os.PathLike)
+    if not part.is_script or annotation is None or is_path or isinstance(path, dict):
+        return None
+    return find_handler(part.annotation, LocalStorage(str(path)), is_seed=True, where=part.name)
+
+
 def read_part(part: Part, workflow_id: str, path: Any) -> Any:
     """Read the data of a seed, of a stored node or of a script.
 
@@ -190,11 +205,12 @@ def read_part(part: Part, workflow_id: str, path: Any) -> Any:
     StoredDataError
         It cannot be read as what it should be.
     """
-    if part.handler is None:
+    handler = part.handler or _handler_of_script(part, path)
+    if handler is None:
         return path
     kwargs = part.storage.read_kwargs if part.storage is not None else {}
     try:
-        return part.handler.read(Path(path), **kwargs)
+        return handler.read(Path(path), **kwargs)
     except (ImportError, MemoryError):
         raise
     except Exception as error:
@@ -207,7 +223,7 @@ def read_part(part: Part, workflow_id: str, path: Any) -> Any:
             ) from error
         raise StoredDataError(
             f"{part.node.kind} {part.name!r} of {workflow_id!r}: {path} cannot be read as "
-            f"{getattr(part.handler.annotation, '__name__', part.handler.annotation)}: "
+            f"{getattr(handler.annotation, '__name__', handler.annotation)}: "
             f"{type(error).__name__}: {error}",
             file=str(path),
             **facts,

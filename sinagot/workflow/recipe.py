@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from types import new_class
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sinagot.config.hints import did_you_mean
 from sinagot.config.settings import StepSettings
@@ -23,6 +23,9 @@ from sinagot.workflow.nodes import Call, Node, ScriptCall, Seed
 from sinagot.workflow.order import in_order, parts_of
 from sinagot.workflow.storage import LocalStorage, TypeHandler, find_handler
 from sinagot.workflow.workflow import Workflow
+
+if TYPE_CHECKING:
+    from sinagot.workflow.collecting import Collected
 
 __all__ = ["Part", "Recipe"]
 
@@ -109,6 +112,8 @@ class Recipe:
         Whether every seed must have a storage.
     handlers : mapping of str to TypeHandler, optional
         By name of the node, where they are known already.
+    collections : mapping of str to Collected, optional
+        What is collected from all workflows, by name.
 
     Raises
     ------
@@ -125,8 +130,10 @@ class Recipe:
         home: tuple[str, str] | None = None,
         is_checked: bool = True,
         handlers: Mapping[str, TypeHandler] | None = None,
+        collections: Mapping[str, Collected] | None = None,
     ) -> None:
         self._handlers = handlers
+        self.collections = dict(collections or {})
         self.workflow = workflow
         self.title = title
         self.home = home
@@ -137,6 +144,7 @@ class Recipe:
         self.parts: dict[str, Part] = {}
         for name in in_order(nodes):
             self.parts[name] = self._part(name, nodes[name], is_checked=is_checked)
+        self._check_collections()
         #: Names this recipe in jobs.
         self.key = f"{os.getpid()}-{next(_NUMBERS)}-{os.urandom(4).hex()}"
         LIVE[self.key] = self
@@ -159,6 +167,27 @@ class Recipe:
                     workflow=self.workflow.__name__,
                     attribute=name,
                 )
+
+    def _check_collections(self) -> None:
+        from sinagot.workflow.collecting import handler_of
+
+        for name, collected in self.collections.items():
+            if collected.takes not in self.parts:
+                hint = did_you_mean(collected.takes, self.parts)
+                raise WorkflowError(
+                    f"{self.title}.{name}: {self.workflow.__name__} has no node {collected.takes!r}"
+                    f"{'; ' + hint if hint else ''}",
+                    workflow=self.workflow.__name__,
+                    attribute=name,
+                )
+            if name in self.parts:
+                raise WorkflowError(
+                    f"{self.title}.{name}: {self.workflow.__name__} has a node of this name; give the collection another",
+                    workflow=self.workflow.__name__,
+                    attribute=name,
+                )
+            if collected.storage is not None:
+                handler_of(self, collected)
 
     def _part(self, name: str, node: Node, *, is_checked: bool) -> Part:
         storage = self.storages.get(name)
@@ -240,15 +269,25 @@ class Recipe:
         name : str
             Name of the node.
         """
+        from sinagot.workflow.collecting import CollectScript
         from sinagot.workflow.evaluation import NodeScript
 
         found = self._scripts.get(name)
         if found is None:
-            members = {"RECIPE": self, "PART": self.parts[name], "label": name, "__module__": __name__}
+            members: dict[str, Any] = {"RECIPE": self, "label": name, "__module__": __name__}
+            kind: type = NodeScript
+            if name in self.collections:
+                kind, members["COLLECTED"] = CollectScript, self.collections[name]
+            else:
+                members["PART"] = self.parts[name]
             found = self._scripts[name] = new_class(
-                "Script", (NodeScript,), exec_body=lambda body: body.update(members)
+                "Script", (kind,), exec_body=lambda body: body.update(members)
             )
         return found
+
+    def part(self, name: str) -> Part:
+        """Give a node by its name."""
+        return self.parts[name]
 
     def pickled(self) -> bytes:
         """Give the recipe as bytes, with all code that no module holds."""
@@ -256,7 +295,7 @@ class Recipe:
 
     def __reduce__(self) -> tuple[Any, ...]:
         handlers = {part.name: part.handler for part in self.parts.values() if part.handler is not None}
-        return _rebuilt, (self.workflow, self.storages, self.title, handlers)
+        return _rebuilt, (self.workflow, self.storages, self.title, handlers, self.collections)
 
 
 def _rebuilt(
@@ -264,5 +303,8 @@ def _rebuilt(
     storages: Mapping[str, LocalStorage],
     title: str,
     handlers: Mapping[str, TypeHandler],
+    collections: Mapping[str, Collected],
 ) -> Recipe:
-    return Recipe(workflow, storages, title=title, is_checked=False, handlers=handlers)
+    return Recipe(
+        workflow, storages, title=title, is_checked=False, handlers=handlers, collections=collections
+    )

@@ -190,7 +190,7 @@ def _class_of(annotation: Any) -> Any:
 def _is_about(wanted: Any, kind: Any) -> int | None:
     """Say how far up a class is from what a handler is for; None where it is none."""
     if not isinstance(kind, type):
-        return 0 if kind is wanted else None
+        return 0 if kind == wanted else None
     for distance, parent in enumerate(kind.__mro__):
         if parent is wanted:
             return distance
@@ -209,6 +209,12 @@ def _candidates(annotation: Any) -> Iterator[tuple[int, int, type[TypeHandler]]]
         distance = _is_about(handler.data_type, kind)
         if distance is not None:
             yield distance, -number, handler
+
+
+def is_table(annotation: Any) -> bool:
+    """Say whether a type is that of pandas' tables."""
+    kind, _ = without_none(annotation)
+    return _is_about("pandas.DataFrame", _class_of(kind)) is not None and kind is not None
 
 
 def find_handler(annotation: Any, storage: LocalStorage, *, is_seed: bool, where: str) -> TypeHandler:

@@ -129,11 +129,7 @@ class Blueprint:
     def graph(self) -> RecordGraph:
         """Give the steps of one record, as the scripts are at this moment."""
         nodes = self._record_nodes()
-        groups = [
-            self._node(unit, index, label, is_group=True)
-            for unit in self.units()
-            for index, label in enumerate(self.group_names(*unit), start=len(self.script_names(*unit)) + 1)
-        ]
+        groups = self._group_nodes()
         version = tuple(map(id, (*nodes, *groups)))
         if self._graph is None or self._graph[0] != version:
             self._reroot([*nodes, *groups])
@@ -148,6 +144,20 @@ class Blueprint:
             for unit in self.units()
             for index, label in enumerate(self.script_names(*unit), start=1)
         ]
+
+    def _group_nodes(self) -> list[StepNode]:
+        """Give the steps that run once for all records, in configuration order."""
+        return [
+            self._node(unit, index, label, is_group=True)
+            for unit in self.units()
+            for index, label in enumerate(
+                Blueprint.group_names(self, *unit), start=len(Blueprint.script_names(self, *unit)) + 1
+            )
+        ]
+
+    def free_group_names(self) -> list[str]:
+        """List the steps for all records that belong to no task or modality."""
+        return []
 
     def free_names(self) -> list[str]:
         """List the steps that belong to no task or modality: none in a workspace of scripts."""

@@ -16,8 +16,9 @@ from sinagot.config.plain import folder_configuration, with_environment
 from sinagot.dataset.scan import Listing, find_ids
 from sinagot.engine.memory import Memory
 from sinagot.errors import ConfigurationError, UnknownWorkflowError, WorkflowError
+from sinagot.workflow.collecting import Collected
 from sinagot.workflow.drawing import as_table, draw
-from sinagot.workflow.recipe import Recipe
+from sinagot.workflow.recipe import Part, Recipe
 from sinagot.workflow.storage import LocalStorage
 from sinagot.workflow.workflow import Workflow
 from sinagot.workspace.node_blueprint import RERUN, NodeBlueprint
@@ -66,6 +67,7 @@ class CodeFirst(Generic[W]):
     stale: str = "recompute"
     _recipe: ClassVar[Recipe]
     _storages: ClassVar[dict[str, LocalStorage]] = {}
+    _collections: ClassVar[dict[str, Collected]] = {}
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -81,6 +83,8 @@ class CodeFirst(Generic[W]):
                 delattr(
                     cls, name
                 )  # a node may be called as a member of workspaces is: `ws.<name>` stays the member
+        collections = {name: value for name, value in vars(cls).items() if isinstance(value, Collected)}
+        cls._collections = {**cls._collections, **collections}
         is_bare = bool(vars(cls).get("_is_bare"))
         cls._recipe = Recipe(
             cls.workflow_class,
@@ -88,12 +92,18 @@ class CodeFirst(Generic[W]):
             title=cls.__name__,
             home=(cls.__module__, cls.__qualname__),
             is_checked=not is_bare,
+            collections=cls._collections,
         )
 
     @classmethod
     def script_class(cls, name: str) -> type:
         """Give the script of a node, for an attempt in another process."""
         return cls._recipe.script_class(name)
+
+    @classmethod
+    def part(cls, name: str) -> Part:
+        """Give a node of the recipe, for another process."""
+        return cls._recipe.part(name)
 
     def __init__(
         self,
@@ -187,17 +197,18 @@ class CodeFirst(Generic[W]):
             Sorted by id.
         """
         listing = Listing(self._nodes.ids_root)
+        known = self._nodes.patterns
         patterns = {
-            part.name: self._nodes.patterns[part.name]
+            part.name: known[part.name]
             for part in self._recipe.seeds
-            if self._nodes.patterns[part.name].fields
+            if part.name in known and known[part.name].fields
         }
         found = {
             name: set(find_ids(listing, [pattern], self._nodes.ids)) for name, pattern in patterns.items()
         }
         lacks = {
             one: [name for name, ids in found.items() if one not in ids]
-            for one in sorted(set().union(*found.values()))
+            for one in sorted(set[str]().union(*found.values()))
         }
         return {one: names for one, names in lacks.items() if names}
 
@@ -274,9 +285,15 @@ class CodeFirst(Generic[W]):
         NotFoundError
             There is no such node.
         """
-        from sinagot.workspace.computing import remote
+        from sinagot.workspace.futures import remote
 
         return remote(self, self._nodes, name, **options)
+
+    def collected(self, one: Collected) -> dict[str, Any]:
+        """Give the data of one node of all workflows; attributes made by `sinagot.collect` come here."""
+        from sinagot.workspace.computing import collect_values
+
+        return collect_values(self, self._nodes, one)
 
     # -- pictures
 

@@ -1,4 +1,4 @@
-"""Batches of a code-first workspace: from names of nodes to a request for the engine, and to futures of Dask.
+"""Batches of a code-first workspace: from names of nodes to a request for the engine.
 
 Knows a blueprint's nodes and how a run is started; must not decide what runs.
 """
@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import sys
 import time
+import warnings
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sinagot.config.hints import did_you_mean
-from sinagot.errors import NotFoundError, StepFailedError
+from sinagot.errors import NotFoundError, StepFailedError, StoredDataError
+from sinagot.workflow.collecting import Collected, stored_values
 from sinagot.workspace.narrowing import Narrowing
 from sinagot.workspace.node_blueprint import NodeBlueprint
 from sinagot.workspace.running import start_run
@@ -20,7 +23,7 @@ if TYPE_CHECKING:
     from sinagot.engine.accounts.report import RunReport
     from sinagot.engine.run import Progress
 
-__all__ = ["ProgressLine", "compute", "remote"]
+__all__ = ["ProgressLine", "collect_values", "compute"]
 
 #: What `start_run` takes, with what holds when nothing is said.
 _OPTIONS: dict[str, Any] = {
@@ -138,6 +141,61 @@ def compute(
     return report
 
 
-def remote(workspace: Any, blueprint: NodeBlueprint, name: str, **options: Any) -> list[Any]:
-    """Compute a node of all workflows on Dask; see `CodeFirst.remote`."""
-    raise NotImplementedError
+def collect_values(workspace: Any, blueprint: NodeBlueprint, one: Collected) -> dict[str, Any]:
+    """Give the data of one node of all workflows, id -> data; those that fail are left out and named.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        A code-first one.
+    blueprint : NodeBlueprint
+        Its blueprint.
+    one : Collected
+        What is collected.
+
+    Raises
+    ------
+    StepFailedError
+        The collection is strict, and a workflow failed; or the step that stores it did.
+    """
+    if one.storage is not None:
+        return _stored(workspace, blueprint, one)
+    part = blueprint.recipe.parts[one.takes]
+    if part.is_kept and not part.is_script:
+        compute(workspace, blueprint, (one.takes,), ids=None, force=False, on_error="collect", progress=False)
+    found, failures = {}, {}
+    for workflow_id in workspace:
+        try:
+            found[workflow_id] = workspace.workflow(workflow_id).__getattribute__(one.takes)
+        except (StepFailedError, StoredDataError) as error:
+            failures[workflow_id] = error
+    if failures:
+        first, problem = next(iter(failures.items()))
+        text = f"{one.name}: {len(failures)} of {len(failures) + len(found)} workflows have no {one.takes}: "
+        text += f"{', '.join(list(failures)[:10])} ({problem})"
+        if one.strict:
+            raise StepFailedError(text, workflow_id=first, node=one.takes) from problem
+        warnings.warn(text, UserWarning, stacklevel=4)
+    return found
+
+
+def _stored(workspace: Any, blueprint: NodeBlueprint, one: Collected) -> dict[str, Any]:
+    """Bring a stored collection up to date, as a run would, and read it."""
+    narrowing = Narrowing(until_step=one.name)
+    report = start_run(workspace.records, narrowing, force=False, progress=None, **_OPTIONS)
+    bad = [group for group in report.failures if group.outcome != "blocked"]
+    own = [group for group in bad if group.step == one.name]
+    if own or (bad and one.strict):
+        group = (own or bad)[0]
+        raise StepFailedError(
+            f"{one.name}: {group.cause}", report=report, node=group.step, workflow_id=group.records[0]
+        )
+    if bad:
+        names = sorted({name for group in bad for name in group.records})
+        text = f"{one.name}: {len(names)} workflow(s) are left out: {', '.join(names[:10])} ({bad[0].step}: {bad[0].cause})"
+        warnings.warn(text, UserWarning, stacklevel=5)
+    assert one.storage is not None, "only stored collections come here"
+    path = Path(blueprint.root, one.storage.path)
+    if not path.exists():
+        return {}
+    return stored_values(blueprint.recipe, one, path)

@@ -7,14 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from pathlib import Path
+from typing import Any
 
 from sinagot.config.hints import did_you_mean
 from sinagot.config.settings import Configuration, StepSettings
 from sinagot.dataset.patterns import PathPattern
 from sinagot.dataset.records import RecordIds
 from sinagot.engine.job import JobStep, job_key
-from sinagot.engine.planning.graph import Slot, StepNode
+from sinagot.engine.planning.graph import RecordGraph, Slot, StepNode
 from sinagot.errors import PatternError, WorkflowError
+from sinagot.workflow.collecting import Collected
 from sinagot.workflow.nodes import ScriptCall
 from sinagot.workflow.recipe import Part, Recipe
 from sinagot.workspace.blueprint import Blueprint
@@ -50,6 +53,7 @@ class NodeBlueprint(Blueprint):
         self._root = root
         self._id_pattern = id_pattern
         self._stale = stale
+        self._collections: list[StepNode] | None = None
         self._known: tuple[tuple[int, ...], list[StepNode]] | None = None
 
     @cached_property
@@ -65,6 +69,14 @@ class NodeBlueprint(Blueprint):
 
     @property
     def ids_root(self) -> str:
+        """Folder that the paths of storages start from; without seeds of single records, that of the scripts' data."""
+        has_own = any(
+            self.patterns[part.name].fields for part in self.recipe.seeds if part.storage is not None
+        )
+        return self._root if has_own else super().ids_root
+
+    @property
+    def root(self) -> str:
         """Folder that the paths of storages start from."""
         return self._root
 
@@ -79,8 +91,8 @@ class NodeBlueprint(Blueprint):
 
     def id_sources(self, task: str | None = None, modality: str | None = None) -> list[list[PathPattern]]:
         """Give what ids are found by: every seed that is another file for each; without any, as scripts say."""
-        patterns = [self.patterns[part.name] for part in self.recipe.seeds if part.storage is not None]
-        patterns = [pattern for pattern in patterns if pattern.fields]
+        found = [self.patterns[part.name] for part in self.recipe.seeds if part.storage is not None]
+        patterns = [pattern for pattern in found if pattern.fields]
         if patterns:
             return [patterns]
         has_scripts = any(self.script_names_of(*unit) for unit in self.units())
@@ -151,6 +163,53 @@ class NodeBlueprint(Blueprint):
             self._known = (version, own)
         return [*scripts, *self._known[1]]
 
+    def _group_nodes(self) -> list[StepNode]:
+        stored = [one for one in self.recipe.collections.values() if one.storage is not None]
+        if self._collections is None:
+            first = len(self.script_names(None, None)) + 1
+            self._collections = [
+                self._collection(one, index) for index, one in enumerate(stored, start=first)
+            ]
+        return [*super()._group_nodes(), *self._collections]
+
+    def group_names(self, task: str | None, modality: str | None) -> list[str]:
+        """List the steps that run once for all records; stored collections belong to no modality."""
+        names = super().group_names(task, modality)
+        return names + self.free_group_names() if self.configuration.is_unit_mode else names
+
+    def free_group_names(self) -> list[str]:
+        """List the stored collections."""
+        return [name for name, one in self.recipe.collections.items() if one.storage is not None]
+
+    def _collection(self, collected: Collected, index: int) -> StepNode:
+        assert collected.storage is not None, "only stored collections are steps"
+        part = self.recipe.parts[collected.takes]
+        names = (part.name,) if part.is_kept or part.is_seed else part.files
+        scripts = [node for node in super()._record_nodes() if not node.is_node]
+        inputs = [slot for name in names for slot in self.slots(name, scripts)]
+        where = f"{self.recipe.title}.{collected.name}"
+        pattern = PathPattern(collected.storage.path, known=(), where=where)
+        step = JobStep(
+            collected.name,
+            None,
+            None,
+            self.recipe.code.collection_source(collected.name),
+            True,
+            self._configured(collected.name, None, self.configuration.run.steps)._replace(rerun="outdated"),
+            " + ".join(slot.pattern.canonical for slot in inputs) + f" -> {pattern.canonical}",
+        )
+        return StepNode(
+            collected.name,
+            index,
+            None,
+            None,
+            inputs=inputs,
+            outputs=[Slot(None, pattern, self._root, self.ids.entities)],
+            is_dict_in=True,
+            job_step=step,
+            params={},
+        )
+
     def _step_node(self, part: Part, index: int, scripts: Sequence[StepNode]) -> StepNode:
         inputs = [slot for name in part.files for slot in self.slots(name, scripts)]
         outputs = (
@@ -200,6 +259,37 @@ class NodeBlueprint(Blueprint):
             )
             for slot in script.outputs
         ]
+
+    def node_of(self, graph: RecordGraph, part: Part) -> StepNode:
+        """Give the step of a node; of the output of a script, that of the script."""
+        if isinstance(part.node, ScriptCall):
+            return self.script_of(part.node, [node for node in graph.nodes if not node.is_node])
+        return next(node for node in graph.nodes if node.is_node and node.label == part.name)
+
+    @staticmethod
+    def feeding(graph: RecordGraph, node: StepNode) -> list[StepNode]:
+        """Give a step and all that it is made from, in running order."""
+        chosen = {node.index}
+        pending = [node.index]
+        while pending:
+            for number in graph.nodes[pending.pop()].upstream:
+                if number not in chosen:
+                    chosen.add(number)
+                    pending.append(number)
+        return [graph.nodes[number] for number in sorted(chosen)]
+
+    def path_of(self, part: Part, workflow_id: str) -> Path:
+        """Give the file of a seed or of a stored step."""
+        return Path(self._root, self.patterns[part.name].format(self.values_of(workflow_id)))
+
+    def files_of(self, part: Part, node: StepNode | None, workflow_id: str) -> Any:
+        """Give where the data of a node lie: a path, a dict of those, or None where nothing stores them."""
+        if node is None:
+            return str(self.path_of(part, workflow_id))
+        if not node.is_kept:
+            return None
+        values = self.values_of(workflow_id)
+        return StepNode.paths(node.outputs, node.is_dict_out, lambda slot: slot.final(values))
 
     def script_of(self, node: ScriptCall, scripts: Sequence[StepNode]) -> StepNode:
         """Find the step of a script that a node stands for.

@@ -175,6 +175,8 @@ class Parameters:
         from sinagot.config.problems import Problems, key_text
         from sinagot.config.sources import read_source
 
+        if not self._configuration.files:
+            return ConfigurationError.at(message, key=key_text(path), **facts)
         file, line = self._configuration.files[0], None
         try:
             file, line = Problems([read_source(one) for one in self._configuration.files]).place(path)

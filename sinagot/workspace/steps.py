@@ -130,8 +130,10 @@ class StepCollection:
         """List the steps that run once for all records (`group_scripts`), each once."""
         model = self.model
         units = model.workspace.blueprint.units(model.task, model.modality)
-        names = (name for unit in units for name in model.workspace.blueprint.group_names(*unit))
-        return list(dict.fromkeys(names))
+        blueprint = model.workspace.blueprint
+        names = [name for unit in units for name in blueprint.group_names(*unit)]
+        free = blueprint.free_group_names() if model.task is None and model.modality is None else []
+        return list(dict.fromkeys([*names, *free]))
 
     def _free_names(self) -> list[str]:
         """List the steps of no task or modality, where the scope is about all of them."""

@@ -24,7 +24,7 @@ from sinagot.engine.state.aside import aside_folder, move_aside
 from sinagot.engine.state.claims import file_key
 from sinagot.engine.state.origins import Origins
 from sinagot.errors import MissingDataError, StepFailedError, StoredDataError
-from sinagot.workflow.evaluation import read_part
+from sinagot.workflow.evaluation import Evaluation, read_part
 from sinagot.workflow.recipe import Part
 from sinagot.workspace.choices import ExecutorChoice
 from sinagot.workspace.node_blueprint import NodeBlueprint
@@ -88,7 +88,7 @@ class Values:
         """
         part = self._blueprint.recipe.parts[name]
         if part.is_seed:
-            return read_part(part, workflow_id, self._path(part, workflow_id))
+            return read_part(part, workflow_id, self._blueprint.path_of(part, workflow_id))
         graph = self._blueprint.graph()
         for number in range(_MOST_TRIES):
             try:
@@ -99,24 +99,30 @@ class Values:
         raise AssertionError("the last try gives or raises")
 
     def _get(self, graph: RecordGraph, part: Part, workflow_id: str, memory: Memory) -> Any:
-        node = self._node(graph, part)
+        node = self._blueprint.node_of(graph, part)
         if node.is_kept and self._is_fresh(graph, node, workflow_id):
             return self._load(part, node, workflow_id)
+        known = None if node.is_kept else self._remembered(graph, part, node, workflow_id, memory)
+        if known is not None:
+            return known[0]
         answer = self._compute(graph, node, workflow_id, memory)
         self._raise_failure(graph, node, workflow_id, answer, memory)
         if node.is_kept:
             return self._load(part, node, workflow_id)
         return memory.values[part.name][1]
 
-    def _node(self, graph: RecordGraph, part: Part) -> StepNode:
-        if part.is_script:
-            scripts = [node for node in graph.nodes if not node.is_node]
-            return self._blueprint.script_of(part.node, scripts)  # type: ignore[arg-type]  # it is one
-        return next(node for node in graph.nodes if node.is_node and node.label == part.name)
-
-    def _path(self, part: Part, workflow_id: str) -> Path:
+    def _remembered(
+        self, graph: RecordGraph, part: Part, node: StepNode, workflow_id: str, memory: Memory
+    ) -> tuple[Any] | None:
+        """Give a value that no file holds and that was computed for this object before, if it came from the same."""
+        if part.name not in memory.values:
+            return None
         values = self._blueprint.values_of(workflow_id)
-        return Path(self._blueprint.ids_root, self._blueprint.patterns[part.name].format(values))
+        files = {str(slot.name): slot.final(values) for slot in node.inputs}
+        found = Evaluation(self._blueprint.recipe, workflow_id, files, memory).recall(part)
+        if found is None or (self._stale == "recompute" and self.why_stale(graph, node, workflow_id)):
+            return None
+        return found
 
     def _load(self, part: Part, node: StepNode, workflow_id: str) -> Any:
         paths = self._paths(node.outputs, node.is_dict_out, workflow_id)
@@ -129,7 +135,7 @@ class Values:
         part = self._blueprint.recipe.parts.get(getattr(error, "node", None) or "")
         if part is None or part.is_seed or part.is_script or isinstance(error, MissingDataError):
             return False
-        path = self._path(part, workflow_id)
+        path = self._blueprint.path_of(part, workflow_id)
         if path.exists():
             folder = aside_folder(str(self._workspace.configuration.output_path))
             kept = move_aside(str(path), folder)
@@ -212,10 +218,10 @@ class Values:
         found = {}
         for part in blueprint.recipe.parts.values():
             if part.is_seed:
-                is_there = part.storage is not None and self._path(part, workflow_id).exists()
+                is_there = part.storage is not None and self._blueprint.path_of(part, workflow_id).exists()
                 found[part.name] = "stored" if is_there else "no input"
                 continue
-            node = self._node(graph, part)
+            node = self._blueprint.node_of(graph, part)
             mark = f"{self._state}/failures/{file_key(node.key(workflow_id))}"
             if os.access(mark, os.F_OK):
                 found[part.name] = "failed"
@@ -230,29 +236,29 @@ class Values:
     # -- computing
 
     def _compute(self, graph: RecordGraph, node: StepNode, workflow_id: str, memory: Memory) -> Answer:
-        selected = {node.index}
-        pending = [node.index]
-        while pending:
-            for number in graph.nodes[pending.pop()].upstream:
-                if number not in selected:
-                    selected.add(number)
-                    pending.append(number)
-        for number in selected:
-            error = graph.nodes[number].error
-            if error is not None:
-                raise error
+        chosen = self._blueprint.feeding(graph, node)
+        for one in chosen:
+            if one.error is not None:
+                raise one.error
         if self._session is None:
             self._session = self._begin(graph)
         return self._session.compute(
             graph,
             self._blueprint.ids,
             workflow_id,
-            selected=frozenset(selected),
+            selected=frozenset(one.index for one in chosen),
             wanted=frozenset() if node.is_kept else frozenset({node.index}),
             params_of=Parameters(self._workspace.configuration).params_of,
             origins=self.origins,
             memory=memory,
+            is_known=lambda one: self._is_known(graph, one, workflow_id, memory),
         )
+
+    def _is_known(self, graph: RecordGraph, node: StepNode, workflow_id: str, memory: Memory) -> bool:
+        if node.is_kept or not node.is_node:
+            return False
+        part = self._blueprint.recipe.parts[node.label]
+        return self._remembered(graph, part, node, workflow_id, memory) is not None
 
     def _begin(self, graph: RecordGraph) -> Session:
         workspace = self._workspace

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Self, overload
 from sinagot.config.hints import did_you_mean
 from sinagot.config.load import load_configuration
 from sinagot.engine.executors.pool import ExecutorPool
-from sinagot.errors import ScopeError
+from sinagot.errors import ConfigurationError, ScopeError
 from sinagot.workspace.blueprint import Blueprint
 from sinagot.workspace.classes import find_class
 from sinagot.workspace.contracts import Selection
@@ -126,6 +126,7 @@ class Workspace(_Door[W]):
         self._configuration = configuration
         self._blueprint = blueprint
         self.client = client
+        self._workflows: Any = None
         self._executors = ExecutorPool()
         self._classes: dict[tuple[str, str], type] = {}
         self._logger: logging.Logger | None = None
@@ -209,6 +210,31 @@ class Workspace(_Door[W]):
     def steps(self) -> StepCollection:
         """The steps of all records."""
         return self.records.steps
+
+    @property
+    def workflows(self) -> Any:
+        """The code-first view of the same folder: a workspace of the class that `[workflow] class` names.
+
+        Raises
+        ------
+        ConfigurationError
+            None is named, or there is no such class.
+        """
+        if self._workflows is None:
+            name = self._configuration.raw.get("workflow", {}).get("class")
+            root = str(self._configuration.root)
+            if name is None:
+                file = self._configuration.files[0] if self._configuration.files else None
+                raise ConfigurationError.at(
+                    "it is not there, and says which workspace class the workflows are of",
+                    file=file,
+                    key="workflow.class",
+                    hint='write for example class = "lab.flows:LabWorkspace" below [workflow]',
+                )
+            from sinagot.workspace.doors import open_named  # most workspaces are of scripts
+
+            self._workflows = open_named(name, root, [root, str(self.scripts_path)], client=self.client)
+        return self._workflows
 
     def get_subscope(self, task: str | None = None, modality: str | None = None) -> RecordCollection:
         """Narrow all records to a task, a modality or both; see `Scope.get_subscope`."""
@@ -362,6 +388,8 @@ class Workspace(_Door[W]):
 
     def close(self) -> None:
         """End the worker processes and clusters that this workspace started, and close its log files."""
+        if self._workflows is not None:
+            self._workflows.close()
         _close(self._executors)
 
     def __enter__(self) -> Self:
