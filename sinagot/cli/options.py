@@ -73,8 +73,8 @@ def workspace_options(command: _F) -> _F:
             multiple=True,
             expose_value=False,
             callback=_keep,
-            help=f"Folder with a {_CONFIG_NAME}, or a configuration file; several are merged. Or a workspace class on a "
-            "folder: module:Class=FOLDER.",
+            help=f"Folder with a {_CONFIG_NAME}, or a configuration file; several are merged. Or a class on a folder: "
+            "module:Class=FOLDER.",
         ),
     ):
         command = option(command)

@@ -110,33 +110,34 @@ class CollectScript(GroupTemplate, ProgramScript):
     """The script of a stored collection: computes or reads the data of each workflow, and writes them all."""
 
     RECIPE: ClassVar[Recipe]
-    COLLECTED: ClassVar[Collected]
+    COLLECTION: ClassVar[str]
 
     def run(self) -> None:
         """Collect and write."""
+        collected = self.RECIPE.collections[self.COLLECTION]
         found, failures = {}, {}
         for workflow_id, files in self.inputs.items():
             memory = Memory()
             memory.aside = self.memory.aside
             try:
                 found[workflow_id] = Evaluation(self.RECIPE, workflow_id, files, memory).value(
-                    self.COLLECTED.takes
+                    collected.takes
                 )
             except Exception as error:  # noqa: BLE001  (one bad workflow does not stop the others)
                 failures[workflow_id] = f"{type(error).__name__}: {error}"
                 self.logger.error("%s is left out: %s", workflow_id, failures[workflow_id])
         left_out = [*self.missing, *failures]
-        if left_out and self.COLLECTED.strict:
+        if left_out and collected.strict:
             first = next(iter(failures.values()), "its data are not there")
             raise StepFailedError(
-                f"{len(left_out)} workflow(s) have no {self.COLLECTED.takes}, and the collection is strict: "
+                f"{len(left_out)} workflow(s) have no {collected.takes}, and the collection is strict: "
                 f"{', '.join(left_out[:10])} ({first})"
             )
-        handler = handler_of(self.RECIPE, self.COLLECTED)
-        storage = self.COLLECTED.storage
+        handler = handler_of(self.RECIPE, collected)
+        storage = collected.storage
         assert storage is not None, "only stored collections are steps"
         handler.write(
-            Path(self.path.output), _as_stored(self.RECIPE, self.COLLECTED, found), **storage.write_kwargs
+            Path(self.path.output), _as_stored(self.RECIPE, collected, found), **storage.write_kwargs
         )
 
 

@@ -86,8 +86,9 @@ def _run(request: RemoteNode, memory: Memory) -> None:
             continue
         for job, result in zip(jobs, results, strict=False):
             if result.outcome == Outcome.MISSING_INPUT:
+                missing = ", ".join(result.missing)
                 raise MissingDataError(
-                    f"{request.name!r} of {request.workflow_id!r} cannot be made: not there: {', '.join(result.missing)}",
+                    f"{request.name!r} of {request.workflow_id!r} cannot be made: not there: {missing}",
                     node=request.name,
                     workflow_id=request.workflow_id,
                 )

@@ -32,13 +32,8 @@ class Node:
     name: str = ""
 
     def __set_name__(self, owner: type, name: str) -> None:
-        if self.name and self.name != name:
-            raise WorkflowError(
-                f"{owner.__name__}.{name} is the same node as {self.name}; call .step() once for each name",
-                workflow=owner.__name__,
-                attribute=name,
-            )
-        self.name = name
+        # A second name is told by the class: what is raised here, Python 3.11 wraps in a RuntimeError.
+        self.name = self.name or name
 
     def __get__(self, workflow: Any, owner: type | None = None) -> Any:
         if workflow is None:

@@ -182,7 +182,7 @@ class Recipe:
                 )
             if name in self.parts:
                 raise WorkflowError(
-                    f"{self.title}.{name}: {self.workflow.__name__} has a node of this name; give the collection another",
+                    f"{self.title}.{name}: {self.workflow.__name__} has a node of this name; choose another",
                     workflow=self.workflow.__name__,
                     attribute=name,
                 )
@@ -277,7 +277,7 @@ class Recipe:
             members: dict[str, Any] = {"RECIPE": self, "label": name, "__module__": __name__}
             kind: type = NodeScript
             if name in self.collections:
-                kind, members["COLLECTED"] = CollectScript, self.collections[name]
+                kind, members["COLLECTION"] = CollectScript, name
             else:
                 members["PART"] = self.parts[name]
             found = self._scripts[name] = new_class(

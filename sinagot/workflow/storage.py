@@ -257,13 +257,12 @@ def find_handler(annotation: Any, storage: LocalStorage, *, is_seed: bool, where
             handler.annotation, handler.suffix, handler.is_own = wanted, suffix, not is_seed
             _prepare(handler, where, suffix)
             return _OrNone(handler) if takes_none else handler
-    known = sorted(
-        {one for _, _, kind in found for one in (*kind.suffixes, *(kind.reads_only if is_seed else ()))}
-    )
+    own = [kind for _, _, kind in found if kind.data_type is not object]
+    known = sorted({one for kind in own for one in (*kind.suffixes, *(kind.reads_only if is_seed else ()))})
     shown = getattr(wanted, "__name__", None) or str(wanted)
     if known:
         hint = f"files of this type end with {', '.join(known)}"
-    elif found:
+    elif own:
         hint = "no file of this type can be read"
     else:
         hint = "derive a class from sinagot.TypeHandler with data_type= for it"

@@ -109,6 +109,12 @@ def _collect(cls: type[Workflow]) -> tuple[dict[str, Node], dict[str, Any]]:
                         workflow=cls.__name__,
                         attribute=name,
                     )
+                if value.name != name:
+                    raise WorkflowError(
+                        f"{cls.__name__}.{name} is the same node as {value.name}; call .step() once for each name",
+                        workflow=cls.__name__,
+                        attribute=name,
+                    )
                 nodes[name] = value
                 constants.pop(name, None)
             elif name in nodes:

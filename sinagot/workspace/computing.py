@@ -161,7 +161,7 @@ def collect_values(workspace: Any, blueprint: NodeBlueprint, one: Collected) -> 
     if one.storage is not None:
         return _stored(workspace, blueprint, one)
     part = blueprint.recipe.parts[one.takes]
-    if part.is_kept and not part.is_script:
+    if part.is_kept and not part.is_script and not part.is_seed:
         compute(workspace, blueprint, (one.takes,), ids=None, force=False, on_error="collect", progress=False)
     found, failures = {}, {}
     for workflow_id in workspace:
@@ -192,7 +192,8 @@ def _stored(workspace: Any, blueprint: NodeBlueprint, one: Collected) -> dict[st
         )
     if bad:
         names = sorted({name for group in bad for name in group.records})
-        text = f"{one.name}: {len(names)} workflow(s) are left out: {', '.join(names[:10])} ({bad[0].step}: {bad[0].cause})"
+        text = f"{one.name}: {len(names)} workflow(s) are left out: {', '.join(names[:10])}"
+        text += f" ({bad[0].step}: {bad[0].cause})"
         warnings.warn(text, UserWarning, stacklevel=5)
     assert one.storage is not None, "only stored collections come here"
     path = Path(blueprint.root, one.storage.path)

@@ -55,8 +55,9 @@ def open_named(name: str, root: str | os.PathLike[str], folders: Sequence[str] =
     except ModuleNotFoundError as error:
         if error.name is None or not (module_name == error.name or module_name.startswith(f"{error.name}.")):
             raise
+        where = ", ".join([*folders, "where Python looks"])
         raise ConfigurationError.at(
-            f"no module {error.name!r} (looked for in {', '.join(folders) or 'the search path'}, and where Python looks)",
+            f"no module {error.name!r} (looked for in {where})",
             key="workflow.class",
             found=name,
             hint="start in the folder that holds it, or install it",

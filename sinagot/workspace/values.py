@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sinagot.engine.job import Outcome
+from sinagot.engine.limits import needs_child
 from sinagot.engine.memory import Memory
 from sinagot.engine.paths import Paths
 from sinagot.engine.planning.changes import Changes
@@ -105,8 +106,11 @@ class Values:
         known = None if node.is_kept else self._remembered(graph, part, node, workflow_id, memory)
         if known is not None:
             return known[0]
-        answer = self._compute(graph, node, workflow_id, memory)
-        self._raise_failure(graph, node, workflow_id, answer, memory)
+        if node.is_kept and any(needs_child(one.settings) for one in self._blueprint.feeding(graph, node)):
+            self._compute_within_limits(part, workflow_id)
+        else:
+            answer = self._compute(graph, node, workflow_id, memory)
+            self._raise_failure(graph, node, workflow_id, answer, memory)
         if node.is_kept:
             return self._load(part, node, workflow_id)
         return memory.values[part.name][1]
@@ -259,6 +263,29 @@ class Values:
             return False
         part = self._blueprint.recipe.parts[node.label]
         return self._remembered(graph, part, node, workflow_id, memory) is not None
+
+    def _compute_within_limits(self, part: Part, workflow_id: str) -> None:
+        """Compute in a process that can be ended: a step on the way has a limit of time or memory."""
+        workspace: Any = self._workspace
+        report = workspace.compute(part.name, ids=[workflow_id], progress=False)
+        failed = [group for group in report.failures if group.outcome == Outcome.FAILED]
+        if failed:
+            blocked = tuple(group.step for group in report.failures if group.outcome == Outcome.BLOCKED)
+            raise StepFailedError(
+                f"step {failed[0].step!r} of {workflow_id!r} failed: {failed[0].cause}",
+                report=report,
+                workflow_id=workflow_id,
+                node=failed[0].step,
+                blocked=blocked,
+            )
+        if report.counts[Outcome.MISSING_INPUT]:
+            reasons = [str(row["reason"]) for row in report.iter_jobs() if row["reason"]]
+            raise MissingDataError(
+                f"{part.name!r} of {workflow_id!r} cannot be made: {'; '.join(reasons)}",
+                node=part.name,
+                workflow_id=workflow_id,
+                record_id=workflow_id,
+            )
 
     def _begin(self, graph: RecordGraph) -> Session:
         workspace = self._workspace

@@ -77,8 +77,8 @@ def test_failures_are_collected_and_only_they_run_again(
     with module("chain_flow", chain(bad="(3, 7, 11)")).Chains(root) as ws:
         report = ws.compute("result", mode=mode)
         (group,) = [one for one in report.failures if one.outcome == "failed"]
-        assert (group.step, group.records) == ("more", ("W00003", "W00007", "W00011"))
-        assert group.cause == "ValueError: number 3 is bad"
+        assert (group.step, sorted(group.records)) == ("more", ["W00003", "W00007", "W00011"])
+        assert group.cause.startswith("ValueError: number ")
         assert report.counts["blocked"] == 3
         assert len(list((root / "result").iterdir())) == 17
         for number in (3, 7, 11):
@@ -270,7 +270,7 @@ def test_retries_and_timeouts_of_steps(module: Write, tmp_path: Path, calls: Cal
         + """
 import time
 
-@sg.step(retries=2, retry_wait=0)
+@sg.step(retries=2, retry_wait=0.01)
 def shaky(number: int, workflow_id: str) -> int:
     note("shaky", workflow_id)
     if len(open(CALLS).readlines()) < 3:
@@ -298,6 +298,8 @@ class Limits(sg.Workspace[Limited]):
         assert len(calls()) == 3
         report = ws.compute("late")
         assert [group.exc_type for group in report.failures] == ["StepTimeoutError"]
+        with pytest.raises(sg.StepFailedError, match=r"step 'late' of 'W00000' failed: StepTimeoutError"):
+            ws["W00000"].late
 
 
 def test_environment_variables_win_over_the_configuration(
@@ -315,13 +317,10 @@ def test_environment_variables_win_over_the_configuration(
     assert ws.configuration.log.level == "DEBUG"
     assert (ws.configuration.run.mode, ws.configuration.run.workers) == ("processes", 3)
     monkeypatch.setenv("SINAGOT_RAY_LOCAL_MODE", "1")
-    with pytest.warns(UserWarning):
+    with pytest.warns(UserWarning, match="no Ray any more"):
         assert flow.Chains(root).configuration.run.mode == "main_process"
     monkeypatch.setenv("SINAGOT_MODE", "ray")
-    with (
-        pytest.warns(UserWarning),
-        pytest.raises(sg.ConfigurationError, match="SINAGOT_MODE: should be one of"),
-    ):
+    with pytest.raises(sg.ConfigurationError, match="SINAGOT_MODE: should be one of"):
         flow.Chains(root)
 
 

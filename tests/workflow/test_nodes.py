@@ -142,7 +142,7 @@ def test_wrong_arguments_are_told_where_they_stand() -> None:
     """Arguments are matched with the function's parameters when the node is made."""
     with pytest.raises(WorkflowError, match=r"add\.step\(\.\.\.\): .*'three'"):
         add.step(1, three=3)
-    with pytest.raises(WorkflowError, match="no setting 'retrys'.*did you mean 'retries'"):
+    with pytest.raises(WorkflowError, match=r"no setting 'retrys'.*did you mean 'retries'"):
         sg.step(retrys=1)
     with pytest.raises(WorkflowError, match="timeout must be"):
         sg.step(timeout="soon")

@@ -122,7 +122,7 @@ def test_script_that_fails_is_told_through_the_node(lab: Path) -> None:
     """The script's own exception is the cause; its record shows the failure through both doors."""
     (lab / "scripts" / "EEG" / "preprocess.py").write_text(SCRIPT.replace(".upper()", ".lowest()"))
     ws = sg.Workspace(lab)
-    with pytest.raises(sg.StepFailedError, match="preprocess.*AttributeError") as caught:
+    with pytest.raises(sg.StepFailedError, match=r"preprocess.*AttributeError") as caught:
         ws.workflows["S1"].letters
     assert caught.value.node == "preprocess"
     assert isinstance(caught.value.__cause__, AttributeError)

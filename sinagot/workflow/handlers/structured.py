@@ -87,6 +87,8 @@ class _Structure(TypeHandler):
 
 
 def _is_number_for(kind: type, data: Any) -> bool:
+    if kind is float and type(data) is int:
+        return True
     return issubclass(kind, (int, float)) and type(data).__module__ == "numpy"
 
 

@@ -57,7 +57,7 @@ class _Frame(TypeHandler, data_type="pandas.DataFrame"):
         elif self.suffix == ".feather":
             data.to_feather(path, **kwargs)
         else:
-            data.to_json(path, **{"orient": "table", **kwargs})
+            data.to_json(path, **{"orient": "table", "double_precision": 15, **kwargs})
 
     def check(self, data: Any) -> Any:
         """Refuse what is no table."""
