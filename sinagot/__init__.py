@@ -27,17 +27,7 @@ if TYPE_CHECKING:
     from sinagot.workflow.workflow import Workflow as Workflow
     from sinagot.workspace.workspace import Workspace as Workspace
 
-__all__ = [
-    "LocalStorage",
-    "ScriptTemplate",
-    "TypeHandler",
-    "Workflow",
-    "Workspace",
-    "collect",
-    "script",
-    "seed",
-    "step",
-]
+__all__ = ["ScriptTemplate", "Workspace"]
 
 _HOMES = {
     "ConfigurationError": "sinagot.errors",

@@ -211,8 +211,8 @@ def read_part(part: Part, workflow_id: str, path: Any) -> Any:
     kwargs = part.storage.read_kwargs if part.storage is not None else {}
     try:
         return handler.read(Path(path), **kwargs)
-    except (ImportError, MemoryError):
-        raise
+    except (ImportError, MemoryError, Warning):
+        raise  # none of these says anything of the file
     except Exception as error:
         facts = {"node": part.name, "workflow_id": workflow_id, "record_id": workflow_id, "path": Path(path)}
         if isinstance(error, FileNotFoundError) and not os.path.lexists(path):

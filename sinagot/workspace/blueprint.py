@@ -20,6 +20,7 @@ from sinagot.engine.planning.graph import RecordGraph, Slot, StepNode
 from sinagot.errors import ConfigurationError, PatternError, ScriptError
 from sinagot.scripts.loading import ScriptLibrary
 from sinagot.scripts.spec import PathSource, StepSpec
+from sinagot.scripts.template import ScriptTemplate
 from sinagot.workspace.parameters import Parameters
 
 __all__ = ["Blueprint", "Unit"]
@@ -136,6 +137,16 @@ class Blueprint:
             self._check_outputs(nodes, groups)
             self._graph = (version, RecordGraph(nodes, groups))
         return self._graph[1]
+
+    def script_class(self, label: str, modality: str | None, task: str | None) -> type[ScriptTemplate]:
+        """Give the class of a step's script, as the file is now.
+
+        Raises
+        ------
+        ScriptError
+            The file is missing or broken.
+        """
+        return self.library.load(self.library.spec(label, modality, task))
 
     def _record_nodes(self) -> list[StepNode]:
         """Give the steps of one record in configuration order."""

@@ -5,7 +5,7 @@ Knows a recipe and how a step of the engine looks; must not know scopes or what 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,13 @@ from sinagot.dataset.patterns import PathPattern
 from sinagot.dataset.records import RecordIds
 from sinagot.engine.job import JobStep, job_key
 from sinagot.engine.planning.graph import RecordGraph, Slot, StepNode
-from sinagot.errors import PatternError, WorkflowError
+from sinagot.errors import ConfigurationError, PatternError, ScriptError, WorkflowError
+from sinagot.scripts.template import ScriptTemplate
 from sinagot.workflow.collecting import Collected
 from sinagot.workflow.nodes import ScriptCall
 from sinagot.workflow.recipe import Part, Recipe
 from sinagot.workspace.blueprint import Blueprint
+from sinagot.workspace.parameters import Parameters
 
 __all__ = ["RERUN", "NodeBlueprint"]
 
@@ -146,6 +148,25 @@ class NodeBlueprint(Blueprint):
         )
 
     # -- steps
+
+    def script_class(self, label: str, modality: str | None, task: str | None) -> type[ScriptTemplate]:
+        """Give the class of a step's script; of a node, what an attempt runs."""
+        if modality is None and label in (*self.free_names(), *self.free_group_names()):
+            found: type[ScriptTemplate] = self.recipe.script_class(label)
+            return found
+        return super().script_class(label, modality, task)
+
+    def check(self) -> Iterator[tuple[str, Exception]]:
+        """Give every problem of scripts, nodes and patterns, with the name of its step."""
+        try:
+            graph = self.graph()
+        except (ConfigurationError, WorkflowError, ScriptError) as error:
+            yield "steps", error
+            return
+        nodes = (*graph.nodes, *graph.groups)
+        yield from ((node.place, node.error) for node in nodes if node.error is not None)
+        for problem in Parameters(self.configuration, is_fresh=True).problems(nodes):
+            yield "params", problem
 
     def _record_nodes(self) -> list[StepNode]:
         scripts = [

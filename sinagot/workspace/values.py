@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sinagot.dataset.prints import print_of
 from sinagot.engine.job import Outcome
 from sinagot.engine.limits import needs_child
 from sinagot.engine.memory import Memory
@@ -23,7 +24,7 @@ from sinagot.engine.planning.plan import Verdict
 from sinagot.engine.session import Answer, Session
 from sinagot.engine.state.aside import aside_folder, move_aside
 from sinagot.engine.state.claims import file_key
-from sinagot.engine.state.origins import Origins
+from sinagot.engine.state.origins import Origins, same_prints
 from sinagot.errors import MissingDataError, StepFailedError, StoredDataError
 from sinagot.workflow.evaluation import Evaluation, read_part
 from sinagot.workflow.recipe import Part
@@ -141,6 +142,10 @@ class Values:
             return False
         path = self._blueprint.path_of(part, workflow_id)
         if path.exists():
+            node = self._blueprint.node_of(self._blueprint.graph(), part)
+            origin = self.origins.get(node.key(workflow_id))
+            if origin is not None and same_prints(origin.outputs, [print_of(str(path), content=True)]):
+                return False  # it is what was written: whoever reads it is at fault
             folder = aside_folder(str(self._workspace.configuration.output_path))
             kept = move_aside(str(path), folder)
             self._workspace.logger.warning("%s; it is kept as %s, and made again", error, kept)

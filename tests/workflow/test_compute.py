@@ -269,11 +269,12 @@ def test_retries_and_timeouts_of_steps(module: Write, tmp_path: Path, calls: Cal
         COUNTING
         + """
 import time
+from pathlib import Path
 
 @sg.step(retries=2, retry_wait=0.01)
 def shaky(number: int, workflow_id: str) -> int:
     note("shaky", workflow_id)
-    if len(open(CALLS).readlines()) < 3:
+    if len(Path(CALLS).read_text().splitlines()) < 3:
         raise OSError("not yet")
     return number
 

@@ -89,10 +89,12 @@ def decide(
         is out as well.
     remade : tuple of str
         Keys of feeding jobs that run in this plan, where that makes the outputs of this one outdated.
-    force, ignore_missing : bool
-        What the user asked for.
+    force : bool
+        The user asked for it.
     needed : bool
         Its value is not stored, and somebody needs it.
+    ignore_missing : bool
+        The user wants it to run without its inputs.
 
     Returns
     -------
