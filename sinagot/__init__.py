@@ -18,6 +18,13 @@ if TYPE_CHECKING:
     from sinagot.errors import StoredDataError as StoredDataError
     from sinagot.scripts.group import GroupTemplate as GroupTemplate
     from sinagot.scripts.template import ScriptTemplate as ScriptTemplate
+    from sinagot.workflow.collecting import collect as collect
+    from sinagot.workflow.nodes import script as script
+    from sinagot.workflow.nodes import seed as seed
+    from sinagot.workflow.nodes import step as step
+    from sinagot.workflow.storage import LocalStorage as LocalStorage
+    from sinagot.workflow.storage import TypeHandler as TypeHandler
+    from sinagot.workflow.workflow import Workflow as Workflow
     from sinagot.workspace.workspace import Workspace as Workspace
 
 __all__ = ["ScriptTemplate", "Workspace"]
@@ -25,13 +32,20 @@ __all__ = ["ScriptTemplate", "Workspace"]
 _HOMES = {
     "ConfigurationError": "sinagot.errors",
     "GroupTemplate": "sinagot.scripts.group",
+    "LocalStorage": "sinagot.workflow.storage",
     "RunReport": "sinagot.engine.accounts.report",
     "ScriptTemplate": "sinagot.scripts.template",
     "SinagotError": "sinagot.errors",
     "StepFailedError": "sinagot.errors",
     "StoredDataError": "sinagot.errors",
     "StepStatus": "sinagot.engine.planning.status",
+    "TypeHandler": "sinagot.workflow.storage",
+    "Workflow": "sinagot.workflow.workflow",
     "Workspace": "sinagot.workspace.workspace",
+    "collect": "sinagot.workflow.collecting",
+    "script": "sinagot.workflow.nodes",
+    "seed": "sinagot.workflow.nodes",
+    "step": "sinagot.workflow.nodes",
 }
 
 

@@ -11,6 +11,8 @@ SinagotError
 ├── ScopeError (AttributeError)          no such task, modality or combination
 │   ├── NotUnitError                     a unit is needed, this scope is larger
 │   └── NoModalityError                  a modality is needed, this scope has none
+├── WorkflowError (TypeError, ValueError)  a workflow class, or where it is stored, is wrong
+├── UnknownWorkflowError (KeyError)      no workflow of that id has all its input data
 ├── InvalidIdError (ValueError, KeyError)  a text that cannot be a record id
 ├── NotFoundError (LookupError)          no step of that name
 ├── AmbiguousRecordError (ValueError)    two files for one id and one pattern
@@ -18,6 +20,7 @@ SinagotError
 ├── WorkspaceBusyError (RuntimeError)    another run works here and --exclusive was asked
 ├── StorageError (OSError)               state, log or output folder can't be written
 ├── StoredDataError (ValueError)         a stored file does not hold what it should
+│   └── MissingDataError (FileNotFoundError)  input data of a workflow are not there
 ├── UnstorableDataError (TypeError, ValueError)  a value can't be stored as asked
 ├── WorkerLostError (RuntimeError)       a worker process died under a job
 └── JobError (RuntimeError)              one attempt of one job went wrong
@@ -45,6 +48,7 @@ __all__ = [
     "InputChangedError",
     "InvalidIdError",
     "JobError",
+    "MissingDataError",
     "MissingExtraError",
     "MissingOutputError",
     "NoModalityError",
@@ -60,8 +64,10 @@ __all__ = [
     "StorageError",
     "StoredDataError",
     "SupersededError",
+    "UnknownWorkflowError",
     "UnstorableDataError",
     "WorkerLostError",
+    "WorkflowError",
     "WorkspaceBusyError",
 ]
 
@@ -177,6 +183,24 @@ class NoModalityError(ScopeError):
     """The operation needs a scope with a modality."""
 
 
+class WorkflowError(SinagotError, TypeError, ValueError):
+    """A workflow class, or what a workspace says of its storage, cannot be used; `attribute` names the place."""
+
+    FACTS = ("workflow", "attribute")
+
+    workflow: str | None
+    attribute: str | None
+
+
+class UnknownWorkflowError(SinagotError, KeyError):
+    """There is no workflow of that id: it has no input data, or not all."""
+
+    FACTS = ("workflow_id", "missing")
+
+    workflow_id: str
+    missing: tuple[str, ...] | None
+
+
 class InvalidIdError(SinagotError, ValueError, KeyError):
     """A text that does not match the id pattern, or could leave the dataset."""
 
@@ -206,11 +230,18 @@ class AmbiguousRecordError(SinagotError, ValueError):
 
 
 class StepFailedError(SinagotError, RuntimeError):
-    """Some jobs of a run failed; the report is attached."""
+    """Some jobs of a run failed, and the report is attached; or a node was asked for, and it or one before it failed.
 
-    FACTS = ("report",)
+    In the second case `node` is the one that failed, `blocked` those behind it that were not begun, and the exception
+    of the step is the cause.
+    """
+
+    FACTS = ("report", "workflow_id", "node", "blocked")
 
     report: Any
+    workflow_id: str | None
+    node: str | None
+    blocked: tuple[str, ...] | None
 
 
 class WorkspaceBusyError(SinagotError, RuntimeError):
@@ -226,9 +257,16 @@ class StorageError(SinagotError, OSError):
 
 
 class StoredDataError(SinagotError, ValueError):
-    """A file of a record does not hold what it should; `record_id`, `file` and `value` say which and what."""
+    """A file of a record does not hold what it should; `record_id`, `file` and `value` say which and what.
 
-    FACTS = ("record_id", "file", "value")
+    Of a workflow, `node`, `workflow_id` and `path` say it.
+    """
+
+    FACTS = ("record_id", "file", "value", "node", "workflow_id", "path")
+
+
+class MissingDataError(StoredDataError, FileNotFoundError):
+    """Input data of a workflow are not there."""
 
 
 class UnstorableDataError(SinagotError, TypeError, ValueError):

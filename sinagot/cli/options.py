@@ -73,7 +73,8 @@ def workspace_options(command: _F) -> _F:
             multiple=True,
             expose_value=False,
             callback=_keep,
-            help=f"Folder with a {_CONFIG_NAME}, or a configuration file; several are merged.",
+            help=f"Folder with a {_CONFIG_NAME}, or a configuration file; several are merged. Or a class on a folder: "
+            "module:Class=FOLDER.",
         ),
     ):
         command = option(command)
@@ -160,10 +161,7 @@ def _find_workspace(given: Sequence[str]) -> list[str]:
 
 def _check_given(path: str, source: str) -> None:
     if _CLASS.match(path):
-        raise click.UsageError(
-            f"{source}: {path!r} names a workspace class; only workspaces with a {_CONFIG_NAME} can be opened "
-            "in this version"
-        )
+        return
     expanded = Path(path).expanduser()
     if not expanded.exists():
         raise click.UsageError(f"{source}: no such file or folder: {path}")
@@ -198,11 +196,27 @@ def open_workspace(*, show_warnings: bool = True) -> Workspace:
     ]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # shown below, in words
-        workspace = Workspace([os.path.expanduser(file) for file in files], *folders)
+        if any(map(_CLASS.match, files)):
+            workspace = _open_class(files, folders)
+        else:
+            workspace = Workspace([os.path.expanduser(file) for file in files], *folders)
     if show_warnings:
         for text in workspace.configuration.warnings:
             warn(shortened(text))
     return workspace
+
+
+def _open_class(files: Sequence[str], folders: Sequence[str | None]) -> Workspace:
+    """Open a workspace class on a folder: ``module:Class=ROOT``."""
+    if len(files) > 1 or any(folders):
+        raise click.UsageError(
+            f"{next(filter(_CLASS.match, files))!r} names a workspace class; nothing else can be named beside it"
+        )
+    from sinagot.workspace.doors import open_named
+
+    name, _, root = files[0].partition("=")
+    opened: Workspace = open_named(name, os.path.abspath(os.path.expanduser(root)), [os.getcwd()])
+    return opened
 
 
 def read_settings(settings: Sequence[str]) -> dict[str, Any]:

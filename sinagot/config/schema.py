@@ -35,6 +35,7 @@ __all__ = [
     "Steps",
     "Task",
     "TaskParams",
+    "Workflow",
     "Workspace",
 ]
 
@@ -381,6 +382,13 @@ class Processed(_Table):
     """Columns of the table where the file is missing."""
 
 
+class Workflow(_Table):
+    """`[workflow]`: workflows in Python code over the same folder."""
+
+    class_: Text | None = Field(None, alias="class")
+    """Workspace class, as `module:Class`, such as `"lab.flows:LabWorkspace"`; `ws.workflows` gives it, opened here."""
+
+
 class Info(_OpenTable):
     """`[info]`: about the workspace. Further keys are free."""
 
@@ -411,5 +419,7 @@ class Workspace(_OpenTable):
     """Parameters of all steps: `self.params` in scripts. Narrower tables of the same name win."""
     processed: dict[str, Processed] = {}
     """Values that steps wrote, by key."""
+    workflow: Workflow = Workflow.model_construct()
+    """Workflows in Python code over the same folder."""
     info: Info = Info()
     """About the workspace."""

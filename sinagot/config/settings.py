@@ -78,6 +78,11 @@ class StepSettings(NamedTuple):
     nonempty: bool | None = None
     keep_failed: bool | None = None
 
+    @property
+    def reads_content(self) -> bool:
+        """Whether the content of inputs is noted with a result: ``"content"`` asks for it where size or time differ."""
+        return self.check in ("digest", "content")
+
     def over(self, other: StepSettings) -> StepSettings:
         """Give what holds when both are said and this one wins.
 

@@ -118,7 +118,9 @@ def _find_file(path: Path) -> Path:
         others = sorted(entry.name for entry in path.glob("*.toml"))[:3]
         hint = f"; to use {' or '.join(others)}, give that file's path" if others else ""
         raise ConfigurationError(
-            f"no {CONFIG_NAME} in this folder: {path} (looked for {inside}){hint}", file=inside
+            f"no {CONFIG_NAME} in this folder: {path} (looked for {inside}){hint}; write one (sinagot init), or write "
+            "the steps as a class: sinagot.Workspace[YourWorkflow](folder)",
+            file=inside,
         )
     if not os.path.lexists(path):
         kind = "file" if path.suffix == ".toml" else "file or folder"

@@ -7,12 +7,9 @@ what happened. The order of the last steps is what makes a crash harmless: publi
 from __future__ import annotations
 
 import os
-import signal
 import time
-from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection
 from functools import partial
-from typing import Any
 
 from sinagot.dataset.commit import Published, Stage, fingerprint, written_in_place
 from sinagot.dataset.moves import patiently
@@ -20,9 +17,12 @@ from sinagot.dataset.prints import print_of, same_version
 from sinagot.engine.causes import cause_of, explain
 from sinagot.engine.job import Job, JobResult, Outcome
 from sinagot.engine.limits import limited
+from sinagot.engine.memory import Memory
 from sinagot.engine.meter import Meter
+from sinagot.engine.obedience import ScriptStoppedBySignals, is_of_a_stop, obeying, stop_was_asked
 from sinagot.engine.paths import as_paths, declared_inputs, flat_paths, script_paths, with_parent
 from sinagot.engine.retries import kinds_of, pause_before_retry, waits_for_retry
+from sinagot.engine.state.aside import aside_folder, put_aside
 from sinagot.engine.state.bench import Bench, bench_for
 from sinagot.engine.state.claims import Claim, Held
 from sinagot.engine.state.commits import note_commit
@@ -49,6 +49,7 @@ from sinagot.scripts.classes import load_script
 from sinagot.scripts.codes import StepStatus
 from sinagot.scripts.group import GroupTemplate
 from sinagot.scripts.modules import activated
+from sinagot.scripts.program import ProgramScript
 
 __all__ = ["obeying", "run_chain", "run_job"]
 
@@ -61,8 +62,9 @@ def run_chain(
     stopping: Callable[[], bool] = lambda: False,
     after_job: Callable[[JobResult], None] | None = None,
     printer: Printer | None = None,
+    memory: Memory | None = None,
 ) -> list[JobResult]:
-    """Run the jobs of one chain in order.
+    """Run the jobs of one chain in order; values that are not stored pass from one to the next in `memory`.
 
     Returns
     -------
@@ -72,25 +74,33 @@ def run_chain(
     results: list[JobResult] = []
     bad: set[str] = set()
     good: set[str] = set()
-    for job in chain:
-        if stopping():
-            break
-        broken = tuple(key for key in job.upstream if key in bad)
-        result = _blocked(job, broken) if broken else run_job(job, printer, done_here=good)
-        if after_job is not None:
-            after_job(result)
-        results.append(result)
-        if result.outcome == Outcome.HELD:
-            break
-        if result.outcome == Outcome.DONE:
-            good.add(job.key)
-        elif result.outcome not in (Outcome.DONE_ELSEWHERE, Outcome.UP_TO_DATE):
-            bad.add(job.key)
+    memory = Memory() if memory is None else memory
+    try:
+        for job in chain:
+            if stopping():
+                break
+            broken = tuple(key for key in job.upstream if key in bad)
+            result = _blocked(job, broken) if broken else run_job(job, printer, done_here=good, memory=memory)
+            if after_job is not None:
+                after_job(result)
+            results.append(result)
+            if result.outcome == Outcome.HELD:
+                break
+            if result.outcome == Outcome.DONE:
+                good.add(job.key)
+            elif result.outcome not in (Outcome.DONE_ELSEWHERE, Outcome.UP_TO_DATE):
+                bad.add(job.key)
+    finally:
+        memory.release()
     return results
 
 
 def run_job(
-    job: Job, printer: Printer | None = None, *, done_here: Collection[str] = frozenset()
+    job: Job,
+    printer: Printer | None = None,
+    *,
+    done_here: Collection[str] = frozenset(),
+    memory: Memory | None = None,
 ) -> JobResult:
     """Execute one job, or find out why not.
 
@@ -102,6 +112,8 @@ def run_job(
         Where lines for people go; collected in the result when not given.
     done_here : collection of str
         Keys of jobs that this process has just done: of those no file needs to tell.
+    memory : Memory, optional
+        Values of the chain that no file holds.
 
     Returns
     -------
@@ -115,6 +127,7 @@ def run_job(
         return JobResult(job.key, Outcome.FAILED, cause=cause_of(error, ()))
     if isinstance(claim, Held):
         return JobResult(job.key, Outcome.HELD, by=claim.owner.run_id if claim.owner else None)
+    is_kept_on = False
     try:
         try:
             result = heal(job, bench, claim.former) if claim.taken_over else None
@@ -126,9 +139,14 @@ def run_job(
             cause = cause_of(error, ())
             record_loss(job, bench, StepStatus.ERROR, cause)
             return JobResult(job.key, Outcome.FAILED, cause=cause)
-        return result or _attempt(job, bench, claim, seen, printer)
+        result = result or _attempt(job, bench, claim, seen, printer, memory)
+        if memory is not None and not seen.outputs and result.outcome == Outcome.DONE:
+            memory.hold(bench.desk, claim)
+            is_kept_on = True
+        return result
     finally:
-        bench.desk.release(claim)
+        if not is_kept_on:
+            bench.desk.release(claim)
 
 
 class Seen:
@@ -137,7 +155,7 @@ class Seen:
     __slots__ = ("inputs", "outputs", "was_marked")
 
     def __init__(self, job: Job, bench: Bench) -> None:
-        content, inputs, outputs = job.step.settings.check == "digest", job.inputs, job.outputs
+        content, inputs, outputs = job.step.settings.reads_content, job.inputs, job.outputs
         many = (inputs,) if isinstance(inputs, str) else declared_inputs(inputs)
         self.inputs = {path: print_of(path, content=content) for path in many}
         self.outputs = {path: fingerprint(path) for path in flat_paths(outputs)}
@@ -151,7 +169,7 @@ class Seen:
         seconds = latency(job.options.data_path, job.options.latency_wait)
         if seconds:
             await_paths(absent, seconds)
-            content = job.step.settings.check == "digest"
+            content = job.step.settings.reads_content
             self.inputs |= {path: print_of(path, content=content) for path in absent}
 
 
@@ -172,6 +190,7 @@ def _look_again(
         not job.force
         and not claim.taken_over
         and mark is None
+        and seen.outputs
         and None not in seen.outputs.values()
         and not _is_still_outdated(job)
     ):
@@ -185,6 +204,8 @@ def _look_again(
             return JobResult(job.key, Outcome.DONE)
         by = None if is_of_this_run else found[1].get("run_id")  # an attempt of ours may have come too late
         return JobResult(job.key, Outcome.DONE_ELSEWHERE, by=by)
+    if job.serves and all(map(partial(_is_served, bench), job.serves)):
+        return JobResult(job.key, Outcome.UP_TO_DATE)  # nobody needs its value any more
     holders = {key: bench.desk.holder(key) for key in job.upstream if key not in done_here}
     broken = tuple(key for key, holder in holders.items() if bench.failures.has(key) or holder == "dead")
     if broken:
@@ -201,6 +222,12 @@ def _look_again(
     return None
 
 
+def _is_served(bench: Bench, job: Job) -> bool:
+    """Say whether a job for which a value is made has been done meanwhile."""
+    is_there = all(map(os.path.exists, flat_paths(job.outputs)))
+    return is_there and not (job.force or bench.failures.has(job.key) or _is_still_outdated(job))
+
+
 def _is_still_outdated(job: Job) -> bool:
     """Say whether the outputs are still those that were found outdated; else another run has made them meanwhile."""
     if job.former is None:
@@ -212,7 +239,9 @@ def _blocked(job: Job, broken: tuple[str, ...]) -> JobResult:
     return JobResult(job.key, Outcome.BLOCKED, missing=broken)
 
 
-def _attempt(job: Job, bench: Bench, claim: Claim, seen: Seen, printer: Printer | None) -> JobResult:
+def _attempt(
+    job: Job, bench: Bench, claim: Claim, seen: Seen, printer: Printer | None, memory: Memory | None
+) -> JobResult:
     """Run the script and publish what it made; every way out is on record."""
     options, step = job.options, job.step
     attempt = bench.next_attempt()
@@ -224,16 +253,21 @@ def _attempt(job: Job, bench: Bench, claim: Claim, seen: Seen, printer: Printer 
     if stage is not None:
         log.translate = stage.with_finals
     meter, began = Meter(), time.perf_counter()
+    digests: dict[str, str] = {}
     try:
         log.line(StepStatus.INIT, "Init run", hold=True)
         log.line(StepStatus.PROCESSING, f"Processing run{members_text(job)}")
-        with _ScriptStoppedBySignals(), limited(job, attempt, meter):
-            _call(job, bench, stage, log)
+        if job.damaged:
+            put_aside(job, attempt, log)
+        with ScriptStoppedBySignals(), limited(job, attempt, meter):
+            _call(job, bench, stage, log, memory)
         source = source_of(job, seen.inputs)
-        intent = partial(note_commit, job, bench, attempt, began, source)
+        intent = partial(note_commit, job, bench, attempt, began, source, digests=digests)
         published = _publish(job, bench, claim, stage, seen, intent)
     except BaseException as error:
-        interrupted = _stop_was_asked() and _is_of_a_stop(error)
+        if memory is not None:
+            memory.error = error
+        interrupted = stop_was_asked() and is_of_a_stop(error)
         is_late = bench.desk.was_taken(claim) and not options.debug
         cause = explain(error, [path for path, _ in step.source.files], stage)
         if stage is not None:
@@ -256,7 +290,7 @@ def _attempt(job: Job, bench: Bench, claim: Claim, seen: Seen, printer: Printer 
             job.key, outcome, facts["duration_s"], cause, printed=printed, warnings=warnings, retry=retry
         )
     facts = meter.facts()
-    warnings = record_success(job, bench, attempt, facts, seen.inputs, published, log, source)
+    warnings = record_success(job, bench, attempt, facts, seen.inputs, published, log, source, digests)
     if seen.was_marked:
         bench.failures.clear(job.key)
     warnings += _in_place_warning(job, published)
@@ -274,49 +308,7 @@ def _printed(printer: Printer | None, collected: bool) -> tuple[str, ...]:
     return tuple(printer.lines) if collected and printer is not None else ()
 
 
-_STOP: list[Any] = []
-
-
-def _stop_was_asked() -> bool:
-    return any(stop.requested for stop in _STOP)
-
-
-def _is_of_a_stop(error: BaseException) -> bool:
-    """Say whether an attempt ended by the stop itself: a batch system signals the programs of a script as well."""
-    code = getattr(error, "exit_code", getattr(error, "returncode", None))
-    signals = [getattr(signal, name, signal.SIGTERM) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1")]
-    return isinstance(error, KeyboardInterrupt) or code in {
-        *(-one for one in signals),
-        *(128 + one for one in signals),
-    }
-
-
-class _ScriptStoppedBySignals:
-    """Tells the stop request of this process, if there is one, that a script runs in its thread."""
-
-    def __enter__(self) -> None:
-        for stop in _STOP:
-            stop.script_running = True
-        if _stop_was_asked():
-            self.__exit__()
-            raise KeyboardInterrupt  # it came after the driver looked: nothing new is started
-
-    def __exit__(self, *error: object) -> None:
-        for stop in _STOP:
-            stop.script_running = False
-
-
-@contextmanager
-def obeying(stop: Any) -> Iterator[None]:
-    """Let a stop request of the driver reach scripts that run in this thread."""
-    _STOP.append(stop)
-    try:
-        yield
-    finally:
-        _STOP.remove(stop)
-
-
-def _call(job: Job, bench: Bench, stage: Stage | None, log: AttemptLog) -> None:
+def _call(job: Job, bench: Bench, stage: Stage | None, log: AttemptLog, memory: Memory | None = None) -> None:
     """Make the script's object and run it: here, and nowhere else, user code is called."""
     options, step = job.options, job.step
     with activated(step.source), capture(log):
@@ -340,6 +332,9 @@ def _call(job: Job, bench: Bench, stage: Stage | None, log: AttemptLog) -> None:
         if isinstance(script, GroupTemplate) and job.members is not None:
             script.inputs = {record_id: as_paths(paths) for record_id, paths in job.members.items()}
             script.missing = list(job.absent)
+        if isinstance(script, ProgramScript):
+            script.memory = memory if memory is not None else Memory()
+            script.memory.aside = aside_folder(options.output_path)
         try:
             script.run()
         except SystemExit as error:

@@ -113,6 +113,10 @@ class Job(NamedTuple):
     absent: tuple[str, ...] = ()
     #: Name of the failed attempt that the plan knew of.
     failure: str | None = None
+    #: Of a job whose value is not stored: the jobs for which it is made. When all of them are done, so is this one.
+    serves: tuple[Job, ...] = ()
+    #: Outputs that are not what was made: they are put aside before the script runs, and made again.
+    damaged: tuple[str, ...] = ()
 
 
 class Cause(NamedTuple):

@@ -67,6 +67,10 @@ class RunRequest(NamedTuple):
     #: Group steps that were asked for, and what lists the records of each.
     groups: frozenset[int] = frozenset()
     group_ids: IdsOf = lambda node: ()
+    #: Nodes whose values are made although nothing stores them.
+    wanted: frozenset[int] = frozenset()
+    #: Nodes that run whatever is there.
+    forced: frozenset[int] = frozenset()
 
 
 def new_run_id() -> str:

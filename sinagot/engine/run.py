@@ -26,6 +26,7 @@ from sinagot.engine.job import Cause, Job, JobResult, Outcome
 from sinagot.engine.limits import lane_of
 from sinagot.engine.planning.graph import StepNode
 from sinagot.engine.planning.groups import GroupSurvey
+from sinagot.engine.planning.jobs import JobMaker
 from sinagot.engine.planning.plan import PlannedJob, Verdict
 from sinagot.engine.planning.survey import Survey
 from sinagot.engine.request import Prepared, Progress, RunRequest
@@ -77,6 +78,7 @@ class _Run:
         self._damaged, told = self.ground.examine(everything, is_dry=request.dry_run)
         self.survey = self._survey(lambda: request.ids)
         self.survey.add_failed(self._damaged)
+        self._maker = JobMaker(self.survey, self.options, request.params_of, request.wanted)
         self.ledger = Ledger(request.graph, request.ids, request.selected, request.groups)
         self.folder = RunFolder(self.options.state_path, self.options.run_id)
         self.report = RunReport(self.options.run_id, self.ledger, self.folder.path)
@@ -106,6 +108,7 @@ class _Run:
             options.log.folder,
             rerun=request.rerun,
             params_of=request.params_of,
+            forced=request.forced,
         )
 
     def _survey_groups(self) -> GroupSurvey:
@@ -159,7 +162,7 @@ class _Run:
         nodes = [self.graph.nodes[number] for number in sorted(self.request.selected)]
         count = len(self.request.ids)
         pending: Sequence[int]
-        if any(self.survey.rerun_of(node) == "always" for node in nodes):
+        if self.request.wanted or any(self.survey.rerun_of(node) == "always" for node in nodes):
             return range(count)
         self.ledger.mark_all(Outcome.UP_TO_DATE)
         flags = None
@@ -188,7 +191,7 @@ class _Run:
                 if self.survey.decisions.speaks_of(record_id)
             }
             pending = sorted(decided.union(pending))
-        watched = [node for node in nodes if self.survey.rerun_of(node) == "outdated"]
+        watched = [node for node in nodes if node.is_kept and self.survey.rerun_of(node) == "outdated"]
         if watched:
             pending = sorted({*pending, *self._outdated(set(pending), watched)})
         if self.options.debug:
@@ -214,6 +217,7 @@ class _Run:
                 record,
                 ignore_missing=options.ignore_missing,
                 selected=self.request.selected,
+                wanted=self.request.wanted,
                 is_shown=self.request.dry_run,
             )
             for planned in plans:
@@ -224,8 +228,8 @@ class _Run:
                     elif self.request.dry_run:
                         self._book_dry(record, job)
                 if running:
-                    jobs = tuple(self._job(record, job.node) for job in running)
-                    yield Work(record, tuple(job.node for job in running), jobs)
+                    numbers = tuple(job.node for job in running)
+                    yield Work(record, numbers, self._jobs(record, numbers))
 
     def _plan_groups(self, stop: StopRequest | None = None) -> Iterator[Work]:
         """Give the group steps that have something to do, as the records are now; a dry run, as they would be."""
@@ -250,29 +254,13 @@ class _Run:
         if self.graph.is_group(number):
             params = self.request.params_of(node, record_id)
             return self.barrier.survey.job(node, step, self.options, params)
-        survey = self.survey
-        return Job(
-            node.key(record_id),
-            record_id,
-            step,
-            survey.paths(node.inputs, node.is_dict_in, record_id),
-            survey.paths(node.outputs, node.is_dict_out, record_id),
-            survey.paths(node.control, False, record_id) if node.control else None,
-            tuple(self.graph.nodes[source].key(record_id) for source in node.upstream),
-            self.options,
-            self.request.params_of(node, record_id),
-            *self._redo(record, node),
-            failure=survey.failed_attempt(record_id, node),
-        )
+        return self._maker.job(record, number, step)
 
-    def _redo(self, record: int, node: StepNode) -> tuple[bool, list[Any] | None]:
-        """Say whether a job runs whatever is there, and which outputs of it are outdated."""
-        rerun = self.survey.rerun_of(node)
-        if rerun != "outdated" or not self.survey.present(node)[record]:
-            return rerun == "always", None
-        if self.survey.claim_run(node.key(self.request.ids[record])) is not None:
-            return False, None  # another run makes it now: what it will have made is not outdated
-        return False, self.survey.changes.present(self.request.ids[record], node).outputs
+    def _jobs(self, record: int, numbers: Sequence[int]) -> tuple[Job, ...]:
+        """Make the jobs of a chain."""
+        if numbers and self.graph.is_group(numbers[0]):
+            return tuple(self._job(record, number) for number in numbers)
+        return self._maker.jobs(record, numbers, self._job_steps)
 
     # -- booking
 
@@ -371,7 +359,7 @@ class _Run:
             executor.warm(pending)
             self._begin(first.jobs, executor.slots)
             # The first chain was planned before the run had its own copy of the code.
-            first = first._replace(jobs=tuple(self._job(first.record, number) for number in first.nodes))
+            first = first._replace(jobs=self._jobs(first.record, first.nodes))
             stack.callback(lambda: self._end(exit_facts))
             stack.callback(close_benches, self.options.run_id)
             driver = self._driver(executor, stop)

@@ -17,9 +17,11 @@ from typing import Any, TypeVar
 from sinagot.config.hints import did_you_mean
 from sinagot.config.settings import StepSettings
 from sinagot.errors import ScriptError
+from sinagot.scripts.blame import script_error
 from sinagot.scripts.group import GroupTemplate
 from sinagot.scripts.modules import TURN, activated, execute
 from sinagot.scripts.params import model_of
+from sinagot.scripts.program import find_program, load_program
 from sinagot.scripts.sources import SourceSet, text_of
 from sinagot.scripts.spec import PathSource, StepSpec, read_paths, read_settings
 from sinagot.scripts.template import ScriptTemplate
@@ -59,21 +61,28 @@ def load_script(source: SourceSet) -> type[ScriptTemplate]:
     --------
     activated : to be entered around everything that calls the class.
     """
+    if source.program is not None:
+        with TURN:
+            return find_program(source) or _within_contexts(lambda: load_program(source))
     key = (source.path, source.step, source.digest)
     known = _CLASSES.get(key)
     if known is None:
         with TURN:
             known = _CLASSES.get(key)
             if known is None:
-                with ExitStack() as stack:
-                    for context in AROUND_LOADING:
-                        stack.enter_context(context())
-                    known = _CLASSES[key] = _load(source)
+                known = _CLASSES[key] = _within_contexts(lambda: _load(source))
     script, module = known
     if module is not None and sys.modules.get(module.__name__) is not module:
         # Two versions can live in one process; pickle must find the one that is about to run.
         sys.modules[module.__name__] = module
     return script
+
+
+def _within_contexts(load: Callable[[], _Found]) -> _Found:
+    with ExitStack() as stack:
+        for context in AROUND_LOADING:
+            stack.enter_context(context())
+        return load()
 
 
 def _load(source: SourceSet) -> tuple[type[ScriptTemplate], ModuleType | None]:
@@ -206,32 +215,3 @@ def spec_of(source: SourceSet, script: type[ScriptTemplate]) -> StepSpec:
         typed=model_of(script) is not None,
         is_group=issubclass(script, GroupTemplate),
     )
-
-
-def script_error(error: BaseException, source: SourceSet, kind: str = "step") -> ScriptError:
-    """Say where and why a script could not be loaded."""
-    file, line = _place(error, source)
-    if isinstance(error, SyntaxError):
-        what = f"{type(error).__name__}: {error.msg}"
-    elif isinstance(error, SystemExit):
-        what = f"SystemExit: {error}: the script ends the program when it is imported"
-    else:
-        what = f"{type(error).__name__}: {error}"
-    owner = "" if file == source.path else f" ({source.path})"
-    place = f"{file}:{line}" if line else file
-    text = f"{kind} {source.step!r}{owner}: {place}: {what}"
-    return ScriptError(text, step=source.step if kind == "step" else None, file=Path(source.path), line=line)
-
-
-def _place(error: BaseException, source: SourceSet) -> tuple[str, int | None]:
-    """Find the innermost line of the user's own files."""
-    if isinstance(error, SyntaxError) and error.filename:
-        return error.filename, error.lineno
-    files = {source.path, *(module.path for module in source.modules)}
-    place: tuple[str, int | None] = (source.path, None)
-    trace = error.__traceback__
-    while trace is not None:
-        if trace.tb_frame.f_code.co_filename in files:
-            place = (trace.tb_frame.f_code.co_filename, trace.tb_lineno)
-        trace = trace.tb_next
-    return place

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from sinagot.scripts.modules import LocalFinder, LocalLoader
@@ -93,7 +93,16 @@ def imported_names(text: bytes, file: str = "<script>") -> tuple[str, ...]:
     return tuple(names)
 
 
-def find_sources(step: str, modality: str | None, file: str, folders: Sequence[str]) -> Found:
+def find_sources(
+    step: str,
+    modality: str | None,
+    file: str,
+    folders: Sequence[str],
+    *,
+    text: bytes | None = None,
+    name: str = "",
+    is_local: Callable[[str], bool] = bool,
+) -> Found:
     """Find one version of a script: its bytes and those of every local module below it.
 
     Parameters
@@ -104,6 +113,12 @@ def find_sources(step: str, modality: str | None, file: str, folders: Sequence[s
         Path of the script.
     folders : sequence of str
         Where local modules may lie, the first one wins.
+    text : bytes, optional
+        The script's bytes, where they are read already.
+    name : str
+        Name of the script as a module, where it is one: what its relative imports start from.
+    is_local : callable, optional
+        Whether a name may be that of a local module.
 
     Returns
     -------
@@ -121,10 +136,12 @@ def find_sources(step: str, modality: str | None, file: str, folders: Sequence[s
     -----
     Reads each file once; two stats per imported name and folder. A text seen before is not parsed again.
     """
-    with open(file, "rb") as stream:
-        text = stream.read()
-    search = _Search(folders)
-    edges = {"": search.follow(_Module("", file, text, keep_text(text), is_package=False))}
+    if text is None:
+        with open(file, "rb") as stream:
+            text = stream.read()
+    search = _Search(folders, is_local)
+    is_package = bool(name) and os.path.basename(file) == "__init__.py"
+    edges = {"": search.follow(_Module(name, file, text, keep_text(text), is_package=is_package))}
     pending = list(edges[""])
     while pending:
         name = pending.pop(0)
@@ -139,7 +156,8 @@ def find_sources(step: str, modality: str | None, file: str, folders: Sequence[s
 class _Search:
     """Looks names up in the folders, each name once."""
 
-    def __init__(self, folders: Sequence[str]) -> None:
+    def __init__(self, folders: Sequence[str], is_local: Callable[[str], bool] = bool) -> None:
+        self._may_be_local = is_local
         self.folders = tuple(dict.fromkeys(folders))
         self.modules: dict[str, _Module] = {}
         self.warnings: list[str] = []
@@ -155,7 +173,7 @@ class _Search:
             absolute = _absolute(name, module) if name.startswith(".") else name
             found.update((part, None) for part in self._iter_local(absolute))
         if "." in module.name:
-            found[module.name.rpartition(".")[0]] = None
+            found.update((part, None) for part in self._iter_local(module.name.rpartition(".")[0]))
         found.pop(module.name, None)
         return list(found)
 
@@ -168,6 +186,9 @@ class _Search:
             yield part
 
     def _look(self, name: str) -> bool:
+        if not self._may_be_local(name):
+            self._absent.add(name)
+            return False
         parent, _, last = name.rpartition(".")
         if parent and not self.modules[parent].is_package:
             return False

@@ -49,7 +49,7 @@ def copy_sources(sources: Iterable[SourceSet], folder: str) -> tuple[SourceSet, 
 
     return tuple(
         source
-        if source.command is not None
+        if source.command is not None or not source.text_digest
         else source._replace(
             text=copy(source), modules=tuple(module._replace(text=copy(module)) for module in source.modules)
         )

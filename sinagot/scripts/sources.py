@@ -20,6 +20,7 @@ __all__ = [
     "MODULE_PREFIX",
     "Command",
     "LocalModule",
+    "Program",
     "SourceSet",
     "digest_of",
     "iter_candidates",
@@ -68,6 +69,22 @@ class Command(NamedTuple):
     shell: bool = False
 
 
+class Program(NamedTuple):
+    """Where a node of a workflow class is found: the class that gives its script, and what its code is made of."""
+
+    #: Of the class, where it is alive in the process that made it.
+    key: str
+    module: str
+    #: Qualified name of the class in its module.
+    name: str
+    #: Digest of the whole module and its local imports, or of the pickle.
+    version: str
+    #: The text is a pickle of the class: it was made in a program's main module, a notebook or a function.
+    is_pickled: bool = False
+    #: Name and digest of each piece that counts for the node: functions, and local modules that they use.
+    pieces: tuple[tuple[str, str], ...] = ()
+
+
 class SourceSet(NamedTuple):
     """One version of a step's code.
 
@@ -89,6 +106,8 @@ class SourceSet(NamedTuple):
         Every local module that the script imports, directly or not; parents stand before what they hold.
     command : Command, optional
         Set for a command step, which has no script.
+    program : Program, optional
+        Set for a node of a workflow class; `step` is its name.
     """
 
     step: str
@@ -99,6 +118,7 @@ class SourceSet(NamedTuple):
     digest: str
     modules: tuple[LocalModule, ...] = ()
     command: Command | None = None
+    program: Program | None = None
 
     @property
     def module_name(self) -> str:
@@ -118,6 +138,8 @@ class SourceSet(NamedTuple):
         """Digests of the script, by the name of its file, and of its local modules, by name."""
         if self.command is not None:
             return {}
+        if self.program is not None:
+            return dict(self.program.pieces)
         own = {os.path.basename(self.path): self.text_digest}
         return own | {module.name: module.text_digest for module in self.modules}
 

@@ -20,6 +20,7 @@ from sinagot.engine.planning.graph import RecordGraph, Slot, StepNode
 from sinagot.errors import ConfigurationError, PatternError, ScriptError
 from sinagot.scripts.loading import ScriptLibrary
 from sinagot.scripts.spec import PathSource, StepSpec
+from sinagot.scripts.template import ScriptTemplate
 from sinagot.workspace.parameters import Parameters
 
 __all__ = ["Blueprint", "Unit"]
@@ -128,22 +129,55 @@ class Blueprint:
 
     def graph(self) -> RecordGraph:
         """Give the steps of one record, as the scripts are at this moment."""
-        nodes = [
-            self._node(unit, index, label)
-            for unit in self.units()
-            for index, label in enumerate(self.script_names(*unit), start=1)
-        ]
-        groups = [
-            self._node(unit, index, label, is_group=True)
-            for unit in self.units()
-            for index, label in enumerate(self.group_names(*unit), start=len(self.script_names(*unit)) + 1)
-        ]
+        nodes = self._record_nodes()
+        groups = self._group_nodes()
         version = tuple(map(id, (*nodes, *groups)))
         if self._graph is None or self._graph[0] != version:
             self._reroot([*nodes, *groups])
             self._check_outputs(nodes, groups)
             self._graph = (version, RecordGraph(nodes, groups))
         return self._graph[1]
+
+    def script_class(self, label: str, modality: str | None, task: str | None) -> type[ScriptTemplate]:
+        """Give the class of a step's script, as the file is now.
+
+        Raises
+        ------
+        ScriptError
+            The file is missing or broken.
+        """
+        return self.library.load(self.library.spec(label, modality, task))
+
+    def _record_nodes(self) -> list[StepNode]:
+        """Give the steps of one record in configuration order."""
+        return [
+            self._node(unit, index, label)
+            for unit in self.units()
+            for index, label in enumerate(self.script_names(*unit), start=1)
+        ]
+
+    def _group_nodes(self) -> list[StepNode]:
+        """Give the steps that run once for all records, in configuration order."""
+        return [
+            self._node(unit, index, label, is_group=True)
+            for unit in self.units()
+            for index, label in enumerate(
+                Blueprint.group_names(self, *unit), start=len(Blueprint.script_names(self, *unit)) + 1
+            )
+        ]
+
+    def free_group_names(self) -> list[str]:
+        """List the steps for all records that belong to no task or modality."""
+        return []
+
+    def free_names(self) -> list[str]:
+        """List the steps that belong to no task or modality: none in a workspace of scripts."""
+        return []
+
+    @property
+    def ids_root(self) -> str:
+        """Folder below which the files lie that ids are found by."""
+        return str(self.configuration.data_path)
 
     def _node(self, unit: Unit, index: int, label: str, *, is_group: bool = False) -> StepNode:
         task, modality = unit
@@ -389,7 +423,7 @@ class Blueprint:
             return
         written = {slot.pattern.canonical for node in nodes for slot in node.outputs}
         for node in nodes:
-            for slot in node.inputs:
+            for slot in node.inputs if not node.is_node else ():
                 # Nodes are kept from one question to the next, and who writes what may have changed meanwhile.
                 is_made = slot.pattern.canonical in written
                 slot.move_to(os.fspath(config.output_path if is_made else config.data_path))

@@ -58,6 +58,10 @@ class Narrowing(NamedTuple):
     failed: bool = False
     #: Number of the share, from 1, and count of shares.
     shard: tuple[int, int] | None = None
+    #: Names of nodes of a workflow class: they, and all that they are made from.
+    targets: tuple[str, ...] = ()
+    #: Whether these run whatever is there.
+    is_forced: bool = False
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -85,6 +89,9 @@ class Narrowing(NamedTuple):
             step: it, those before it in its unit, and all that make what these read.
         """
         chosen = [node for node in nodes if self.step in (None, node.label)]
+        if self.targets:
+            kept = _closure(self.target_numbers(nodes), {node.index: node.upstream for node in graph.nodes})
+            return [node for node in graph.nodes if node.index in kept]
         if self.from_step is not None:
             first = {(n.task, n.modality): n.step_index for n in nodes if n.label == self.from_step}
             later = {
@@ -99,6 +106,19 @@ class Narrowing(NamedTuple):
             kept = _closure(earlier, {node.index: node.upstream for node in graph.nodes})
             chosen = [node for node in chosen if node.index in kept]
         return chosen
+
+    def target_numbers(self, nodes: Sequence[StepNode]) -> set[int]:
+        """Give the nodes that were asked for by name."""
+        return {
+            node.index
+            for node in nodes
+            if node.job_step is not None and node.label in self.targets and node.is_node
+        }
+
+    def wanted(self, nodes: Sequence[StepNode]) -> frozenset[int]:
+        """Give the nodes whose values are asked for although nothing stores them."""
+        names = {*self.targets, *([self.step] if self.step is not None else ())}
+        return frozenset(node.index for node in nodes if node.label in names and not node.is_kept)
 
     def choose_groups(
         self, graph: RecordGraph, nodes: Sequence[StepNode], groups: Sequence[StepNode]
@@ -115,7 +135,7 @@ class Narrowing(NamedTuple):
         list of StepNode
             None at all where only some records are meant.
         """
-        if not self.is_whole:
+        if not self.is_whole or self.targets:
             return []
         chosen = [group for group in groups if self.step in (None, group.label)]
         if self.from_step is not None:

@@ -77,6 +77,8 @@ class Parameters:
         ConfigurationError
             The script's class `Params` refuses them.
         """
+        if node.params is not None:
+            return node.params
         key = (node, record_id if record_id in self._exceptions else None)
         found = self._known.get(key)
         if found is None:
@@ -190,6 +192,8 @@ class Parameters:
         from sinagot.config.problems import Problems, key_text
         from sinagot.config.sources import read_source
 
+        if not self._configuration.files:
+            return ConfigurationError.at(message, key=key_text(path), **facts)
         file, line = self._configuration.files[0], None
         try:
             file, line = Problems([read_source(one) for one in self._configuration.files]).place(path)

@@ -106,7 +106,7 @@ class RecordCollection(Scope):
 
     def _scan(self) -> list[str]:
         blueprint = self._workspace.blueprint
-        listing = Listing(str(self._workspace.configuration.data_path))
+        listing = Listing(blueprint.ids_root)
         is_path = self._workspace.configuration.records_path is not None
         found = [
             find_ids(listing, patterns, blueprint.ids, is_unique=is_path)
@@ -148,7 +148,7 @@ class RecordCollection(Scope):
         if self._selected is not None and record_id not in self._selected:
             return False
         values = blueprint.values_of(record_id)
-        listing = Listing(str(self._workspace.configuration.data_path))
+        listing = Listing(blueprint.ids_root)
         return any(
             all(_exists(listing, pattern, values, blueprint.ids) for pattern in patterns)
             for patterns in blueprint.id_sources(self.task, self.modality)

@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING, Any
 from sinagot.engine.executors.contract import Executor
 from sinagot.engine.executors.main_process import MainProcessExecutor
 from sinagot.engine.job import RunOptions
+from sinagot.engine.limits import needs_child
 from sinagot.engine.planning.survey import RULES
 from sinagot.engine.request import new_run_id
 from sinagot.engine.run import Prepared, RunRequest, run
 from sinagot.engine.stop import RunTerminated, run_interrupted
 from sinagot.errors import ConfigurationError, ScriptError, WorkspaceBusyError
 from sinagot.runlog.write import LogTarget
+from sinagot.scripts.program import packed
 from sinagot.workspace.choices import ExecutorChoice
 from sinagot.workspace.contracts import House, Selection
 from sinagot.workspace.looks import group_ids
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
     from sinagot.engine.accounts.report import RunReport
     from sinagot.engine.planning.graph import StepNode
 
-__all__ = ["start_run"]
+__all__ = ["prepare_run", "run_options", "start_run"]
 
 
 def start_run(
@@ -73,11 +75,12 @@ def start_run(
     )
     if max_failures is not None and max_failures < 1:
         raise ValueError(f"max_failures must be 1 or more, found {max_failures}")
-    options = _options(workspace, ignore_missing=ignore_missing, debug=debug, printing=printing)
+    options = run_options(workspace, ignore_missing=ignore_missing, debug=debug, printing=printing)
     options = options._replace(max_failures=max_failures)
     if exclusive:
         _refuse_company(workspace)
     selected = frozenset(node.index for node in nodes if node.error is None)
+    forced = frozenset(narrowing.target_numbers(nodes)) if narrowing.is_forced else frozenset()
 
     def lend_executor(stopping: Callable[[], bool]) -> AbstractContextManager[Executor]:
         if choice.here:
@@ -94,7 +97,7 @@ def start_run(
         selected=selected,
         options=options,
         lend_executor=lend_executor,
-        prepare=lambda folder: _prepare(workspace, good, choice, folder, parameters),
+        prepare=lambda folder: prepare_run(workspace, good, choice, folder, parameters),
         stop_grace=workspace.configuration.run.stop_grace,
         here=choice.here,
         dry_run=dry_run,
@@ -105,6 +108,8 @@ def start_run(
         unread=tuple(workspace.problems),
         groups=frozenset(node.index for node in groups if node.error is None),
         group_ids=group_ids(scope, ids),
+        wanted=narrowing.wanted(nodes),
+        forced=forced,
     )
     report = run(request, background=not wait)
     report.bind_frame(jobs_frame)
@@ -154,7 +159,8 @@ def _finish(report: RunReport, broken: list[StepNode]) -> None:
         raise ScriptError(f"{first}{others}", step=first.step, file=first.file, report=report) from first
 
 
-def _options(workspace: House, *, ignore_missing: bool, debug: bool, printing: bool) -> RunOptions:
+def run_options(workspace: House, *, ignore_missing: bool, debug: bool, printing: bool) -> RunOptions:
+    """Give what all jobs of a new run of a workspace share."""
     configuration = workspace.configuration
     state = str(configuration.state_path)
     log = configuration.log
@@ -175,7 +181,7 @@ def _options(workspace: House, *, ignore_missing: bool, debug: bool, printing: b
     )
 
 
-def _prepare(
+def prepare_run(
     workspace: House,
     nodes: list[StepNode],
     choice: ExecutorChoice,
@@ -193,8 +199,11 @@ def _prepare(
 
     configuration = workspace.configuration
     sources = [node.job_step.source for node in nodes if node.job_step is not None]
+    if not choice.here or any(needs_child(node.settings) for node in nodes):
+        sources = [packed(source) for source in sources]
     copies = copy_sources(sources, f"{folder}/code")
-    save_cached(configuration)
+    if configuration.files:
+        save_cached(configuration)
     save_snapshot(configuration.raw, folder)
     workspace.blueprint.library.save_index()
     parameters.save()

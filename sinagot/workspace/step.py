@@ -60,8 +60,7 @@ class Step:
         ScriptError
             The file is missing or broken.
         """
-        library = self.model.workspace.blueprint.library
-        return library.load(library.spec(self.label, self.modality, self.task))
+        return self.model.workspace.blueprint.script_class(self.label, self.modality, self.task)
 
     @property
     def script(self) -> ScriptTemplate:

@@ -130,8 +130,15 @@ class StepCollection:
         """List the steps that run once for all records (`group_scripts`), each once."""
         model = self.model
         units = model.workspace.blueprint.units(model.task, model.modality)
-        names = (name for unit in units for name in model.workspace.blueprint.group_names(*unit))
-        return list(dict.fromkeys(names))
+        blueprint = model.workspace.blueprint
+        names = [name for unit in units for name in blueprint.group_names(*unit)]
+        free = blueprint.free_group_names() if model.task is None and model.modality is None else []
+        return list(dict.fromkeys([*names, *free]))
+
+    def _free_names(self) -> list[str]:
+        """List the steps of no task or modality, where the scope is about all of them."""
+        model = self.model
+        return model.workspace.blueprint.free_names() if model.task is None and model.modality is None else []
 
     def _check(self, step_label: str, *, is_whole: bool = True) -> None:
         names = self.scripts_names()
@@ -139,7 +146,11 @@ class StepCollection:
         known = (
             [*names, *groups]
             if isinstance(names, list)
-            else list(dict.fromkeys([*(name for some in names.values() for name in some), *groups]))
+            else list(
+                dict.fromkeys(
+                    [*(name for some in names.values() for name in some), *groups, *self._free_names()]
+                )
+            )
         )
         if step_label in groups and not (is_whole and self.model.is_whole):
             raise NotFoundError(

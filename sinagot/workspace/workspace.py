@@ -9,16 +9,16 @@ from __future__ import annotations
 import copy
 import os
 import weakref
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, overload
 
 from sinagot.config.hints import did_you_mean
 from sinagot.config.load import load_configuration
 from sinagot.engine.executors.pool import ExecutorPool
-from sinagot.errors import ScopeError
+from sinagot.errors import ConfigurationError, ScopeError
 from sinagot.workspace.blueprint import Blueprint
 from sinagot.workspace.classes import find_class
 from sinagot.workspace.contracts import Selection
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from distributed import Client
     from pandas import DataFrame
 
+    from sinagot.config.settings import Configuration
     from sinagot.dataset.findings import Finding
     from sinagot.engine.executors.contract import Executor
     from sinagot.engine.planning.graph import StepNode
@@ -40,9 +41,32 @@ if TYPE_CHECKING:
 __all__ = ["Workspace"]
 
 ConfigPath = str | os.PathLike[str]
+#: Classes bound to workflow classes.
+_BOUND: dict[tuple[type, Any], type] = {}
 
 
-class Workspace:
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar
+
+    from sinagot.workspace.bound import CodeFirst
+
+    #: What ``ws[id]`` gives: a record, or a workflow where the class is bound to one.
+    W = TypeVar("W", default=Record)
+
+    class _Door(CodeFirst[W], Mapping[str, W]):
+        """What type checkers see of both doors."""
+
+else:
+    W = Any
+
+    class _Door:
+        """`Workspace[W]` puts its own members in front."""
+
+        def __class_getitem__(cls, item: Any) -> Any:
+            return cls
+
+
+class Workspace(_Door[W]):
     """A data folder, the scripts that process it, and the configuration that maps one to the other.
 
     Parameters
@@ -71,6 +95,7 @@ class Workspace:
     <Record instance | id: REC-20200602>
     """
 
+    @overload
     def __init__(
         self,
         config_path: ConfigPath | Sequence[ConfigPath],
@@ -78,10 +103,30 @@ class Workspace:
         scripts_path: ConfigPath | None = None,
         *,
         client: Client | None = None,
+    ) -> None: ...
+
+    @overload
+    def __init__(
+        self, *root_path_segments: ConfigPath, stale: str | None = None, client: Client | None = None
+    ) -> None: ...
+
+    def __init__(  # type: ignore[misc]  # the second way is that of bound classes
+        self,
+        config_path: ConfigPath | Sequence[ConfigPath],
+        data_path: ConfigPath | None = None,
+        scripts_path: ConfigPath | None = None,
+        *,
+        client: Client | None = None,
     ) -> None:
-        self._configuration = load_configuration(config_path, data_path, scripts_path)
-        self._blueprint = Blueprint(self._configuration)
+        configuration = load_configuration(config_path, data_path, scripts_path)
+        self._open(configuration, Blueprint(configuration), client)
+
+    def _open(self, configuration: Configuration, blueprint: Blueprint, client: Client | None) -> None:
+        """Take in what the files say; nothing is written."""
+        self._configuration = configuration
+        self._blueprint = blueprint
         self.client = client
+        self._workflows: Any = None
         self._executors = ExecutorPool()
         self._classes: dict[tuple[str, str], type] = {}
         self._logger: logging.Logger | None = None
@@ -90,9 +135,18 @@ class Workspace:
         for warning in self._configuration.warnings:
             import warnings
 
-            warnings.warn(warning, UserWarning, stacklevel=2)
+            warnings.warn(warning, UserWarning, stacklevel=3)
         # Pools and clusters that we start end with the object, whoever forgets to close it.
         self._finalizer = weakref.finalize(self, _close, self._executors)
+
+    def __class_getitem__(cls, workflow: Any) -> Any:
+        """Give the class of workspaces that are bound to a workflow class, always the same."""
+        found = _BOUND.get((cls, workflow))
+        if found is None:
+            from sinagot.workspace.bound import bind  # most workspaces are of scripts
+
+            found = _BOUND[cls, workflow] = bind(cls, workflow)
+        return found
 
     # -- what it is
 
@@ -157,6 +211,31 @@ class Workspace:
         """The steps of all records."""
         return self.records.steps
 
+    @property
+    def workflows(self) -> Any:
+        """The code-first view of the same folder: a workspace of the class that `[workflow] class` names.
+
+        Raises
+        ------
+        ConfigurationError
+            None is named, or there is no such class.
+        """
+        if self._workflows is None:
+            name = self._configuration.raw.get("workflow", {}).get("class")
+            root = str(self._configuration.root)
+            if name is None:
+                file = self._configuration.files[0] if self._configuration.files else None
+                raise ConfigurationError.at(
+                    "it is not there, and says which workspace class the workflows are of",
+                    file=file,
+                    key="workflow.class",
+                    hint='write for example class = "lab.flows:LabWorkspace" below [workflow]',
+                )
+            from sinagot.workspace.doors import open_named  # most workspaces are of scripts
+
+            self._workflows = open_named(name, root, [root, str(self.scripts_path)], client=self.client)
+        return self._workflows
+
     def get_subscope(self, task: str | None = None, modality: str | None = None) -> RecordCollection:
         """Narrow all records to a task, a modality or both; see `Scope.get_subscope`."""
         narrowed: RecordCollection = self.records.get_subscope(task, modality)
@@ -177,8 +256,9 @@ class Workspace:
         """Say where all records have gone; see `Scope.report_flow`."""
         return self.records.report_flow()
 
-    def __getitem__(self, record_id: str) -> Record:
-        return self.records.get(record_id)
+    def __getitem__(self, record_id: str) -> W:
+        record: Any = self.records.get(record_id)
+        return record  # type: ignore[no-any-return]  # of an unbound class, W is Record
 
     def get(self, record_id: str, default: Any = None) -> Any:
         """Give a record that has data, else `default`."""
@@ -255,7 +335,9 @@ class Workspace:
             and scope.modality in (None, node.modality)
             and step_label in (None, node.label)
         ]
-        return sorted(nodes, key=lambda node: (places[node.task, node.modality], node.step_index))
+        return sorted(
+            nodes, key=lambda node: (places.get((node.task, node.modality), len(places)), node.step_index)
+        )
 
     def groups_of(self, scope: Selection, step_label: str | None) -> list[StepNode]:
         """List the group steps of a scope, of one name where given; none where it is about some records only."""
@@ -306,6 +388,8 @@ class Workspace:
 
     def close(self) -> None:
         """End the worker processes and clusters that this workspace started, and close its log files."""
+        if self._workflows is not None:
+            self._workflows.close()
         _close(self._executors)
 
     def __enter__(self) -> Self:

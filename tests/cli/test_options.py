@@ -56,7 +56,10 @@ def test_other_folders(invoke: Invoke, make_lab: Lab) -> None:
         ([], "no workspace.toml in"),
         (["-w", "nowhere"], "no such file or folder: nowhere"),
         (["-w", "empty"], "no workspace.toml in empty; make one there: sinagot init empty"),
-        (["-w", "lab.flows:LabWorkspace=/data/lab"], "names a workspace class"),
+        (
+            ["-w", "lab.flows:LabWorkspace=empty", "--data-path", "empty"],
+            "nothing else can be named beside it",
+        ),
     ],
 )
 def test_no_workspace_is_a_usage_error(invoke: Invoke, tmp_path: Path, words: list[str], said: str) -> None:

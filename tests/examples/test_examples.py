@@ -336,3 +336,51 @@ def test_harbor_demo_tells_what_happened(harbor: Path) -> None:
             assert sum(int(row["count"]) for row in csv.DictReader(file)) == len(raw)
         with open(harbor / f"dataset/mean/{record_id}.csv", newline="", encoding="utf-8") as file:
             assert {row["country"] for row in csv.DictReader(file)} == {row["country"] for row in raw}
+
+
+@pytest.fixture
+def code_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Copy the code-first example and make its modules importable."""
+    made = shutil.ignore_patterns("computed", "LOG", ".*", "__pycache__")
+    folder = Path(shutil.copytree(EXAMPLES / "code_first", tmp_path / "code_first", ignore=made))
+    monkeypatch.syspath_prepend(str(folder))
+    return folder
+
+
+def test_first_workflow_gives_what_its_readme_says(code_first: Path) -> None:
+    """The smallest code-first example runs on its own data."""
+    import first_flow
+
+    ws = first_flow.TestWorkspace(code_first / "first")
+    assert list(ws) == ["001", "002"]
+    assert ws["001"].final_data == 36
+    assert (code_first / "first" / "computed" / "multiplied_data-001.csv").exists()
+
+
+@pytest.mark.slow
+def test_code_first_alpha_power_is_that_of_the_data_readme(shared_data: Path, code_first: Path) -> None:
+    """Through classes the 24 values are the same to 1e-5; one table has all people and tasks, and there is a picture."""
+    pytest.importorskip("mne")
+    import eeg_flow
+
+    root = code_first / "recordings"
+    (root / "eeg").mkdir(parents=True)
+    for file in (shared_data / "eeg").glob("*.edf"):
+        (root / "eeg" / file.name).symlink_to(file)
+    with eeg_flow.EEGWorkspace(root) as ws:
+        assert len(ws) == 8
+        report = ws.compute(workers=2)
+        assert report.counts["done"] == 8, report.failures and report.failures[0].traceback
+        table = pd.concat(ws.table.values()).set_index(["subject", "task", "channel"])["alpha_uv2"]
+        for (subject, task), channels in ALPHA.items():
+            for channel, value in channels.items():
+                assert table[subject, task, channel] == pytest.approx(value, rel=1e-5), (
+                    subject,
+                    task,
+                    channel,
+                )
+        stored = pd.read_csv(root / "tables" / "alpha.csv")
+        assert list(stored.columns) == ["workflow_id", "subject", "task", "channel", "alpha_uv2"]
+        assert len(stored) == 8 * 20
+        assert eeg_flow.draw(ws).stat().st_size > 1000
+        assert ws.steps.run(printing=False).counts["done"] == 0

@@ -105,7 +105,7 @@ class _Found:
         self.configuration = list(finder.configuration()) if record_id is None else None
         self.steps: list[tuple[StepNode, list[Shown], list[Shown]]] = []
         for node in nodes:
-            if node.error is None:
+            if node.error is None and not node.is_node:
                 of_class = workspace.blueprint.library.spec(node.label, node.modality, node.task).settings
                 params = list(finder.params(parameters, node, record_id))
                 self.steps.append((node, list(finder.settings(node, of_class)), params))

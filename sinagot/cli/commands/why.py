@@ -100,6 +100,8 @@ def _changes(row: dict[str, Any], changed: dict[str, list[Reason]]) -> list[Reas
         "input_missing",
         "excluded",
         "upstream_excluded",
+        "needed",
+        "not_needed",
     )
     return [reason for reason in changed[step_place(row)] if reason.code not in told]
 

@@ -27,7 +27,10 @@ from sinagot.engine.state.origins import (
     short_path,
 )
 
-__all__ = ["Changes", "ParamsOf", "no_params"]
+__all__ = ["DAMAGED", "Changes", "ParamsOf", "no_params"]
+
+#: Code of the reason that an output is not what was made.
+DAMAGED = "output_changed"
 
 #: Records that are looked at together.
 _BLOCK = 4096
@@ -55,7 +58,7 @@ class _Side(NamedTuple):
         is_plain = all(
             slot.formatter is not None and not os.path.isabs(slot.pattern.source) for slot in slots
         )
-        return cls(tuple(slots)) if is_plain and slots else None
+        return cls(tuple(slots)) if is_plain else None
 
     def prints(self, ids: Sequence[str], seen: _Seen) -> list[list[str | None]]:
         """Give what is there now, record by record; what was looked at before is not looked at again."""
@@ -65,7 +68,7 @@ class _Side(NamedTuple):
             if key not in seen:
                 seen[key] = _column(slot, ids)
             columns.append(seen[key])
-        return list(map(list, zip(*columns, strict=True)))
+        return list(map(list, zip(*columns, strict=True))) if columns else [[] for _ in ids]
 
 
 #: Root and pattern -> the prints of some records: a step's output is the next one's input.
@@ -77,6 +80,17 @@ def _column(slot: Slot, ids: Sequence[str]) -> list[str | None]:
     assert make is not None
     folder = os.path.join(slot.root, slot.folder) if slot.folder else slot.root
     return prints_in(folder, [make(record_id)[skip:] for record_id in ids])
+
+
+def _is_like(noted: Sequence[Any], seen: Sequence[str | None]) -> bool:
+    """Say whether size and time are those that were noted, with or without the digest of the content."""
+    return noted == seen or (
+        len(noted) == len(seen)
+        and all(
+            old == new or (type(old) is str and new is not None and old.startswith(f"{new} "))
+            for old, new in zip(noted, seen, strict=True)
+        )
+    )
 
 
 def _times(prints: Sequence[Any]) -> list[int]:
@@ -115,11 +129,20 @@ class Changes:
         The state folder.
     paths_of, text_of, params_of : callable
         How to find the paths and parameters of a job.
+    origins : Origins, optional
+        What results came from, where it is read already.
     """
 
     def __init__(
-        self, graph: RecordGraph, state: str, paths_of: PathsOf, text_of: TextOf, params_of: ParamsOf
+        self,
+        graph: RecordGraph,
+        state: str,
+        paths_of: PathsOf,
+        text_of: TextOf,
+        params_of: ParamsOf,
+        origins: Origins | None = None,
     ) -> None:
+        self._origins = origins
         self._state = state
         self._paths_of = paths_of
         self._text_of = text_of
@@ -136,18 +159,18 @@ class Changes:
     @cached_property
     def origins(self) -> Origins:
         """What results came from; read on first use."""
-        return Origins(self._state)
+        return self._origins if self._origins is not None else Origins(self._state)
 
-    def present(self, record_id: str, node: StepNode) -> Present:
-        """Look at what is there now for a job whose outputs are there."""
+    def present(self, record_id: str, node: StepNode, *, content: bool | None = None) -> Present:
+        """Look at what is there now for a job whose outputs are there; `content` reads outputs as well as inputs."""
         assert node.job_step is not None
-        content = node.settings.check == "digest"
+        reads = node.settings.check == "digest" if content is None else content
         inputs = self._paths_of(node.inputs, node.is_dict_in, record_id)
         outputs = self._paths_of(node.outputs, node.is_dict_out, record_id)
         return Present(
             [os.path.relpath(self._text_of(slot, record_id), slot.root) for slot in node.inputs],
-            prints_of(inputs, lambda path: print_of(path, content=content), self.short),
-            prints_of(outputs, print_of, self.short),
+            prints_of(inputs, partial(print_of, content=reads), self.short),
+            prints_of(outputs, partial(print_of, content=bool(content)), self.short),
             node.job_step.source.digest,
             self._params_text(node, record_id),
             node.job_step.paths,
@@ -169,6 +192,8 @@ class Changes:
 
     def reasons(self, record_id: str, node: StepNode) -> tuple[Reason, ...]:
         """Say what changed since the outputs of a job were made."""
+        if node.settings.check == "content":
+            return self._content_reasons(record_id, node)
         origin, now = self.origins.get(node.key(record_id)), self.present(record_id, node)
         if origin is not None and not same_prints(origin.outputs, now.outputs):
             origin = self._maker(node.key(record_id), now.outputs, origin)
@@ -179,6 +204,41 @@ class Changes:
             self._with_files(reason, origin.run_id, node) if reason.code == "script_changed" else reason
             for reason in reasons
         )
+
+    def _content_reasons(self, record_id: str, node: StepNode) -> tuple[Reason, ...]:
+        """Say what changed where size and time decide first, and content where these differ.
+
+        A result that no attempt is known to have made is trusted; one that is not what was made is damaged.
+        """
+        key = node.key(record_id)
+        origin, now = self.origins.get(key), self.present(record_id, node)
+        if origin is None:
+            return ()
+        if not (same_prints(origin.outputs, now.outputs) and same_prints(origin.inputs, now.inputs)):
+            now = self.present(record_id, node, content=True)
+        if not same_prints(origin.outputs, now.outputs):
+            former = self.origins.find(key, partial(same_prints, now.outputs))
+            if former is not None:
+                origin = former  # an older result was put back
+            elif all(text is not None and text.count(" ") == 2 for text in origin.outputs):
+                text = "what is stored is not what was made: it is put aside, and made again"
+                return (Reason(DAMAGED, text, "output", str(origin.outputs), str(now.outputs)),)
+            else:
+                return ()  # too large for a digest: nobody can tell
+        return tuple(
+            self._with_files(reason, origin.run_id, node) if reason.code == "script_changed" else reason
+            for reason in outdated_reasons(origin, now)
+        )
+
+    def is_source_outdated(self, record_id: str, node: StepNode) -> bool:
+        """Say of a result that is not there any more whether it would be made otherwise now than it was."""
+        origin = self.origins.get(node.key(record_id))
+        if origin is None:
+            return False
+        now = self.present(record_id, node)
+        if not same_prints(origin.inputs, now.inputs):
+            now = self.present(record_id, node, content=True)
+        return bool(outdated_reasons(origin, now._replace(outputs=origin.outputs)))
 
     def _maker(self, key: str, outputs: Prints, newest: Origin) -> Origin:
         """Give the attempt that made what is there now, where that is older than the newest attempt says it is."""
@@ -237,7 +297,11 @@ class Changes:
             if mine is not params:  # one object serves nearly all records of a step
                 params, numbers = mine, self._numbers(shape, self._params_text(node, record_id))
             entry = entries.get(record_id + shape.end)
-            if entry is None or entry[2] != outputs or entry[1] != inputs or entry[5:] != numbers:
+            if (
+                entry is None
+                or entry[5:] != numbers
+                or not (_is_like(entry[2], outputs) and _is_like(entry[1], inputs))
+            ):
                 yield place
 
     def is_outdated(self, record_id: str, node: StepNode) -> bool:

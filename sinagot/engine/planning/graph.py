@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from sinagot.config.settings import StepSettings
@@ -16,6 +16,7 @@ from sinagot.dataset.patterns import PathPattern
 from sinagot.engine.job import JobStep, job_key
 from sinagot.engine.paths import Paths
 from sinagot.errors import ConfigurationError, ScriptError
+from sinagot.scripts.group import GROUP_ID
 
 __all__ = ["RecordGraph", "Slot", "StepNode"]
 
@@ -66,14 +67,17 @@ class StepNode:
         "error",
         "index",
         "inputs",
+        "is_common",
         "is_dict_in",
         "is_dict_out",
         "job_step",
         "label",
         "modality",
         "outputs",
+        "params",
         "place_key",
         "step_index",
+        "takes",
         "task",
         "upstream",
     )
@@ -92,6 +96,9 @@ class StepNode:
         is_dict_out: bool = False,
         job_step: JobStep | None = None,
         error: ScriptError | None = None,
+        takes: Sequence[str] = (),
+        params: Mapping[str, Any] | None = None,
+        is_common: bool = False,
     ) -> None:
         self.label = label
         self.step_index = step_index
@@ -104,6 +111,12 @@ class StepNode:
         self.is_dict_out = is_dict_out
         self.job_step = job_step
         self.error = error
+        #: Ends of the keys of the steps whose values it takes, where no file holds these.
+        self.takes = frozenset(takes)
+        #: Parameters that stand in the step itself; None for a step that takes those of the configuration.
+        self.params = params
+        #: It reads nothing of a single record, and all records share its result.
+        self.is_common = is_common
         self.index = -1
         self.upstream: tuple[int, ...] = ()
         #: The end that the keys of all its jobs have.
@@ -111,7 +124,19 @@ class StepNode:
 
     def key(self, record_id: str) -> str:
         """Give the key of this step's job for one record."""
+        if self.is_common:
+            return GROUP_ID + self.place_key
         return record_id + self.place_key
+
+    @property
+    def is_node(self) -> bool:
+        """Whether it is a node of a workflow class."""
+        return self.params is not None
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether its result is stored; one that is not is made when somebody needs it."""
+        return bool(self.outputs)
 
     @property
     def settings(self) -> StepSettings:
@@ -164,11 +189,23 @@ class RecordGraph:
             nodes[old].index = new
             nodes[old].upstream = tuple(sorted(place[source] for source in edges[old]))
         self.chains = _chains(self.nodes)
+        #: For each step, those that take its value without a file.
+        self.takers = tuple(
+            tuple(other.index for other in self.nodes if node.place_key in other.takes) for node in self.nodes
+        )
         #: In configuration order; their indices go on where those of `nodes` end.
         self.groups = tuple(groups)
         for number, group in enumerate(groups, start=len(nodes)):
             group.index = number
             group.upstream = tuple(node.index for node in self.nodes if _feeds(node, group))
+
+    def stored_takers(self, number: int) -> Iterator[int]:
+        """Give the steps with a stored result for which a value is made, directly or through other values."""
+        for taker in self.takers[number]:
+            if self.nodes[taker].is_kept:
+                yield taker
+            else:
+                yield from self.stored_takers(taker)
 
     def node(self, number: int) -> StepNode:
         """Give a step of records or a group step by its index."""
@@ -196,8 +233,10 @@ def _edges(nodes: Sequence[StepNode]) -> tuple[list[set[int]], list[int | None]]
     edges: list[set[int]] = [set() for _ in nodes]
     before: list[int | None] = []
     last: dict[tuple[str | None, str | None], int] = {}
+    by_key = {node.place_key: number for number, node in enumerate(nodes)}
     for number, node in enumerate(nodes):
         unit = (node.task, node.modality)
+        edges[number].update(by_key[end] for end in node.takes)
         before.append(last.get(unit))
         last[unit] = number
         for slot in node.outputs:

@@ -281,10 +281,10 @@ class _GroupChanges(Changes):
         super().__init__(survey.graph, state, survey.paths, survey.text, survey.params_of)
         self._survey = survey
 
-    def present(self, record_id: str, node: StepNode) -> Present:
+    def present(self, record_id: str, node: StepNode, *, content: bool | None = None) -> Present:
         """Look at what is there now for a group step whose outputs are there."""
         assert node.job_step is not None
-        look = partial(print_of, content=node.settings.check == "digest")
+        look = partial(print_of, content=node.settings.reads_content)
         return Present(
             ["inputs"],
             prints_of(self._survey.members(node).flat, look, self.short),

@@ -34,6 +34,9 @@ class Reason(NamedTuple):
     new: str | None = None
 
 
+NOT_NEEDED = Reason("not_needed", "not stored: computed when it is asked for")
+
+
 class Facts(NamedTuple):
     """What is known of one job."""
 
@@ -68,6 +71,7 @@ def decide(
     upstream_excluded: tuple[str, ...] = (),
     remade: tuple[str, ...] = (),
     force: bool = False,
+    needed: bool = False,
     ignore_missing: bool = False,
 ) -> tuple[str, tuple[Reason, ...]]:
     """Decide what is to be done with one job.
@@ -85,8 +89,12 @@ def decide(
         is out as well.
     remade : tuple of str
         Keys of feeding jobs that run in this plan, where that makes the outputs of this one outdated.
-    force, ignore_missing : bool
-        What the user asked for.
+    force : bool
+        The user asked for it.
+    needed : bool
+        Its value is not stored, and somebody needs it.
+    ignore_missing : bool
+        The user wants it to run without its inputs.
 
     Returns
     -------
@@ -106,6 +114,8 @@ def decide(
     reasons: list[Reason] = []
     if force:
         reasons.append(Reason("forced", "asked to run again"))
+    if needed:
+        reasons.append(Reason("needed", "its value is needed, and not stored"))
     if facts.claim == "dead":
         reasons.append(Reason("interrupted", "the last attempt did not end"))
     elif facts.claim == "live":
@@ -144,6 +154,7 @@ def plan_chain(
     rerun_of: Callable[[int], str] = lambda number: "missing",
     ignore_missing: bool = False,
     selected: frozenset[int] | None = None,
+    wanted: frozenset[int] = frozenset(),
 ) -> list[PlannedJob]:
     """Decide on the jobs of one chain of one record, in running order.
 
@@ -161,6 +172,8 @@ def plan_chain(
         What the user asked for.
     selected : frozenset of int, optional
         Nodes that were asked for; all when None.
+    wanted : frozenset of int
+        Nodes whose values are made although nothing stores them.
 
     Returns
     -------
@@ -176,18 +189,23 @@ def plan_chain(
             facts_by_node[number] = facts_of(number)
         return facts_by_node[number]
 
-    for number in chain:
-        if selected is not None and number not in selected:
-            continue
+    chosen = [number for number in chain if selected is None or number in selected]
+    # What is stored first: a value that is not is made for those that run, and decided on behind them.
+    values = [number for number in chosen if not graph.nodes[number].is_kept]
+    for number in [*(number for number in chosen if graph.nodes[number].is_kept), *reversed(values)]:
         node = graph.nodes[number]
+        is_needed = number in wanted or not running.isdisjoint(graph.takers[number])
+        if not node.is_kept and not is_needed:
+            planned.append(PlannedJob(number, Verdict.UP_TO_DATE, (NOT_NEEDED,)))
+            continue
         facts = known(number)
         bad: list[str] = []
         out: list[str] = []
         # The step before runs here first, or another run is at it: a missing input may appear.
         is_coming = any(source in running for source in node.upstream)
         for source in node.upstream:
-            if source in running:
-                continue
+            if source in running or not graph.nodes[source].is_kept:
+                continue  # a value is made in the same chain when it is needed
             other = known(source)
             is_bad = other.failed or other.claim == "dead"
             if other.excluded is not None:
@@ -206,10 +224,14 @@ def plan_chain(
             upstream_excluded=tuple(out),
             remade=tuple(map(key_of, fed_by)) if rerun == "outdated" else (),
             force=rerun == "always",
+            needed=not node.is_kept,
             ignore_missing=ignore_missing,
         )
         if verdict == Verdict.RUN:
             running.add(number)
         missing = facts.missing_inputs if verdict == Verdict.MISSING_INPUT else tuple(bad)
         planned.append(PlannedJob(number, verdict, reasons, missing))
+    if values:
+        places = {number: place for place, number in enumerate(chosen)}
+        planned.sort(key=lambda one: places[one.node])
     return planned

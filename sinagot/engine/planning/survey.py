@@ -24,6 +24,7 @@ from sinagot.engine.planning.status import Evidence, StepStatus, needs_log, step
 from sinagot.engine.state.claims import KEPT, file_key
 from sinagot.engine.state.decisions import Decision, Decisions
 from sinagot.engine.state.history import Marks
+from sinagot.engine.state.origins import Origins
 from sinagot.engine.state.owners import held_claims
 from sinagot.runlog.read import newest_status
 from sinagot.scripts.group import GROUP_ID
@@ -65,6 +66,10 @@ class Survey:
         When steps run again, whatever is said of them: ``"missing"``, ``"outdated"`` or ``"always"``.
     params_of : callable, optional
         Step and record id -> its parameters.
+    origins : Origins, optional
+        What results came from, where it is read already.
+    forced : frozenset of int
+        Nodes that run whatever is there.
     """
 
     def __init__(
@@ -77,7 +82,11 @@ class Survey:
         *,
         rerun: str | None = None,
         params_of: ParamsOf = no_params,
+        origins: Origins | None = None,
+        forced: frozenset[int] = frozenset(),
     ) -> None:
+        self._origins = origins
+        self._forced = forced
         self.graph = graph
         self.ids = ids
         self.rule = rule
@@ -280,12 +289,14 @@ class Survey:
 
     def rerun_of(self, node: StepNode) -> str:
         """Say when a step runs again."""
+        if node.index in self._forced:
+            return "always"
         return self._rerun or node.settings.rerun or "missing"
 
     @cached_property
     def changes(self) -> Changes:
         """What changed since results were made; nothing is looked up before it is asked."""
-        return Changes(self.graph, self._state, self.paths, self.text, self.params_of)
+        return Changes(self.graph, self._state, self.paths, self.text, self.params_of, self._origins)
 
     def count_older(self, nodes: Sequence[StepNode], seconds: float = math.inf) -> tuple[int, bool]:
         """Count the results that are older than one of their inputs, of steps for which that is no reason to run.
@@ -303,7 +314,9 @@ class Survey:
             How many there are, and whether all were looked at.
         """
         count, end = 0, time.monotonic() + seconds
-        watched = [node for node in nodes if node.error is None and self.rerun_of(node) == "missing"]
+        watched = [
+            node for node in nodes if node.error is None and node.is_kept and self.rerun_of(node) == "missing"
+        ]
         for record, record_id in enumerate(self.ids):
             if time.monotonic() > end:
                 return count, False
@@ -318,7 +331,7 @@ class Survey:
         record_id = self.ids[record]
         present = bool(self.present(node)[record])
         exclusion = self.exclusion(record_id, node)
-        is_watched = present and exclusion is None and self.rerun_of(node) == "outdated"
+        is_watched = present and node.is_kept and exclusion is None and self.rerun_of(node) == "outdated"
         claim, failed = self.marks_of(record_id, node)
         return Facts(
             outputs_present=present,
@@ -336,9 +349,10 @@ class Survey:
         *,
         ignore_missing: bool,
         selected: frozenset[int],
+        wanted: frozenset[int] = frozenset(),
         is_shown: bool = False,
     ) -> list[list[PlannedJob]]:
-        """Plan the selected steps of one record, chain by chain."""
+        """Plan the selected steps of one record, chain by chain; `wanted` ones also if nothing stores them."""
         record_id = self.ids[record]
         plans = []
         for chain in self.graph.chains:
@@ -353,6 +367,7 @@ class Survey:
                     rerun_of=lambda number: self.rerun_of(self.graph.nodes[number]),
                     ignore_missing=ignore_missing,
                     selected=selected,
+                    wanted=wanted,
                 )
             )
         return plans
@@ -371,7 +386,7 @@ class Survey:
             return step_status(Evidence(False, False, excluded=True))
         claim, mark = self.marks_of(record_id, node)
         failure = self._failure(mark)
-        present = bool(self.present(node)[record])
+        present = node.is_kept and bool(self.present(node)[record])
         inputs = present or not self._missing_of(node.inputs, record)
         evidence = Evidence(present, inputs, claim, failure)
         if needs_log(evidence) and self._has_log(record_id):

@@ -53,8 +53,11 @@ def note_commit(
     source: dict[str, Any],
     stage: Stage | None,
     files: tuple[Facts, ...],
+    digests: dict[str, str] | None = None,
 ) -> None:
     """Write down what will be moved into place; without a stage, what a script has written under the final names.
+
+    `digests` is filled with what was taken, by final path.
 
     Raises
     ------
@@ -72,6 +75,8 @@ def note_commit(
                 sync(final, deep=True)
             digest = digest_within(os.path.realpath(final), most)
         moved.append([short_path(final, output, output), size, mtime_ns, digest])
+        if digests is not None and digest is not None:
+            digests[final] = digest
     event = {
         "event": "commit",
         "key": job.key,

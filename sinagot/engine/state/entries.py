@@ -6,7 +6,7 @@ Knows the job and the files that keep its history; must not know how it is execu
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from sinagot.config.quantities import seconds_text
@@ -137,9 +137,13 @@ def source_of(job: Job, inputs: dict[str, str | None]) -> dict[str, Any]:
     }
 
 
-def _origin_of(job: Job, published: Published, source: dict[str, Any]) -> dict[str, Any]:
+def _origin_of(
+    job: Job, published: Published, source: dict[str, Any], digests: Mapping[str, str]
+) -> dict[str, Any]:
     """Give what a result came from, in the form of `sinagot.engine.state.origins.Origin`."""
     made = {path: f"{size} {mtime_ns}" for path, size, mtime_ns in published.outputs if size}
+    if job.step.settings.check == "content":
+        made = {path: f"{text} {digests[path]}" if path in digests else text for path, text in made.items()}
     data, output = job.options.data_path, job.options.output_path
 
     def short(path: str) -> str:
@@ -161,6 +165,7 @@ def record_success(
     published: Published,
     log: AttemptLog,
     source: dict[str, Any],
+    digests: Mapping[str, str],
 ) -> tuple[str, ...]:
     """Put an attempt on record that published its outputs: event, then log line.
 
@@ -169,7 +174,7 @@ def record_success(
     tuple of str
         What could not be written down: the outputs are in place all the same, and that is what counts.
     """
-    event = event_of(job, attempt, Outcome.DONE, facts, origin=_origin_of(job, published, source))
+    event = event_of(job, attempt, Outcome.DONE, facts, origin=_origin_of(job, published, source, digests))
     outputs = [path for path, *_ in published.outputs]
     return _tried(
         job,

@@ -33,6 +33,7 @@ __all__ = [
     "event_path",
     "iter_all_events",
     "iter_events",
+    "iter_events_after",
     "last_event",
     "read_manifest",
     "replace_text",
@@ -145,6 +146,20 @@ def iter_events(run_folder: str) -> Iterator[dict[str, Any]]:
                 event = _parse(line)
                 if event is not None:
                     yield event
+
+
+def iter_events_after(path: str, start: int) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Give the events of one writer behind a place, each with the place where its line ends; a torn last line waits."""
+    try:
+        file = open(path, "rb")  # noqa: SIM115
+    except FileNotFoundError:
+        return
+    with file:
+        file.seek(start)
+        while (line := file.readline(_LONGEST_LINE)).endswith(b"\n"):
+            start += len(line)
+            event = None if line.startswith(_INNER) else _parse(line)
+            yield start, event or {}
 
 
 def iter_all_events(path: str) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -9,13 +9,20 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import time
 from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import Any, NamedTuple
 
 from sinagot.dataset.prints import same_version
 from sinagot.engine.paths import Paths
-from sinagot.engine.state.history import iter_events, read_manifest, replace_text
+from sinagot.engine.state.history import (
+    event_files,
+    iter_events,
+    iter_events_after,
+    read_manifest,
+    replace_text,
+)
 from sinagot.engine.state.owners import live_owners
 from sinagot.runlog.lines import now_utc
 
@@ -28,6 +35,8 @@ MADE = ("done", "accepted")
 _WHOLE = frozenset({"key", "time", "inputs", "outputs", "code", "params", "paths"})
 
 _FORMAT = 1
+#: Seconds between two looks at whether runs are over, of a reader that goes on.
+_JUDGE_EVERY = 5.0
 #: Unknown events worth writing the cache for.
 _WORTH_SAVING = 500
 
@@ -140,6 +149,9 @@ class Origins:
         self.entries: dict[str, list[Any]] = {}
         self._read: set[str] = set()
         self._news = 0
+        #: How far the events of runs that were not over have been read.
+        self._places: dict[str, int] = {}
+        self._judged_at = time.monotonic()
         self._load()
         self._follow()
 
@@ -218,22 +230,48 @@ class Origins:
             self.entries, self._texts, self._read = {}, [], set()
         self._numbers = {text: number for number, text in enumerate(self._texts)}
 
-    def _follow(self) -> None:
-        """Take in the runs that are not in the cache, in the order in which they began."""
+    def _follow(self, *, judges: bool = True) -> None:
+        """Take in the runs that are not in the cache, in the order in which they began; `judges` which are over."""
         try:
             runs = sorted(set(os.listdir(self._runs)) - self._read)
         except OSError:
             return
-        working = {owner.run_id for owner in live_owners(self._state)} if runs else set()
+        working = {owner.run_id for owner in live_owners(self._state)} if runs and judges else set()
         for run_id in runs:
-            folder = f"{self._runs}/{run_id}"
             # Asked first: what is written in between is read all the same, now and next time.
-            is_over = run_id not in working or bool(read_manifest(self._state, run_id).get("end"))
-            for event in iter_events(folder):
-                if event.get("event") in MADE and "code" in event:
-                    self._take(run_id, event)
+            is_over = judges and (
+                run_id not in working or bool(read_manifest(self._state, run_id).get("end"))
+            )
+            folder = f"{self._runs}/{run_id}"
             if is_over:
+                for event in iter_events(folder):
+                    self._take_result(run_id, event)
                 self._read.add(run_id)
+            else:
+                for path in event_files(folder):
+                    self._read_on(run_id, path)
+
+    def _read_on(self, run_id: str, path: str) -> None:
+        """Take in what was added to a file since it was read last."""
+        start = self._places.get(path, 0)
+        if start and os.stat(path).st_size == start:
+            return
+        for end, event in iter_events_after(path, start):
+            self._places[path] = end
+            self._take_result(run_id, event)
+
+    def _take_result(self, run_id: str, event: dict[str, Any]) -> None:
+        if event.get("event") in MADE and "code" in event:
+            self._take(run_id, event)
+
+    def refresh(self) -> None:
+        """Take in what was written since: only new runs, and new lines of those that were still going on."""
+        now = time.monotonic()
+        judges = now >= self._judged_at + _JUDGE_EVERY
+        if judges:
+            self._judged_at = now
+        self._follow(judges=judges)
+        self.__dict__.pop("_repeated", None)
 
     def _take(self, run_id: str, event: dict[str, Any]) -> None:
         try:

@@ -164,7 +164,7 @@ def _record_done(job: Job, bench: Bench, event: dict[str, Any]) -> dict[str, Any
 
 def _is_what_would_be_made(job: Job, event: dict[str, Any]) -> bool:
     """Say whether an attempt begun now would come from the same; an input that is gone could not be read again."""
-    content = job.step.settings.check == "digest"
+    content = job.step.settings.reads_content
     inputs = {path: print_of(path, content=content) for path in declared_inputs(job.inputs)}
     now = source_of(job, inputs)
     try:

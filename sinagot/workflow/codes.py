@@ -1,0 +1,254 @@
+"""The code of a recipe's steps: what counts for each, and how a process that has not made the class finds it.
+
+Knows functions, their texts and modules; must not know data.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import site
+import sys
+import sysconfig
+from collections.abc import Mapping
+from functools import cached_property
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+from sinagot.scripts.imports import find_sources
+from sinagot.scripts.sources import LocalModule, Program, SourceSet, digest_of, keep_text
+from sinagot.workflow.nodes import Call, Node, fill, text_kept
+from sinagot.workflow.sourcetexts import SourceText, digest_of_text, pieces_of, source_text_of
+
+if TYPE_CHECKING:
+    from sinagot.workflow.recipe import Recipe
+
+__all__ = ["NodeCode", "literals_of"]
+
+#: Modules whose classes no other process could import.
+_MAIN = ("__main__", "__mp_main__")
+
+
+def literals_of(value: Any, constants: Mapping[str, Any] | None = None) -> Any:
+    """Make plain values of an argument, so that equal ones are equal texts; a node is named.
+
+    Examples
+    --------
+    >>> literals_of({"a": (1, 2.5)}), literals_of(1j)
+    ({'a': [1, 2.5]}, "complex '1j'")
+    """
+    known = constants or {}
+
+    def name(node: Node) -> Any:
+        return known.get(node.name, f"<{node.name}>")
+
+    return _plain(fill(value, name))
+
+
+def _plain(value: Any) -> Any:
+    if value is None or type(value) in (bool, int, float, str):
+        return value
+    if isinstance(value, dict):
+        return {str(key): _plain(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(one) for one in value]
+    if isinstance(value, (set, frozenset)):
+        return sorted((_plain(one) for one in value), key=repr)
+    if hasattr(value, "__code__"):
+        pieces = pieces_of(value, source_text_of(value), {})
+        return f"function {value.__name__} {digest_of_text(json.dumps(pieces))[:16]}"
+    shown = repr(value)
+    if len(shown) < 200 and " at 0x" not in shown:
+        return f"{type(value).__name__} {shown!r}"
+    import pickle
+
+    try:
+        return f"{type(value).__name__} {sha256(pickle.dumps(value)).hexdigest()}"
+    except Exception:  # noqa: BLE001  (whatever the user's object does)
+        return f"{type(value).__module__}.{type(value).__qualname__}"
+
+
+class NodeCode:
+    """The code of all steps of a recipe.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        The recipe.
+    """
+
+    def __init__(self, recipe: Recipe) -> None:
+        self._recipe = recipe
+        self._sources: dict[str, SourceSet] = {}
+        self._pieces: dict[str, dict[str, str]] = {}
+
+    @cached_property
+    def _home(self) -> tuple[str, str, SourceText] | None:
+        """Module, name and text of the class, where another process can load it from its file."""
+        home = self._recipe.home
+        if home is None or home[0] in _MAIN or "<locals>" in home[1]:
+            return None
+        module = sys.modules.get(home[0])
+        file = getattr(module, "__file__", None)
+        if file is None or not file.endswith(".py"):
+            return None
+        found: Any = module
+        for name in home[1].split("."):
+            found = getattr(found, name, None)
+        if getattr(found, "_recipe", None) is not self._recipe:
+            return None  # made by a function, or another class took its name
+        text = self._text_of(file)
+        return None if text is None else (*home, text)
+
+    def _text_of(self, file: str) -> SourceText | None:
+        """Give the text of a module as it was when its functions were made, else as it is now."""
+        for part in self._recipe.steps:
+            assert isinstance(part.node, Call)
+            text = text_kept(part.node.function)
+            if text is not None and text.file == file:
+                return text
+        try:
+            with open(file, "rb") as stream:
+                return SourceText(file, stream.read())
+        except OSError:
+            return None
+
+    @cached_property
+    def _modules(self) -> tuple[LocalModule, ...]:
+        """Local modules that the module of the class imports."""
+        home = self._home
+        if home is None:
+            return ()
+        module, _, text = home
+        folders, is_ours = _neighbours(module, text.file)
+        try:
+            found = find_sources(
+                module, None, text.file, folders, text=text.data, name=module, is_local=is_ours
+            )
+        except (OSError, SyntaxError, ValueError):
+            return ()
+        return tuple(one for one in found.source.modules if one.name != module)
+
+    @cached_property
+    def _digests(self) -> dict[str, str]:
+        return {module.name: module.digest for module in self._modules}
+
+    @cached_property
+    def _version(self) -> str:
+        home = self._home
+        assert home is not None, "only classes with a file"
+        parts = [
+            digest_of(home[2].data),
+            *sorted(f"{name} {digest}" for name, digest in self._digests.items()),
+        ]
+        return digest_of("\n".join(parts).encode())
+
+    def pieces(self, name: str) -> dict[str, str]:
+        """Give name and digest of each piece of code that counts for one step alone."""
+        if name not in self._pieces:
+            node = self._recipe.parts[name].node
+            assert isinstance(node, Call), "only steps have code"
+            if node.options.version is not None:
+                self._pieces[name] = {node.function.__name__: f"version {node.options.version}"}
+            else:
+                self._pieces[name] = pieces_of(node.function, text_kept(node.function), self._digests)
+        return self._pieces[name]
+
+    def source(self, name: str) -> SourceSet:
+        """Give what names a step in a job: its digest is of its own code and of that whose values it takes."""
+        if name not in self._sources:
+            recipe = self._recipe
+            part = recipe.parts[name]
+            pieces = {
+                piece: digest for one in (name, *part.values) for piece, digest in self.pieces(one).items()
+            }
+            shape = [self._shape(one) for one in (name, *part.values)]
+            digest = digest_of_text(json.dumps([pieces, shape], sort_keys=True))
+            owner = self.owner
+            assert owner.program is not None, "it names a class"
+            program = owner.program._replace(pieces=tuple(sorted(pieces.items())))
+            path = owner.path if self._home is not None else self._file_of(part.node)
+            self._sources[name] = owner._replace(step=name, path=path, digest=digest, program=program)
+        return self._sources[name]
+
+    def collection_source(self, name: str) -> SourceSet:
+        """Give what names a stored collection in a job: besides files, values count that it computes itself."""
+        recipe = self._recipe
+        collected = recipe.collections[name]
+        part = recipe.parts[collected.takes]
+        inner = () if part.is_kept or part.is_seed else (*part.values, part.name)
+        pieces = {piece: digest for one in inner for piece, digest in self.pieces(one).items()}
+        shape = [self._shape(one) for one in inner]
+        storage = collected.storage
+        kwargs = literals_of(storage.write_kwargs) if storage is not None else {}
+        digest = digest_of_text(
+            json.dumps([collected.takes, collected.strict, kwargs, pieces, shape], sort_keys=True)
+        )
+        owner = self.owner
+        assert owner.program is not None, "it names a class"
+        program = owner.program._replace(pieces=tuple(sorted(pieces.items())))
+        return owner._replace(step=name, digest=digest, program=program)
+
+    @cached_property
+    def owner(self) -> SourceSet:
+        """What names the class itself in a job."""
+        recipe, home = self._recipe, self._home
+        if home is None:
+            program = Program(recipe.key, "", recipe.title, recipe.key, is_pickled=True)
+            return SourceSet(recipe.title, None, "<code>", "", "", recipe.key, program=program)
+        module, title, text = home
+        program = Program(recipe.key, module, title, self._version)
+        digest = keep_text(text.data)
+        return SourceSet(title, None, text.file, text.file, digest, digest, self._modules, program=program)
+
+    def _shape(self, name: str) -> list[Any]:
+        """Give what else makes a result: which nodes stand where, and the type."""
+        part = self._recipe.parts[name]
+        node = part.node
+        assert isinstance(node, Call)
+        where = {key: literals_of(value) for key, value in node.arguments.items() if isinstance(value, Node)}
+        return [name, where, str(part.annotation)]
+
+    def _file_of(self, node: Node) -> str:
+        assert isinstance(node, Call)
+        code = getattr(node.function, "__code__", None)
+        return str(getattr(code, "co_filename", "<code>"))
+
+    def pickled(self) -> bytes:
+        """Give the recipe by value.
+
+        Raises
+        ------
+        ScriptError
+            Something of it cannot be pickled.
+        """
+        import cloudpickle
+
+        from sinagot.errors import ScriptError
+
+        try:
+            return bytes(cloudpickle.dumps(self._recipe))
+        except Exception as error:
+            raise ScriptError(
+                f"{self._recipe.title} cannot be sent to other processes: {type(error).__name__}: {error}; put the "
+                'class and its steps into a module of their own, or run in this process (mode="main_process")'
+            ) from error
+
+
+def _neighbours(module: str, file: str) -> tuple[tuple[str, ...], Any]:
+    """Give the folder that a module is imported from, and what says whether a name of a module is the user's own."""
+    levels = len(module.split(".")) - (0 if os.path.basename(file) == "__init__.py" else 1)
+    folder = os.path.dirname(file)
+    for _ in range(levels):
+        folder = os.path.dirname(folder)
+    libraries = {
+        os.path.realpath(path) for path in (*sysconfig.get_paths().values(), *site.getsitepackages())
+    }
+    top = module.partition(".")[0]
+    is_library = os.path.realpath(folder) in libraries
+
+    def is_local(name: str) -> bool:
+        first = name.partition(".")[0]
+        return first != "sinagot" and (first == top or not is_library)
+
+    return (folder,), is_local

@@ -1,0 +1,206 @@
+"""One value for all workflows of a workspace: the data of one node, by id, as they are or stored as one file.
+
+Knows nodes, tables and files of values; must not know which workflows there are: the engine says.
+"""
+
+from __future__ import annotations
+
+import os
+import types
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from sinagot.engine.memory import Memory
+from sinagot.errors import SinagotError, StepFailedError, WorkflowError
+from sinagot.scripts.group import GroupTemplate
+from sinagot.scripts.program import ProgramScript
+from sinagot.workflow.evaluation import Evaluation
+from sinagot.workflow.nodes import Node
+from sinagot.workflow.storage import LocalStorage, TypeHandler, find_handler, is_table, without_none
+
+if TYPE_CHECKING:
+    from sinagot.workflow.recipe import Recipe
+
+__all__ = ["CollectScript", "Collected", "collect", "stored_values"]
+
+#: Column of the ids in a stored table.
+ID_COLUMN = "workflow_id"
+#: Column of values that are no tables.
+_VALUE_COLUMN = "value"
+_TABLES = (".csv", ".tsv", ".parquet", ".feather")
+
+
+class Collected:
+    """The data of one node of all workflows; made by `collect`."""
+
+    name: str = ""
+
+    def __init__(self, node: Any, *, strict: bool = False, storage: LocalStorage | None = None) -> None:
+        if not isinstance(node, Node) or not node.name:
+            raise WorkflowError(
+                f"collect() takes an attribute of a workflow class, as in Flow.alpha; found {node!r}"
+            )
+        self.node = node
+        self.strict = strict
+        self.storage = storage
+
+    def to(
+        self,
+        path: str | os.PathLike[str] | Sequence[str],
+        read_kwargs: Mapping[str, Any] | None = None,
+        write_kwargs: Mapping[str, Any] | None = None,
+    ) -> Collected:
+        """Store what is collected in one file.
+
+        Parameters
+        ----------
+        path : str, Path, or sequence of str
+            Path below the root. In a table (``.csv``, ``.parquet``, ``.feather``) tables stand below each other, with
+            the ids in a first column; in JSON, YAML and TOML values stand by id.
+        read_kwargs, write_kwargs : mapping, optional
+            As those of `LocalStorage`.
+        """
+        return Collected(self.node, strict=self.strict, storage=LocalStorage(path, read_kwargs, write_kwargs))
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, workspace: Any, owner: type | None = None) -> Any:
+        return self if workspace is None else workspace.collected(self)
+
+    def __repr__(self) -> str:
+        return f"<collection {self.name or '(no name)'} of {self.node.name}>"
+
+    @property
+    def takes(self) -> str:
+        """Name of the node."""
+        return self.node.name
+
+
+def collect(node: Any, *, strict: bool = False) -> Any:
+    """Declare, on a workspace class, the data of one node of all workflows.
+
+    Parameters
+    ----------
+    node : Node
+        An attribute of the workflow class: ``Flow.alpha``.
+    strict : bool
+        Fail when a workflow fails; else it is left out, and named in a warning and in the log.
+
+    Returns
+    -------
+    Any
+        To be assigned to an attribute of a workspace class; there it gives a dict, id -> data. ``.to("path")`` stores
+        it: a step for all records, run after them.
+
+    Examples
+    --------
+    >>> import sinagot as sg
+    >>> class Boats(sg.Workflow):
+    ...     count: int = sg.seed()
+    >>> class Harbor(sg.Workspace[Boats]):
+    ...     count = sg.LocalStorage("count/{workflow_id}")
+    ...     counts = sg.collect(Boats.count).to("tables/counts.csv")
+    """
+    return Collected(node, strict=strict)
+
+
+class CollectScript(GroupTemplate, ProgramScript):
+    """The script of a stored collection: computes or reads the data of each workflow, and writes them all."""
+
+    RECIPE: ClassVar[Recipe]
+    COLLECTION: ClassVar[str]
+
+    def run(self) -> None:
+        """Collect and write."""
+        collected = self.RECIPE.collections[self.COLLECTION]
+        found, failures = {}, {}
+        for workflow_id, files in self.inputs.items():
+            memory = Memory()
+            memory.aside = self.memory.aside
+            try:
+                found[workflow_id] = Evaluation(self.RECIPE, workflow_id, files, memory).value(
+                    collected.takes
+                )
+            except Exception as error:  # noqa: BLE001  (one bad workflow does not stop the others)
+                failures[workflow_id] = f"{type(error).__name__}: {error}"
+                self.logger.error("%s is left out: %s", workflow_id, failures[workflow_id])
+        left_out = [*self.missing, *failures]
+        if left_out and collected.strict:
+            first = next(iter(failures.values()), "its data are not there")
+            raise StepFailedError(
+                f"{len(left_out)} workflow(s) have no {collected.takes}, and the collection is strict: "
+                f"{', '.join(left_out[:10])} ({first})"
+            )
+        handler = handler_of(self.RECIPE, collected)
+        storage = collected.storage
+        assert storage is not None, "only stored collections are steps"
+        handler.write(
+            Path(self.path.output), _as_stored(self.RECIPE, collected, found), **storage.write_kwargs
+        )
+
+
+def handler_of(recipe: Recipe, collected: Collected) -> TypeHandler:
+    """Find what reads and writes the file of a collection.
+
+    Raises
+    ------
+    WorkflowError
+        The type of its data cannot be stored so.
+    """
+    storage = collected.storage
+    assert storage is not None, "only stored collections have a file"
+    where = f"{recipe.title}.{collected.name}"
+    inner = recipe.parts[collected.takes].annotation
+    kind: Any = "pandas.DataFrame"
+    if storage.suffix not in _TABLES:
+        kind = types.GenericAlias(dict, (str, Any if inner is None else inner))
+    return find_handler(kind, storage, is_seed=False, where=where)
+
+
+def _as_stored(recipe: Recipe, collected: Collected, found: dict[str, Any]) -> Any:
+    """Make one table of many tables or values; values by id stay what they are."""
+    storage = collected.storage
+    assert storage is not None
+    if storage.suffix not in _TABLES:
+        return found
+    import pandas as pd
+
+    if not is_table(recipe.parts[collected.takes].annotation) and not any(
+        isinstance(value, pd.DataFrame) for value in found.values()
+    ):
+        return pd.DataFrame({ID_COLUMN: list(found), _VALUE_COLUMN: list(found.values())})
+    if not found:
+        return pd.DataFrame({ID_COLUMN: []})
+    for workflow_id, table in found.items():
+        if ID_COLUMN in table.columns:
+            raise SinagotError(
+                f"the table of {workflow_id!r} has a column {ID_COLUMN!r} of its own; rename it"
+            )
+    tables = pd.concat(list(found.values()), keys=list(found), names=[ID_COLUMN])
+    return tables.reset_index(level=0).reset_index(drop=True)
+
+
+def stored_values(recipe: Recipe, collected: Collected, path: Path) -> dict[str, Any]:
+    """Read a stored collection back: id -> data.
+
+    Raises
+    ------
+    StoredDataError
+        The file cannot be read.
+    """
+    storage = collected.storage
+    assert storage is not None, "only stored collections have a file"
+    handler = handler_of(recipe, collected)
+    found = handler.read(path, **storage.read_kwargs)
+    if storage.suffix not in _TABLES:
+        return dict(found)
+    if list(found.columns) == [ID_COLUMN, _VALUE_COLUMN] and not is_table(
+        recipe.parts[collected.takes].annotation
+    ):
+        annotation, _ = without_none(recipe.parts[collected.takes].annotation)
+        make = annotation if annotation in (int, float, str, bool) else lambda value: value
+        return {str(one): make(value) for one, value in found.itertuples(index=False)}
+    groups = found.groupby(ID_COLUMN, sort=False)
+    return {str(one): table.drop(columns=ID_COLUMN).reset_index(drop=True) for one, table in groups}

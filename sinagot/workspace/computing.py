@@ -1,0 +1,202 @@
+"""Batches of a code-first workspace: from names of nodes to a request for the engine.
+
+Knows a blueprint's nodes and how a run is started; must not decide what runs.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sinagot.config.hints import did_you_mean
+from sinagot.errors import NotFoundError, StepFailedError, StoredDataError
+from sinagot.workflow.collecting import Collected, stored_values
+from sinagot.workspace.narrowing import Narrowing
+from sinagot.workspace.node_blueprint import NodeBlueprint
+from sinagot.workspace.running import start_run
+
+if TYPE_CHECKING:
+    from sinagot.engine.accounts.report import RunReport
+    from sinagot.engine.run import Progress
+
+__all__ = ["ProgressLine", "collect_values", "compute"]
+
+#: What `start_run` takes, with what holds when nothing is said.
+_OPTIONS: dict[str, Any] = {
+    "ignore_missing": False,
+    "debug": False,
+    "dry_run": False,
+    "rerun": None,
+    "mode": None,
+    "workers": None,
+    "client": None,
+    "address": None,
+    "exclusive": False,
+    "max_failures": None,
+    "printing": False,
+    "wait": True,
+}
+
+
+class ProgressLine:
+    """Says on standard error how far a run is: one line that changes on a terminal, else a line now and then."""
+
+    _QUIET = 1.0  # seconds in which nothing is said: most runs are over by then
+    _PAUSE = 10.0  # seconds between two lines where they stay
+
+    def __init__(self) -> None:
+        self._start = time.monotonic()
+        self._said = self._start - self._PAUSE
+        self._width = 0
+
+    def __call__(self, progress: Progress) -> None:
+        """Take note of where the run is."""
+        now = time.monotonic()
+        stream = sys.stderr
+        if stream is None or now - self._start < self._QUIET:
+            return
+        is_terminal = stream.isatty()
+        if not is_terminal and now - self._said < self._PAUSE:
+            return
+        self._said = now
+        done = sum(progress.counts.values())
+        failed = progress.counts.get("failed", 0)
+        text = f"{done:,} of {progress.total:,} jobs{f', {failed:,} failed' if failed else ''}"
+        text += f", {now - self._start:.0f} s"
+        stream.write(f"\r{text.ljust(self._width)}" if is_terminal else f"{text}\n")
+        stream.flush()
+        self._width = len(text)
+
+    def close(self) -> None:
+        """End the line."""
+        if self._width and sys.stderr is not None and sys.stderr.isatty():
+            sys.stderr.write("\n")
+
+
+def _targets(blueprint: NodeBlueprint, names: Sequence[str]) -> tuple[str, ...]:
+    """Give the names of the nodes that are meant; outputs of scripts by the names of their scripts' steps."""
+    parts = blueprint.recipe.parts
+    known = [name for name, part in parts.items() if not part.is_seed and not part.is_script]
+    if not names:
+        return tuple(part.name for part in blueprint.recipe.steps if part.is_kept)
+    for name in names:
+        if name not in known:
+            what = "is a seed: it is given" if name in parts and parts[name].is_seed else "is no step"
+            hint = did_you_mean(name, known)
+            raise NotFoundError(
+                f"{name!r} {what}; steps are {', '.join(known) or 'none'}{'; ' + hint if hint else ''}",
+                name=name,
+                allowed=known,
+            )
+    return tuple(dict.fromkeys(names))
+
+
+def compute(
+    workspace: Any,
+    blueprint: NodeBlueprint,
+    names: Sequence[str],
+    *,
+    ids: Sequence[str] | None,
+    force: bool,
+    on_error: str,
+    progress: Callable[[Progress], None] | bool,
+    **options: Any,
+) -> RunReport:
+    """Compute nodes of many workflows; see `CodeFirst.compute`."""
+    for option in options:
+        if option not in _OPTIONS:
+            hint = did_you_mean(option, _OPTIONS)
+            raise TypeError(f"compute() has no option {option!r}{'; ' + hint if hint else ''}")
+    if on_error not in ("collect", "raise"):
+        raise ValueError(f"on_error must be 'collect' or 'raise', found {on_error!r}")
+    given = {**_OPTIONS, **options}
+    if on_error == "raise" and given["max_failures"] is None:
+        given["max_failures"] = 1
+    narrowing = Narrowing(targets=_targets(blueprint, names), is_forced=force)
+    scope = workspace.records if ids is None else workspace.records.select(ids)
+    line = ProgressLine() if progress is True and given["wait"] else None
+    try:
+        report = start_run(
+            scope,
+            narrowing,
+            force=False,
+            progress=line or (progress if callable(progress) else None),
+            **given,
+        )
+    finally:
+        if line is not None:
+            line.close()
+    if on_error == "raise" and given["wait"] and not report.ok:
+        group = report.failures[0]
+        raise StepFailedError(
+            f"step {group.step!r} of {group.records[0]!r} failed: {group.cause}",
+            report=report,
+            workflow_id=group.records[0],
+            node=group.step,
+        )
+    return report
+
+
+def collect_values(workspace: Any, blueprint: NodeBlueprint, one: Collected) -> dict[str, Any]:
+    """Give the data of one node of all workflows, id -> data; those that fail are left out and named.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        A code-first one.
+    blueprint : NodeBlueprint
+        Its blueprint.
+    one : Collected
+        What is collected.
+
+    Raises
+    ------
+    StepFailedError
+        The collection is strict, and a workflow failed; or the step that stores it did.
+    """
+    if one.storage is not None:
+        return _stored(workspace, blueprint, one)
+    part = blueprint.recipe.parts[one.takes]
+    if part.is_kept and not part.is_script and not part.is_seed:
+        compute(workspace, blueprint, (one.takes,), ids=None, force=False, on_error="collect", progress=False)
+    found, failures = {}, {}
+    for workflow_id in workspace:
+        try:
+            found[workflow_id] = workspace.workflow(workflow_id).__getattribute__(one.takes)
+        except (StepFailedError, StoredDataError) as error:
+            failures[workflow_id] = error
+    if failures:
+        first, problem = next(iter(failures.items()))
+        text = f"{one.name}: {len(failures)} of {len(failures) + len(found)} workflows have no {one.takes}: "
+        text += f"{', '.join(list(failures)[:10])} ({problem})"
+        if one.strict:
+            raise StepFailedError(text, workflow_id=first, node=one.takes) from problem
+        warnings.warn(text, UserWarning, stacklevel=4)
+    return found
+
+
+def _stored(workspace: Any, blueprint: NodeBlueprint, one: Collected) -> dict[str, Any]:
+    """Bring a stored collection up to date, as a run would, and read it."""
+    narrowing = Narrowing(until_step=one.name)
+    report = start_run(workspace.records, narrowing, force=False, progress=None, **_OPTIONS)
+    bad = [group for group in report.failures if group.outcome != "blocked"]
+    own = [group for group in bad if group.step == one.name]
+    if own or (bad and one.strict):
+        group = (own or bad)[0]
+        raise StepFailedError(
+            f"{one.name}: {group.cause}", report=report, node=group.step, workflow_id=group.records[0]
+        )
+    if bad:
+        names = sorted({name for group in bad for name in group.records})
+        text = f"{one.name}: {len(names)} workflow(s) are left out: {', '.join(names[:10])}"
+        text += f" ({bad[0].step}: {bad[0].cause})"
+        warnings.warn(text, UserWarning, stacklevel=5)
+    assert one.storage is not None, "only stored collections come here"
+    path = Path(blueprint.root, one.storage.path)
+    if not path.exists():
+        return {}
+    return stored_values(blueprint.recipe, one, path)

@@ -1,0 +1,78 @@
+"""From the name of a workspace class to a workspace: ``lab.flows:LabWorkspace``.
+
+Knows import paths and how a class is told from others; must not know what a workflow is. The command line and
+`[workflow] class` come here.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from sinagot.config.hints import did_you_mean
+from sinagot.errors import ConfigurationError
+
+__all__ = ["open_named"]
+
+
+def open_named(name: str, root: str | os.PathLike[str], folders: Sequence[str] = (), **options: Any) -> Any:
+    """Import a workspace class and open it on a folder.
+
+    Parameters
+    ----------
+    name : str
+        Module and class, with a colon between.
+    root : str or Path
+        The folder of the data.
+    folders : sequence of str
+        Where the module is looked for besides the search path, at its end.
+    **options
+        As those of the class.
+
+    Returns
+    -------
+    Workspace
+        Opened; nothing was written.
+
+    Raises
+    ------
+    ConfigurationError
+        There is no such module or class, or it is bound to no workflow class.
+    """
+    module_name, colon, class_name = name.partition(":")
+    if not colon or not class_name:
+        raise ConfigurationError.at(
+            f"{name!r} names no class", key="workflow.class", found=name, hint="write module:Class"
+        )
+    for folder in folders:
+        if folder not in sys.path:
+            sys.path.append(folder)
+    try:
+        found: Any = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name is None or not (module_name == error.name or module_name.startswith(f"{error.name}.")):
+            raise
+        where = ", ".join([*folders, "where Python looks"])
+        raise ConfigurationError.at(
+            f"no module {error.name!r} (looked for in {where})",
+            key="workflow.class",
+            found=name,
+            hint="start in the folder that holds it, or install it",
+        ) from error
+    for part in class_name.split("."):
+        if not hasattr(found, part):
+            hint = did_you_mean(part, [one for one in dir(found) if not one.startswith("_")])
+            raise ConfigurationError.at(
+                f"{module_name} has no class {part!r}", key="workflow.class", found=name, hint=hint or None
+            )
+        found = getattr(found, part)
+    if not isinstance(found, type) or not hasattr(found, "workflow_class"):
+        raise ConfigurationError.at(
+            f"{name!r} is no workspace class of workflows: it must derive from sinagot.Workspace[...]",
+            key="workflow.class",
+            found=name,
+        )
+    return found(root, **options)

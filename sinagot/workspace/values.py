@@ -1,0 +1,363 @@
+"""Data of workflows on demand: read where they are stored and as they would be made now, else computed.
+
+Knows a code-first workspace's blueprint and the engine's session; must not know how a step is executed. Reading what is
+stored and fresh costs a few looks at files besides the file itself.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sinagot.dataset.prints import print_of
+from sinagot.engine.job import Outcome
+from sinagot.engine.limits import needs_child
+from sinagot.engine.memory import Memory
+from sinagot.engine.paths import Paths
+from sinagot.engine.planning.changes import Changes
+from sinagot.engine.planning.graph import Slot, StepNode
+from sinagot.engine.planning.plan import Verdict
+from sinagot.engine.session import Answer, Session
+from sinagot.engine.state.aside import aside_folder, move_aside
+from sinagot.engine.state.claims import file_key
+from sinagot.engine.state.origins import Origins, same_prints
+from sinagot.errors import MissingDataError, StepFailedError, StoredDataError
+from sinagot.workflow.evaluation import Evaluation, read_part
+from sinagot.workflow.recipe import Part
+from sinagot.workspace.choices import ExecutorChoice
+from sinagot.workspace.node_blueprint import NodeBlueprint
+from sinagot.workspace.parameters import Parameters
+from sinagot.workspace.running import prepare_run, run_options
+
+if TYPE_CHECKING:
+    from sinagot.engine.planning.graph import RecordGraph
+    from sinagot.workspace.contracts import House
+
+__all__ = ["Values"]
+
+#: A damaged file is made again; one that is damaged again and again is not our file alone.
+_MOST_TRIES = 3
+
+
+class Values:
+    """The data of the workflows of one workspace.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        A code-first one.
+    blueprint : NodeBlueprint
+        Its blueprint.
+    stale : str
+        What is done with results that would be made otherwise now.
+    """
+
+    def __init__(self, workspace: House, blueprint: NodeBlueprint, stale: str) -> None:
+        self._workspace = workspace
+        self._blueprint = blueprint
+        self._stale = stale
+        self._session: Session | None = None
+        self._origins: Origins | None = None
+        self._state = str(workspace.configuration.state_path)
+        self._changes: tuple[RecordGraph, Changes] | None = None
+
+    # -- one node
+
+    def get(self, workflow_id: str, name: str, memory: Memory) -> Any:
+        """Give the data of a node.
+
+        Parameters
+        ----------
+        workflow_id : str
+            Id of the record.
+        name : str
+            Name of the node.
+        memory : Memory
+            Values that no file holds, kept by the workflow object.
+
+        Raises
+        ------
+        StepFailedError
+            The step, or one before it, failed.
+        MissingDataError
+            Input data are not there.
+        StoredDataError
+            Input data cannot be read as what they should be.
+        """
+        part = self._blueprint.recipe.parts[name]
+        if part.is_seed:
+            return read_part(part, workflow_id, self._blueprint.path_of(part, workflow_id))
+        graph = self._blueprint.graph()
+        for number in range(_MOST_TRIES):
+            try:
+                return self._get(graph, part, workflow_id, memory)
+            except StoredDataError as error:
+                if not self._is_put_aside(error, workflow_id) or number == _MOST_TRIES - 1:
+                    raise
+        raise AssertionError("the last try gives or raises")
+
+    def _get(self, graph: RecordGraph, part: Part, workflow_id: str, memory: Memory) -> Any:
+        node = self._blueprint.node_of(graph, part)
+        if node.is_kept and self._is_fresh(graph, node, workflow_id):
+            return self._load(part, node, workflow_id)
+        known = None if node.is_kept else self._remembered(graph, part, node, workflow_id, memory)
+        if known is not None:
+            return known[0]
+        if node.is_kept and any(needs_child(one.settings) for one in self._blueprint.feeding(graph, node)):
+            self._compute_within_limits(part, workflow_id)
+        else:
+            answer = self._compute(graph, node, workflow_id, memory)
+            self._raise_failure(graph, node, workflow_id, answer, memory)
+        if node.is_kept:
+            return self._load(part, node, workflow_id)
+        return memory.values[part.name][1]
+
+    def _remembered(
+        self, graph: RecordGraph, part: Part, node: StepNode, workflow_id: str, memory: Memory
+    ) -> tuple[Any] | None:
+        """Give a value that no file holds and that was computed for this object before, if it came from the same."""
+        if part.name not in memory.values:
+            return None
+        values = self._blueprint.values_of(workflow_id)
+        files = {str(slot.name): slot.final(values) for slot in node.inputs}
+        found = Evaluation(self._blueprint.recipe, workflow_id, files, memory).recall(part)
+        if found is None or (self._stale == "recompute" and self.why_stale(graph, node, workflow_id)):
+            return None
+        return found
+
+    def _load(self, part: Part, node: StepNode, workflow_id: str) -> Any:
+        paths = self._paths(node.outputs, node.is_dict_out, workflow_id)
+        if isinstance(paths, dict):
+            return {name: Path(str(path)) for name, path in paths.items()}
+        return read_part(part, workflow_id, Path(str(paths)))
+
+    def _is_put_aside(self, error: StoredDataError, workflow_id: str) -> bool:
+        """Put a stored result that cannot be read aside; False when it is input data, or not there."""
+        part = self._blueprint.recipe.parts.get(getattr(error, "node", None) or "")
+        if part is None or part.is_seed or part.is_script or isinstance(error, MissingDataError):
+            return False
+        path = self._blueprint.path_of(part, workflow_id)
+        if path.exists():
+            node = self._blueprint.node_of(self._blueprint.graph(), part)
+            origin = self.origins.get(node.key(workflow_id))
+            if origin is not None and same_prints(origin.outputs, [print_of(str(path), content=True)]):
+                return False  # it is what was written: whoever reads it is at fault
+            folder = aside_folder(str(self._workspace.configuration.output_path))
+            kept = move_aside(str(path), folder)
+            self._workspace.logger.warning("%s; it is kept as %s, and made again", error, kept)
+        return True
+
+    # -- fresh or not
+
+    def _paths(self, slots: Sequence[Slot], is_dict: bool, record_id: str) -> Paths:
+        values = self._blueprint.values_of(record_id)
+        return StepNode.paths(slots, is_dict, lambda slot: slot.final(values))
+
+    @property
+    def origins(self) -> Origins:
+        """What results came from, as it is known now."""
+        if self._origins is None:
+            self._origins = Origins(self._state)
+        else:
+            self._origins.refresh()
+        return self._origins
+
+    def _changes_of(self, graph: RecordGraph) -> Changes:
+        origins = self.origins
+        if self._changes is None or self._changes[0] is not graph:
+            values_of = self._blueprint.values_of
+            made = Changes(
+                graph,
+                self._state,
+                self._paths,
+                lambda slot, record_id: slot.final(values_of(record_id)),
+                Parameters(self._workspace.configuration, is_lenient=True).params_of,
+                origins,
+            )
+            self._changes = (graph, made)
+        return self._changes[1]
+
+    def _is_there(self, node: StepNode, workflow_id: str) -> bool:
+        paths = self._paths(node.outputs, True, workflow_id) if node.is_dict_out else None
+        flat = paths.values() if isinstance(paths, dict) else [self._paths(node.outputs, False, workflow_id)]
+        return all(os.path.exists(str(path)) for path in flat)
+
+    def _is_fresh(self, graph: RecordGraph, node: StepNode, workflow_id: str) -> bool:
+        """Say whether what is stored is what would be made now; without asking, where nobody wants to know."""
+        if not self._is_there(node, workflow_id):
+            return False
+        name = file_key(node.key(workflow_id))
+        if any(os.access(f"{self._state}/{kind}/{name}", os.F_OK) for kind in ("failures", "claims")):
+            return False
+        if not node.is_node or self._stale == "ignore":
+            return True
+        reason = self.why_stale(graph, node, workflow_id)
+        if reason and self._stale == "warn":
+            text = f"{node.label} of {workflow_id!r} is stale: {reason}; it is given as it is stored"
+            warnings.warn(text, UserWarning, stacklevel=6)
+            return True
+        return not reason
+
+    def why_stale(self, graph: RecordGraph, node: StepNode, workflow_id: str) -> str:
+        """Say why a stored result would be made otherwise now, itself or through what it is made from; else nothing."""
+        changes = self._changes_of(graph)
+        pending, known = [node.index], {node.index}
+        while pending:
+            one = graph.nodes[pending.pop()]
+            if one.is_node and one.is_kept:
+                is_there = self._is_there(one, workflow_id)
+                look = changes.is_outdated if is_there else changes.is_source_outdated
+                if look(workflow_id, one):
+                    reasons = changes.reasons(workflow_id, one) if is_there else ()
+                    texts = [reason.text for reason in reasons] or ["what it is made from changed"]
+                    return "; ".join(texts if one is node else [f"{one.label}: {text}" for text in texts])
+            pending += [number for number in one.upstream if number not in known]
+            known.update(one.upstream)
+        return ""
+
+    def states(self, workflow_id: str) -> dict[str, str]:
+        """Give one word a node: stored, stale, missing, failed, not stored, no input. Nothing is computed."""
+        blueprint = self._blueprint
+        graph = blueprint.graph()
+        found = {}
+        for part in blueprint.recipe.parts.values():
+            if part.is_seed:
+                is_there = part.storage is not None and self._blueprint.path_of(part, workflow_id).exists()
+                found[part.name] = "stored" if is_there else "no input"
+                continue
+            node = self._blueprint.node_of(graph, part)
+            mark = f"{self._state}/failures/{file_key(node.key(workflow_id))}"
+            if os.access(mark, os.F_OK):
+                found[part.name] = "failed"
+            elif not node.is_kept:
+                found[part.name] = "not stored"
+            elif not self._is_there(node, workflow_id):
+                found[part.name] = "missing"
+            else:
+                found[part.name] = "stale" if self.why_stale(graph, node, workflow_id) else "stored"
+        return found
+
+    # -- computing
+
+    def _compute(self, graph: RecordGraph, node: StepNode, workflow_id: str, memory: Memory) -> Answer:
+        chosen = self._blueprint.feeding(graph, node)
+        for one in chosen:
+            if one.error is not None:
+                raise one.error
+        if self._session is None:
+            self._session = self._begin(graph)
+        return self._session.compute(
+            graph,
+            self._blueprint.ids,
+            workflow_id,
+            selected=frozenset(one.index for one in chosen),
+            wanted=frozenset() if node.is_kept else frozenset({node.index}),
+            params_of=Parameters(self._workspace.configuration).params_of,
+            origins=self.origins,
+            memory=memory,
+            is_known=lambda one: self._is_known(graph, one, workflow_id, memory),
+        )
+
+    def _is_known(self, graph: RecordGraph, node: StepNode, workflow_id: str, memory: Memory) -> bool:
+        if node.is_kept or not node.is_node:
+            return False
+        part = self._blueprint.recipe.parts[node.label]
+        return self._remembered(graph, part, node, workflow_id, memory) is not None
+
+    def _compute_within_limits(self, part: Part, workflow_id: str) -> None:
+        """Compute in a process that can be ended: a step on the way has a limit of time or memory."""
+        workspace: Any = self._workspace
+        report = workspace.compute(part.name, ids=[workflow_id], progress=False)
+        failed = [group for group in report.failures if group.outcome == Outcome.FAILED]
+        if failed:
+            blocked = tuple(group.step for group in report.failures if group.outcome == Outcome.BLOCKED)
+            raise StepFailedError(
+                f"step {failed[0].step!r} of {workflow_id!r} failed: {failed[0].cause}",
+                report=report,
+                workflow_id=workflow_id,
+                node=failed[0].step,
+                blocked=blocked,
+            )
+        if report.counts[Outcome.MISSING_INPUT]:
+            reasons = [str(row["reason"]) for row in report.iter_jobs() if row["reason"]]
+            raise MissingDataError(
+                f"{part.name!r} of {workflow_id!r} cannot be made: {'; '.join(reasons)}",
+                node=part.name,
+                workflow_id=workflow_id,
+                record_id=workflow_id,
+            )
+
+    def _begin(self, graph: RecordGraph) -> Session:
+        workspace = self._workspace
+        options = run_options(workspace, ignore_missing=False, debug=False, printing=False)
+        choice = ExecutorChoice(
+            workspace, mode="main_process", workers=None, client=None, address=None, debug=True
+        )
+        nodes = [node for node in graph.nodes if node.error is None]
+        parameters = Parameters(workspace.configuration)
+        return Session(options, lambda folder: prepare_run(workspace, nodes, choice, folder, parameters))
+
+    def _raise_failure(
+        self, graph: RecordGraph, node: StepNode, workflow_id: str, answer: Answer, memory: Memory
+    ) -> None:
+        """Raise when the node could not be made: with the step's own exception where a step failed."""
+        failed = [label for label, result in answer.results.items() if result.outcome == Outcome.FAILED]
+        if failed:
+            error = memory.error
+            memory.forget_error()
+            if isinstance(error, StoredDataError):
+                raise error
+            name = failed[0]
+            cause = answer.results[name].cause
+            blocked = tuple(
+                label for label, result in answer.results.items() if result.outcome == Outcome.BLOCKED
+            )
+            behind = f"; not begun: {', '.join(blocked)}" if blocked else ""
+            what = f"{cause.exc_type}: {cause.message}" if cause is not None else "it failed"
+            raise StepFailedError(
+                f"step {name!r} of {workflow_id!r} failed: {what}{behind}",
+                workflow_id=workflow_id,
+                node=name,
+                blocked=blocked,
+            ) from error
+        for planned in answer.planned:
+            one = graph.nodes[planned.node]
+            if planned.verdict in (Verdict.MISSING_INPUT, Verdict.BLOCKED, Verdict.EXCLUDED):
+                self._raise_refusal(
+                    one, node, workflow_id, planned.verdict, planned.missing, planned.reasons[0].text
+                )
+        for label, result in answer.results.items():
+            if result.outcome not in (Outcome.DONE, Outcome.DONE_ELSEWHERE, Outcome.UP_TO_DATE):
+                one = next(each for each in graph.nodes if each.label == label)
+                self._raise_refusal(one, node, workflow_id, result.outcome, result.missing, result.outcome)
+
+    def _raise_refusal(
+        self, one: StepNode, asked: StepNode, workflow_id: str, word: str, missing: Sequence[str], text: str
+    ) -> None:
+        if word == Outcome.MISSING_INPUT:
+            values = self._blueprint.values_of(workflow_id)
+            paths = [slot.final(values) for slot in one.inputs if not slot.free]
+            names = [str(slot.name) for slot, path in zip(one.inputs, paths, strict=False) if path in missing]
+            raise MissingDataError(
+                f"{asked.label!r} of {workflow_id!r} cannot be made: {' and '.join(map(repr, names)) or 'input'} "
+                f"is not there: {', '.join(missing)}",
+                node=names[0] if names else one.label,
+                workflow_id=workflow_id,
+                record_id=workflow_id,
+                path=Path(missing[0]) if missing else None,
+            )
+        raise StepFailedError(
+            f"{asked.label!r} of {workflow_id!r} cannot be made: {one.label}: {text}",
+            workflow_id=workflow_id,
+            node=one.label,
+            blocked=(asked.label,),
+        )
+
+    def close(self) -> None:
+        """End the run of what was computed on demand."""
+        session, self._session = self._session, None
+        if session is not None:
+            session.close()

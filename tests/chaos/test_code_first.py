@@ -1,0 +1,192 @@
+"""Code-first workspaces: workers killed, files torn, disks full, two at once. What is stored is whole, always."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from sinagot.dataset.prints import content_digest
+from tests.workflow.conftest import COUNTING, Calls, Write, calls, module, seeds
+
+__all__ = ["calls", "module"]
+
+LARGE = (
+    COUNTING
+    + '''
+import os
+import time
+from pathlib import Path
+
+SIZE = 64 << 20
+
+@sg.step
+def large(number: int, workflow_id: str) -> bytes:
+    note("large", workflow_id)
+    return bytes([number]) * SIZE
+
+class SlowBytes(bytes):
+    """Bytes that are written in two halves."""
+
+class SlowHandler(sg.TypeHandler, data_type=SlowBytes):
+    def check(self, data):
+        return data
+
+    def write(self, path, data):
+        with open(path, "wb") as file:
+            file.write(data[: len(data) // 2])
+            file.flush()
+            flag = Path(os.environ["FLAG"])
+            if not flag.exists():
+                flag.write_text(str(os.getpid()))
+                time.sleep(60)
+            file.write(data[len(data) // 2 :])
+
+    def read(self, path):
+        return SlowBytes(path.read_bytes())
+
+class Large(sg.Workflow):
+    number: int = sg.seed()
+    data: SlowBytes = large.step(number)
+
+class Larges(sg.Workspace[Large]):
+    number = sg.LocalStorage("number/{workflow_id}.txt")
+    data = sg.LocalStorage("data/{workflow_id}.bin")
+'''
+)
+
+
+def litter(root: Path) -> list[str]:
+    """Give what nobody needs any more: stages, claims, owners, parts of files."""
+    state = root / ".sinagot"
+    found = [
+        path for name in ("stage", "claims", "owners") for path in (state / name).rglob("*") if path.is_file()
+    ]
+    return [str(path) for path in (*found, *root.rglob("*~"), *root.rglob("*.part"))]
+
+
+@pytest.mark.parametrize("workers", [0, 1], ids=["here", "processes"])
+def test_kill_in_the_middle_of_a_write(
+    module: Write, tmp_path: Path, calls: Calls, monkeypatch: pytest.MonkeyPatch, workers: int
+) -> None:
+    """A process that is killed while it writes a large file leaves no half file, and the next run leaves no litter."""
+    root = seeds(tmp_path / "root", 2)
+    monkeypatch.setenv("FLAG", str(tmp_path / "flag"))
+    flow = module("large_flow", LARGE)
+    options = f", workers={workers}" if workers else ""
+    (tmp_path / "code" / "program.py").write_text(
+        f"from large_flow import Larges\nLarges({str(root)!r}).compute('data'{options})\n"
+    )
+    running = subprocess.Popen(
+        [sys.executable, "program.py"], cwd=tmp_path / "code", stderr=subprocess.DEVNULL
+    )
+    end = time.monotonic() + 60
+    while not (tmp_path / "flag").exists() and time.monotonic() < end:
+        time.sleep(0.05)
+    time.sleep(0.2)
+    os.kill(int((tmp_path / "flag").read_text()), signal.SIGKILL)
+    running.wait(timeout=60)
+    for file in (root / "data").glob("*") if (root / "data").exists() else ():
+        assert file.stat().st_size == 64 << 20
+    with flow.Larges(root) as ws:
+        assert ws.compute("data").ok
+        assert ws["W00001"].data == bytes([1]) * (64 << 20)
+    assert sorted(path.name for path in (root / "data").iterdir()) == ["W00000.bin", "W00001.bin"]
+    assert litter(root) == []
+
+
+def test_torn_files_are_made_again(module: Write, tmp_path: Path, calls: Calls) -> None:
+    """Whatever is cut, emptied or overwritten in storage: a batch makes it again, and keeps what it found."""
+    text = (
+        COUNTING
+        + """
+@sg.step
+def twice(number: int, workflow_id: str) -> dict:
+    note("twice", workflow_id)
+    return {"value": 2 * number, "text": "x" * 1000}
+
+@sg.step
+def read(data: dict) -> int:
+    return data["value"]
+
+class Torn(sg.Workflow):
+    number: int = sg.seed()
+    data: dict = twice.step(number)
+    value: int = read.step(data)
+
+class Torns(sg.Workspace[Torn]):
+    number = sg.LocalStorage("number/{workflow_id}.txt")
+    data = sg.LocalStorage("data/{workflow_id}.json")
+    value = sg.LocalStorage("value/{workflow_id}.txt")
+"""
+    )
+    root = seeds(tmp_path / "root", 6)
+    with module("torn_flow", text).Torns(root) as ws:
+        assert ws.compute("value").ok
+        before = {path: content_digest(str(path)) for path in root.glob("[dv]*/*")}
+        files = sorted((root / "data").iterdir())
+        files[0].write_bytes(files[0].read_bytes()[:100])
+        files[1].write_bytes(b"")
+        files[2].write_bytes(b"\0" * files[2].stat().st_size)
+        files[3].unlink()
+        os.utime(files[4], ns=(1, 1))
+        calls.clear()
+        assert ws.compute("value", workers=2).ok
+        assert calls() == [f"twice W0000{number}" for number in range(4)]
+        assert {path: content_digest(str(path)) for path in root.glob("[dv]*/*")} == before
+        assert len(list((root / ".sinagot" / "aside").rglob("*.json"))) == 3
+        assert [wf.value for wf in ws.values()] == [0, 2, 4, 6, 8, 10]
+
+
+def test_full_disk_fails_the_job_and_nothing_else(module: Write, tmp_path: Path) -> None:
+    """A result for which there is no space is a failed step: nothing half is stored, and it is made when there is."""
+    text = """
+import errno
+import os
+from pathlib import Path
+import sinagot as sg
+
+class Full(bytes):
+    pass
+
+class FullHandler(sg.TypeHandler, data_type=Full):
+    def check(self, data):
+        return Full(data)
+
+    def write(self, path, data):
+        path.write_bytes(data[:10])
+        if os.environ.get("FULL"):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+        path.write_bytes(data)
+
+    def read(self, path):
+        return path.read_bytes()
+
+@sg.step
+def data(number: int) -> bytes:
+    return b"x" * 100
+
+class Flow(sg.Workflow):
+    number: int = sg.seed()
+    data: Full = data.step(number)
+
+class Flows(sg.Workspace[Flow]):
+    number = sg.LocalStorage("number/{workflow_id}.txt")
+    data = sg.LocalStorage("data/{workflow_id}")
+"""
+    root = seeds(tmp_path / "root", 2)
+    flow = module("full_flow", text)
+    with pytest.MonkeyPatch.context() as patch, flow.Flows(root) as ws:
+        patch.setenv("FULL", "1")
+        report = ws.compute("data")
+        assert [group.exc_type for group in report.failures] == ["OSError"]
+        assert str(root / "data" / "W00000") in report.failures[0].message
+        assert not any((root / "data").glob("*"))
+    with flow.Flows(root) as ws:
+        assert ws.compute("data").counts["done"] == 2
+    assert litter(root) == []

@@ -1,0 +1,103 @@
+"""One value for all workflows: `sinagot.collect`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import sinagot as sg
+from sinagot.errors import WorkflowError
+from tests.workflow.conftest import Calls, Write, seeds
+
+FLOW = """
+import pandas as pd
+import sinagot as sg
+
+@sg.step
+def checked(number: int) -> int:
+    if number == 2:
+        raise ValueError("two is bad")
+    return number * 10
+
+@sg.step
+def table(number: int) -> pd.DataFrame:
+    return pd.DataFrame({"n": [number, number + 1]})
+
+class Flow(sg.Workflow):
+    number: int = sg.seed()
+    tens: int = checked.step(number)
+    rows: pd.DataFrame = table.step(tens)
+
+class Stored(sg.Workspace[Flow]):
+    number = sg.LocalStorage("number/{workflow_id}.txt")
+    tens = sg.LocalStorage("tens/{workflow_id}.txt")
+    all_numbers = sg.collect(Flow.number)
+    all_tens = sg.collect(Flow.tens)
+    strict_tens = sg.collect(Flow.tens, strict=True)
+    tens_table = sg.collect(Flow.tens).to("tables/tens.csv")
+    tens_file = sg.collect(Flow.tens).to("tables/tens.json")
+    all_rows = sg.collect(Flow.rows).to("tables/rows.csv")
+"""
+
+
+def test_collection_is_a_dict_by_id(module: Write, tmp_path: Path) -> None:
+    """Without a place to store it, a collection computes what is not there and gives the data by id."""
+    ws = module("collect_flow", FLOW).Stored(seeds(tmp_path, 2))
+    assert ws.all_numbers == {"W00000": 0, "W00001": 1}
+    assert ws.all_tens == {"W00000": 0, "W00001": 10}
+    assert ws.strict_tens == ws.all_tens
+
+
+def test_failing_workflows_are_left_out_and_named(module: Write, tmp_path: Path) -> None:
+    """A workflow that fails is named in a warning; a strict collection fails with it."""
+    ws = module("collect_flow", FLOW).Stored(seeds(tmp_path, 4))
+    with pytest.warns(UserWarning, match="1 of 4 workflows have no tens: W00002 .*two is bad"):
+        assert list(ws.all_tens) == ["W00000", "W00001", "W00003"]
+    with pytest.raises(sg.StepFailedError, match="W00002"):
+        ws.strict_tens
+    with pytest.warns(UserWarning, match="left out: W00002"):
+        assert ws.tens_table == {"W00000": 0, "W00001": 10, "W00003": 30}
+
+
+def test_stored_collection_is_a_step_for_all_records(module: Write, tmp_path: Path, calls: Calls) -> None:
+    """One file for all: made by a run, behind the records; made again when a record is added or made again."""
+    with module("collect_flow", FLOW).Stored(seeds(tmp_path, 2)) as ws:
+        report = ws.steps.run(printing=False, workers=2)
+        assert report.ok, report.failures
+        assert (tmp_path / "tables" / "tens.csv").read_text() == "workflow_id,value\nW00000,0\nW00001,10\n"
+        assert ws.tens_table == {"W00000": 0, "W00001": 10} == ws.tens_file
+        assert ws.steps.run(printing=False).counts["done"] == 0
+        (tmp_path / "number" / "W00001.txt").write_text("7")
+        assert ws.tens_table == {"W00000": 0, "W00001": 70}
+        (tmp_path / "number" / "W00009.txt").write_text("9")
+        assert ws.tens_file == {"W00000": 0, "W00001": 70, "W00009": 90}
+
+
+def test_tables_of_all_records_stand_below_each_other(module: Write, tmp_path: Path) -> None:
+    """Tables become one, with the ids in front; nodes that are not stored are computed for it."""
+    ws = module("collect_flow", FLOW).Stored(seeds(tmp_path, 2))
+    found = ws.all_rows
+    stored = pd.read_csv(tmp_path / "tables" / "rows.csv")
+    assert stored.to_dict("list") == {
+        "workflow_id": ["W00000", "W00000", "W00001", "W00001"],
+        "n": [0, 1, 10, 11],
+    }
+    assert list(found) == ["W00000", "W00001"]
+    assert list(found["W00001"]["n"]) == [10, 11]
+
+
+def test_collection_of_no_node_is_told(module: Write) -> None:
+    """What is collected is a node of the class, under a name of its own."""
+    flow = module("collect_flow", FLOW)
+    with pytest.raises(WorkflowError, match="takes an attribute of a workflow class"):
+        sg.collect("tens")
+
+    class Other(sg.Workflow):
+        more: int = sg.seed()
+
+    with pytest.raises(WorkflowError, match=r"Wrong\.all_more: Flow has no node 'more'"):
+
+        class Wrong(flow.Stored):  # type: ignore[name-defined]
+            all_more = sg.collect(Other.more)

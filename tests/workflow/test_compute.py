@@ -1,0 +1,377 @@
+"""Batches: `compute`, `remote`, and several processes at once."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import sinagot as sg
+from sinagot.errors import NotFoundError
+from tests.workflow.conftest import COUNTING, Calls, Write, seeds
+
+CHAIN = (
+    COUNTING
+    + """
+import time
+
+@sg.step
+def plus(number: int, workflow_id: str) -> int:
+    note("plus", workflow_id)
+    if number in BAD:
+        raise ValueError(f"number {number} is bad")
+    time.sleep(PAUSE)
+    return number + 1
+
+@sg.step
+def twice(number: int, workflow_id: str) -> int:
+    note("twice", workflow_id)
+    return 2 * number
+
+class Chain(sg.Workflow):
+    number: int = sg.seed()
+    more: int = plus.step(number)
+    result: int = twice.step(more)
+
+class Chains(sg.Workspace[Chain]):
+    number = sg.LocalStorage("number/{workflow_id}.txt")
+    more = sg.LocalStorage("more/{workflow_id}.txt")
+    result = sg.LocalStorage("result/{workflow_id}.txt")
+"""
+)
+
+
+def chain(bad: str = "()", pause: float = 0.0) -> str:
+    """Give the text of a module of two steps; some numbers are bad."""
+    return f"BAD = {bad}\nPAUSE = {pause}\n{CHAIN}"
+
+
+def programs(folder: Path, text: str, count: int) -> list[subprocess.Popen[str]]:
+    """Start a program several times at once, in the folder that holds its modules."""
+    (folder / "program.py").write_text(text)
+    return [
+        subprocess.Popen(
+            [sys.executable, "program.py"],
+            cwd=folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(count)
+    ]
+
+
+@pytest.mark.parametrize("mode", ["main_process", "processes"])
+def test_failures_are_collected_and_only_they_run_again(
+    module: Write, tmp_path: Path, calls: Calls, mode: str
+) -> None:
+    """Of 20 workflows 3 fail: the report has them with node and exception, 17 are stored; mended, 3 run."""
+    root = seeds(tmp_path / "data", 20)
+    with module("chain_flow", chain(bad="(3, 7, 11)")).Chains(root) as ws:
+        report = ws.compute("result", mode=mode)
+        (group,) = [one for one in report.failures if one.outcome == "failed"]
+        assert (group.step, sorted(group.records)) == ("more", ["W00003", "W00007", "W00011"])
+        assert group.cause.startswith("ValueError: number ")
+        assert report.counts["blocked"] == 3
+        assert len(list((root / "result").iterdir())) == 17
+        for number in (3, 7, 11):
+            (root / "number" / f"W{number:05}.txt").write_text("100")
+        calls.clear()
+        report = ws.compute("result", mode=mode)
+        assert report.ok
+        assert calls() == sorted(
+            f"{name} W{number:05}" for number in (3, 7, 11) for name in ("plus", "twice")
+        )
+        assert ws["W00007"].result == 202
+
+
+def test_first_failure_can_end_the_batch(module: Write, tmp_path: Path, calls: Calls) -> None:
+    """With `on_error="raise"` nothing new is begun after a failure, which is raised with id and node."""
+    ws = module("chain_flow", chain(bad="(2,)")).Chains(seeds(tmp_path / "data", 50))
+    with pytest.raises(sg.StepFailedError, match="number 2 is bad") as caught:
+        ws.compute("result", on_error="raise")
+    assert (caught.value.workflow_id, caught.value.node) == ("W00002", "more")
+    assert len(calls()) < 20
+
+
+def test_some_workflows_and_force(module: Write, tmp_path: Path, calls: Calls) -> None:
+    """Only the ids that are named are computed; with force the named node runs again, what it is made from does not."""
+    ws = module("chain_flow", chain()).Chains(seeds(tmp_path / "data", 5))
+    assert ws.compute("result", ids=["W00001", "W00003"]).counts["done"] == 4
+    calls.clear()
+    assert ws.compute("result", ids=["W00001"], force=True).counts["done"] == 1
+    assert calls() == ["twice W00001"]
+
+
+def test_wrong_words_are_told(module: Write, tmp_path: Path) -> None:
+    """An unknown node names near ones, a seed is none that is computed, options are checked."""
+    ws = module("chain_flow", chain()).Chains(seeds(tmp_path / "data", 1))
+    with pytest.raises(NotFoundError, match="did you mean 'result'"):
+        ws.compute("resutl")
+    with pytest.raises(NotFoundError, match="is a seed"):
+        ws.compute("number")
+    with pytest.raises(ValueError, match="on_error"):
+        ws.compute("result", on_error="ignore")
+    with pytest.raises(TypeError, match="worker"):
+        ws.compute("result", worker=2)
+
+
+def test_dry_run_says_what_would_run(module: Write, tmp_path: Path) -> None:
+    """A plan is a plan: reasons, and nothing is written."""
+    root = seeds(tmp_path / "data", 2)
+    ws = module("chain_flow", chain()).Chains(root)
+    report = ws.compute("result", dry_run=True)
+    assert [(one, step) for one, step, _ in report.plan] == [
+        (one, step) for one in ("W00000", "W00001") for step in ("more", "result")
+    ]
+    assert not (root / ".sinagot").exists()
+
+
+def test_two_processes_compute_each_step_once(module: Write, tmp_path: Path, calls: Calls) -> None:
+    """Two programs at the same work share it: no step runs twice, also where a value is not stored."""
+    root = seeds(tmp_path / "data", 30)
+    text = chain(pause=0.01).replace('    more = sg.LocalStorage("more/{workflow_id}.txt")\n', "")
+    module("chain_flow", text)
+    program = f"from chain_flow import Chains\nreport = Chains({str(root)!r}).compute('result')\nassert report.ok, report"
+    running = programs(tmp_path / "code", program, 2)
+    for one in running:
+        _, said = one.communicate(timeout=60)
+        assert one.returncode == 0, said
+    assert calls() == sorted(f"{name} W{number:05}" for number in range(30) for name in ("plus", "twice"))
+
+
+def test_many_workflows_and_nothing_the_second_time(module: Write, tmp_path: Path, calls: Calls) -> None:
+    """Some thousand workflows on two workers: all are done, progress is told, the second run computes nothing."""
+    root = seeds(tmp_path / "data", 1000)
+    seen: list[Any] = []
+    with module("chain_flow", chain()).Chains(root) as ws:
+        report = ws.compute("result", workers=2, progress=seen.append)
+        assert report.counts["done"] == 2000
+        assert seen and seen[-1].total == 2000
+        calls.clear()
+        assert ws.compute("result", workers=2).counts["up_to_date"] == 2000
+        assert calls() == []
+
+
+def test_interrupt_leaves_whole_files_only(module: Write, tmp_path: Path) -> None:
+    """Ctrl-C ends a batch; what is stored by then is whole, and the next one goes on."""
+    root = seeds(tmp_path / "data", 200)
+    flow = module("chain_flow", chain(pause=0.02))
+    program = f"""
+from chain_flow import Chains
+if __name__ == "__main__":
+    Chains({str(root)!r}).compute("result", workers=2)
+"""
+    (running,) = programs(tmp_path / "code", program, 1)
+    end = time.monotonic() + 30
+    while not (root / "result").exists() and time.monotonic() < end:
+        time.sleep(0.05)
+    running.send_signal(signal.SIGINT)
+    running.communicate(timeout=30)
+    assert running.returncode == -signal.SIGINT or running.returncode == 130 or running.returncode == 1
+    stored = list((root / "result").iterdir())
+    assert stored
+    for file in stored:
+        assert file.read_text() == f"{2 * (int(file.stem[1:]) + 1)}\n"
+    with flow.Chains(root) as ws:
+        assert ws.compute("result", workers=2).ok
+    assert len(list((root / "result").iterdir())) == 200
+
+
+def test_class_in_the_main_module_travels_by_value(tmp_path: Path) -> None:
+    """A program that is one file computes on workers, which never run it: its classes and functions are sent."""
+    root = seeds(tmp_path / "data", 4)
+    text = """
+import sinagot as sg
+
+OFFSET = 5
+
+def helper(number):
+    return number + OFFSET
+
+@sg.step
+def moved(number: int) -> int:
+    return helper(number)
+
+class Moving(sg.Workflow):
+    number: int = sg.seed()
+    place: int = moved.step(number)
+
+class Movings(sg.Workspace[Moving]):
+    number = sg.LocalStorage("number/{workflow_id}.txt")
+    place = sg.LocalStorage("place/{workflow_id}.txt")
+
+with Movings(%r) as ws:
+    report = ws.compute("place", workers=2)
+    print(report.counts["done"], [wf.place for wf in ws.values()])
+"""
+    folder = tmp_path / "code"
+    folder.mkdir()
+    for expected in ("4 [5, 6, 7, 8]\n", "0 [5, 6, 7, 8]\n"):
+        (one,) = programs(folder, text % str(root), 1)
+        shown, said = one.communicate(timeout=60)
+        assert shown == expected, said
+    (one,) = programs(folder, (text % str(root)).replace("OFFSET = 5", "OFFSET = 6"), 1)
+    assert one.communicate(timeout=60)[0] == "4 [6, 7, 8, 9]\n"
+
+
+def test_package_with_relative_imports_is_loaded_in_workers(module: Write, tmp_path: Path) -> None:
+    """A class in a package runs in other processes as it is here, with what it imports beside it."""
+    package = tmp_path / "code" / "lab_package"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "numbers.py").write_text("def tripled(number):\n    return 3 * number\n")
+    (package / "flows.py").write_text(
+        """
+from __future__ import annotations
+import sinagot as sg
+from .numbers import tripled
+
+@sg.step
+def three(number: int) -> int:
+    return tripled(number)
+
+class Threes(sg.Workflow):
+    number: int = sg.seed()
+    result: int = three.step(number)
+
+class ThreesWorkspace(sg.Workspace[Threes]):
+    number = sg.LocalStorage("number/{workflow_id}.txt")
+    result = sg.LocalStorage("result/{workflow_id}.txt")
+"""
+    )
+    root = seeds(tmp_path / "data", 3)
+    program = f"""
+from lab_package.flows import ThreesWorkspace
+with ThreesWorkspace({str(root)!r}) as ws:
+    report = ws.compute("result", workers=2)
+    print(report.counts["done"], [wf.result for wf in ws.values()], [group.traceback for group in report.failures])
+"""
+    for done in (3, 0):
+        (one,) = programs(tmp_path / "code", program, 1)
+        shown, said = one.communicate(timeout=60)
+        assert shown == f"{done} [0, 3, 6] []\n", said
+    (package / "numbers.py").write_text("def tripled(number):\n    return 3 * number + 1\n")
+    (one,) = programs(tmp_path / "code", program, 1)
+    assert one.communicate(timeout=60)[0] == "3 [1, 4, 7] []\n"
+
+
+def test_retries_and_timeouts_of_steps(module: Write, tmp_path: Path, calls: Calls) -> None:
+    """What is said beside `@sg.step` holds as for scripts: another try, an end after so many seconds."""
+    text = (
+        COUNTING
+        + """
+import time
+from pathlib import Path
+
+@sg.step(retries=2, retry_wait=0.01)
+def shaky(number: int, workflow_id: str) -> int:
+    note("shaky", workflow_id)
+    if len(Path(CALLS).read_text().splitlines()) < 3:
+        raise OSError("not yet")
+    return number
+
+@sg.step(timeout=0.5)
+def slow(number: int) -> int:
+    time.sleep(30)
+    return number
+
+class Limited(sg.Workflow):
+    number: int = sg.seed()
+    sure: int = shaky.step(number)
+    late: int = slow.step(number)
+
+class Limits(sg.Workspace[Limited]):
+    number = sg.LocalStorage("number/{workflow_id}.txt")
+    sure = sg.LocalStorage("sure/{workflow_id}.txt")
+    late = sg.LocalStorage("late/{workflow_id}.txt")
+"""
+    )
+    with module("limited_flow", text).Limits(seeds(tmp_path / "data", 1)) as ws:
+        assert ws["W00000"].sure == 0
+        assert len(calls()) == 3
+        report = ws.compute("late")
+        assert [group.exc_type for group in report.failures] == ["StepTimeoutError"]
+        with pytest.raises(sg.StepFailedError, match=r"step 'late' of 'W00000' failed: StepTimeoutError"):
+            ws["W00000"].late
+
+
+def test_environment_variables_win_over_the_configuration(
+    module: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Level, mode and workers are taken from the environment; those of Ray are read, with one warning."""
+    flow = module("chain_flow", chain())
+    root = seeds(tmp_path / "data", 1)
+    monkeypatch.setenv("SINAGOT_LOGGING_LEVEL", "debug")
+    monkeypatch.setenv("SINAGOT_RAY_NUM_CPUS", "3")
+    monkeypatch.setenv("SINAGOT_RAY_ADDRESS", "auto")
+    with pytest.warns(UserWarning, match="no Ray any more.*SINAGOT_RAY_ADDRESS") as caught:
+        ws = flow.Chains(root)
+    assert len(caught) == 1
+    assert ws.configuration.log.level == "DEBUG"
+    assert (ws.configuration.run.mode, ws.configuration.run.workers) == ("processes", 3)
+    monkeypatch.setenv("SINAGOT_RAY_LOCAL_MODE", "1")
+    with pytest.warns(UserWarning, match="no Ray any more"):
+        assert flow.Chains(root).configuration.run.mode == "main_process"
+    monkeypatch.setenv("SINAGOT_MODE", "ray")
+    with pytest.raises(sg.ConfigurationError, match="SINAGOT_MODE: should be one of"):
+        flow.Chains(root)
+
+
+def test_configuration_beside_the_data_holds(module: Write, tmp_path: Path) -> None:
+    """A workspace.toml is not needed; where there is one, its records, run, log and path apply."""
+    root = seeds(tmp_path / "data", 3)
+    (root / "workspace.toml").write_text(
+        "[records]\nid_pattern = 'W0000[01]'\n[path]\nlog = 'logs'\n[info]\nversion = '7'\n"
+    )
+    ws = module("chain_flow", chain()).Chains(root)
+    assert list(ws) == ["W00000", "W00001"]
+    assert ws["W00001"].result == 4
+    assert (root / "logs" / "W00001.log").is_file()
+    assert json.loads((root / "logs" / "W00001.log").read_text().splitlines()[0])["workspace_version"] == "7"
+
+
+def test_folder_that_is_not_there_is_an_error(module: Write, tmp_path: Path) -> None:
+    """The root must exist; a workspace without class and file says both ways."""
+    flow = module("chain_flow", chain())
+    with pytest.raises(sg.ConfigurationError, match="no such folder"):
+        flow.Chains(tmp_path / "nowhere")
+    with pytest.raises(sg.ConfigurationError, match="folder of its data"):
+        flow.Chains()
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(sg.ConfigurationError, match=r"sinagot\.Workspace\[") as caught:
+        sg.Workspace(tmp_path / "empty")
+    assert "workspace.toml" in str(caught.value)
+    assert os.listdir(tmp_path / "empty") == []
+
+
+@pytest.mark.slow
+def test_remote_gives_one_future_a_workflow(module: Write, tmp_path: Path, calls: Calls) -> None:
+    """Futures come in the order of ids, with stored values as well as those that nothing stores; failures raise."""
+    from distributed import Client, LocalCluster
+
+    root = seeds(tmp_path / "data", 4)
+    text = chain(bad="(2,)").replace('    result = sg.LocalStorage("result/{workflow_id}.txt")\n', "")
+    with (
+        LocalCluster(n_workers=1, threads_per_worker=2, processes=True, dashboard_address=None) as cluster,
+        Client(cluster) as client,
+        module("chain_flow", text).Chains(root, client=client) as ws,
+    ):
+        assert ws["W00001"].more == 2
+        futures = ws.remote("result")
+        assert [future.result() for future in (futures[0], futures[1], futures[3])] == [2, 4, 8]
+        with pytest.raises(
+            sg.StepFailedError, match="step 'more' of 'W00002' failed: ValueError: number 2 is bad"
+        ):
+            futures[2].result()
+        assert [future.result() for future in ws.remote("number")] == [0, 1, 2, 3]
+        assert calls().count("plus W00001") == 1
+        report = ws.compute("more")
+        assert (report.counts["up_to_date"], report.counts["failed"]) == (3, 1)
