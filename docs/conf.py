@@ -19,7 +19,7 @@ copyright = author  # noqa: A001  (the name that Sphinx reads)
 version = release = sinagot.__version__
 
 extensions = [
-    "myst_parser",
+    "myst_nb",
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
     "sphinx_click",
@@ -27,6 +27,12 @@ extensions = [
 ]
 # The generated part of the TOML page is included by `reference/toml.md`, it is no page of its own.
 exclude_patterns = ["_build", "reference/generated"]
+
+# The notebook page is executed each time, in a folder of its own; an error in it is an error of the build.
+nb_execution_mode = "force"
+nb_execution_in_temp = True
+nb_execution_raise_on_error = True
+nb_execution_timeout = 120
 
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3

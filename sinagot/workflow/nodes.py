@@ -84,22 +84,12 @@ class Call(Node):
         self.args = args
         self.kwargs = dict(kwargs)
         self.options = options
+        #: Arguments by the name of their parameter; those of ``*args`` are a tuple, those of ``**kwargs`` a dict.
+        self.arguments = dict(_bind(function, args, self.kwargs))
+        #: The function asks for the id, and nothing else gives it.
+        self.takes_id = ID_PARAMETER in _parameters(function) and ID_PARAMETER not in self.arguments
 
     kind = "step"
-
-    @property
-    def takes_id(self) -> bool:
-        """The function asks for the id, and nothing else gives it."""
-        return ID_PARAMETER in _parameters(self.function) and ID_PARAMETER not in self._bound
-
-    @property
-    def _bound(self) -> Mapping[str, Any]:
-        return _bind(self.function, self.args, self.kwargs)
-
-    @property
-    def arguments(self) -> dict[str, Any]:
-        """Arguments by the name of their parameter; those of ``*args`` are a tuple, those of ``**kwargs`` a dict."""
-        return dict(self._bound)
 
     def iter_parts(self) -> Iterator[Node]:
         """Give the nodes among the arguments, each as often as it stands there."""
