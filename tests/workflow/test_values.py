@@ -331,6 +331,17 @@ def test_file_without_fingerprint_is_trusted_unless_it_cannot_be_read(module: Wr
     assert (root / "computed" / "multiplied_data-002.csv").read_text() == "a,b\n15,18\n"
 
 
+def test_file_that_cannot_be_read_is_made_again_in_a_batch(module: Write, root: Path) -> None:
+    """A step that meets a damaged file of another one has it made again, and is computed, in the same batch."""
+    text = EXAMPLE + "    final_data = sg.LocalStorage('final/{workflow_id}')\n"
+    (root / "computed").mkdir()
+    (root / "computed" / "multiplied_data-002.csv").write_bytes(b"\xff\xfe\x00")
+    with module("example_flow", text).TestWorkspace(root) as ws:
+        report = ws.compute("final_data", workers=2)
+        assert (report.ok, report.counts["done"]) == (True, 4), report.failures[0].traceback
+        assert (root / "final" / "002").read_text() == "15\n"
+
+
 def test_torn_seed_is_an_error_that_names_it(module: Write, root: Path) -> None:
     """Input data are never touched: node, id and path are told."""
     (root / "params" / "factor").write_text("three")
