@@ -105,6 +105,7 @@ NEWER = frozenset(
         "units",
         "values",
         "why",
+        "workflows",
     }
 )
 

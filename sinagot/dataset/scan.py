@@ -156,6 +156,11 @@ def glob_matches(
 # ---------------------------------------------------------------------- whose file is it
 
 
+def tells_id(pattern: PathPattern, ids: RecordIds) -> bool:
+    """Say whether the path of a file is enough to know whose it is."""
+    return _binding(pattern, ids) == 2
+
+
 def _binding(pattern: PathPattern, ids: RecordIds) -> int:
     """Tell how well a pattern settles the id: 2 wholly, 1 but for entities not all ids have, 0 not."""
     if "id" in pattern.fields or (ids.template is not None and ids.composing <= pattern.fields):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sinagot.dataset.records import RecordIds
 from sinagot.engine.accounts.counts import Tally
@@ -33,6 +33,8 @@ __all__ = ["Answer", "Session"]
 
 #: Seconds between two looks at a job that another run holds.
 _PAUSE = 0.05
+#: Seconds without a request after which the run ends: a program that only waits works on nothing.
+IDLE = 20.0
 
 
 class Answer(NamedTuple):
@@ -61,8 +63,33 @@ class Session:
         self._guard = threading.RLock()
         self._is_begun = False
         self._tally = Tally()
+        self._asked_at = time.monotonic()
+        self._busy = 0
+        self._over = threading.Event()
 
-    def compute(
+    @property
+    def is_over(self) -> bool:
+        """The run has ended: the next request needs another session."""
+        return self._over.is_set()
+
+    def compute(self, *args: Any, **options: Any) -> Answer:
+        """Plan some steps of a record and run what has to be run; parameters as those of `_compute`.
+
+        Raises
+        ------
+        StorageError
+            A folder can't be written.
+        """
+        with self._guard:
+            self._busy += 1
+        try:
+            return self._compute(*args, **options)
+        finally:
+            with self._guard:
+                self._busy -= 1
+                self._asked_at = time.monotonic()
+
+    def _compute(
         self,
         graph: RecordGraph,
         rule: RecordIds,
@@ -172,10 +199,19 @@ class Session:
                     path=self._options.state_path,
                 ) from error
             self._is_begun = True
+            threading.Thread(target=self._end_when_idle, name="sinagot-session", daemon=True).start()
+
+    def _end_when_idle(self) -> None:
+        """End the run when nobody has asked for a while: others may want the workspace for themselves."""
+        while not self._over.wait(IDLE / 4):
+            with self._guard:
+                if not self._busy and time.monotonic() - self._asked_at >= IDLE:
+                    self.close()
 
     def close(self) -> None:
         """End the run; the next request needs another session."""
         with self._guard:
+            self._over.set()
             if not self._is_begun:
                 return
             self._is_begun = False

@@ -22,7 +22,11 @@ from sinagot.workflow.storage import LocalStorage, TypeHandler, find_handler, wi
 if TYPE_CHECKING:
     from sinagot.workflow.recipe import Part, Recipe
 
-__all__ = ["Evaluation", "NodeScript", "read_part"]
+__all__ = ["PUT_ASIDE", "Evaluation", "NodeScript", "read_part"]
+
+
+#: Words by which is told that a damaged file was moved away.
+PUT_ASIDE = "it is kept as"
 
 
 class NodeScript(ProgramScript):
@@ -96,7 +100,7 @@ class Evaluation:
                 raise
             kept = move_aside(str(path), self._memory.aside) if self._memory.aside else None
             raise StoredDataError(
-                f"{error.message}; it is kept as {kept}, and made again by the next run", **error.facts
+                f"{error.message}; {PUT_ASIDE} {kept}, and made again by the next run", **error.facts
             ) from error.__cause__
 
     def recall(self, part: Part) -> tuple[Any] | None:

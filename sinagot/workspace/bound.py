@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from sinagot.config.plain import folder_configuration, with_environment
-from sinagot.dataset.scan import Listing, find_ids
+from sinagot.dataset.scan import Listing, find_ids, tells_id
 from sinagot.engine.memory import Memory
 from sinagot.errors import ConfigurationError, UnknownWorkflowError, WorkflowError
 from sinagot.workflow.collecting import Collected
@@ -191,26 +191,36 @@ class CodeFirst(Generic[W]):
     def incomplete(self) -> dict[str, list[str]]:
         """Give the ids that lack some of their input data, and the names of the seeds that are not there.
 
+        An id is found by any seed whose path tells it.
+
         Returns
         -------
         dict of str to list of str
             Sorted by id.
         """
-        listing = Listing(self._nodes.ids_root)
-        known = self._nodes.patterns
-        patterns = {
-            part.name: known[part.name]
-            for part in self._recipe.seeds
-            if part.name in known and known[part.name].fields
+        rule, root = self._nodes.ids, self._nodes.ids_root
+        listing = Listing(root)
+        patterns = {name: self._nodes.patterns[name] for name in self._nodes.own_seeds}
+        known = {
+            name: set(find_ids(listing, [pattern], rule))
+            for name, pattern in patterns.items()
+            if tells_id(pattern, rule)
         }
-        found = {
-            name: set(find_ids(listing, [pattern], self._nodes.ids)) for name, pattern in patterns.items()
-        }
-        lacks = {
-            one: [name for name, ids in found.items() if one not in ids]
-            for one in sorted(set[str]().union(*found.values()))
-        }
-        return {one: names for one, names in lacks.items() if names}
+        found: dict[str, list[str]] = {}
+        for one in sorted(set[str]().union(*known.values())):
+            values = rule.values(one)
+            lacks = [
+                name
+                for name, pattern in patterns.items()
+                if (
+                    one not in known[name]
+                    if name in known
+                    else not os.path.exists(f"{root}/{pattern.format(values)}")
+                )
+            ]
+            if lacks:
+                found[one] = lacks
+        return found
 
     # -- data
 
@@ -260,6 +270,7 @@ class CodeFirst(Generic[W]):
         """
         from sinagot.workspace.computing import compute
 
+        self._values.close()  # what was computed on demand is over: a batch may want the workspace for itself
         return compute(
             self, self._nodes, names, ids=ids, force=force, on_error=on_error, progress=progress, **options
         )

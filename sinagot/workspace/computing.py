@@ -8,13 +8,14 @@ from __future__ import annotations
 import sys
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sinagot.config.hints import did_you_mean
 from sinagot.errors import NotFoundError, StepFailedError, StoredDataError
 from sinagot.workflow.collecting import Collected, stored_values
+from sinagot.workflow.evaluation import PUT_ASIDE
 from sinagot.workspace.narrowing import Narrowing
 from sinagot.workspace.node_blueprint import NodeBlueprint
 from sinagot.workspace.running import start_run
@@ -127,6 +128,8 @@ def compute(
             progress=line or (progress if callable(progress) else None),
             **given,
         )
+        if given["wait"] and not given["dry_run"]:
+            _make_again(workspace, narrowing, report, given)
     finally:
         if line is not None:
             line.close()
@@ -139,6 +142,19 @@ def compute(
             node=group.step,
         )
     return report
+
+
+def _make_again(workspace: Any, narrowing: Narrowing, report: RunReport, given: Mapping[str, Any]) -> None:
+    """Make stored results again that turned out to be damaged when another step read them: they were put aside."""
+    damaged = {
+        failure.record_id
+        for failure in report.ledger.failures
+        if failure.cause.exc_type.endswith("StoredDataError") and PUT_ASIDE in failure.cause.message
+    }
+    if damaged:
+        scope = workspace.records.select(damaged)
+        again = start_run(scope, narrowing._replace(is_forced=False), force=False, progress=None, **given)
+        report.ledger.adopt(again.ledger)
 
 
 def collect_values(workspace: Any, blueprint: NodeBlueprint, one: Collected) -> dict[str, Any]:

@@ -72,10 +72,16 @@ class NodeBlueprint(Blueprint):
     @property
     def ids_root(self) -> str:
         """Folder that the paths of storages start from; without seeds of single records, that of the scripts' data."""
-        has_own = any(
-            self.patterns[part.name].fields for part in self.recipe.seeds if part.storage is not None
-        )
-        return self._root if has_own else super().ids_root
+        return self._root if self.own_seeds else super().ids_root
+
+    @property
+    def own_seeds(self) -> list[str]:
+        """Names of the seeds that are another file for each workflow."""
+        return [
+            part.name
+            for part in self.recipe.seeds
+            if part.storage is not None and self.patterns[part.name].fields
+        ]
 
     @property
     def root(self) -> str:
@@ -93,10 +99,8 @@ class NodeBlueprint(Blueprint):
 
     def id_sources(self, task: str | None = None, modality: str | None = None) -> list[list[PathPattern]]:
         """Give what ids are found by: every seed that is another file for each; without any, as scripts say."""
-        found = [self.patterns[part.name] for part in self.recipe.seeds if part.storage is not None]
-        patterns = [pattern for pattern in found if pattern.fields]
-        if patterns:
-            return [patterns]
+        if self.own_seeds:
+            return [[self.patterns[name] for name in self.own_seeds]]
         has_scripts = any(self.script_names_of(*unit) for unit in self.units())
         return super().id_sources(task, modality) if has_scripts else []
 
@@ -269,6 +273,8 @@ class NodeBlueprint(Blueprint):
         """Give the paths of a seed, of a stored step, or of the outputs of a script."""
         node = self.recipe.parts[name].node
         if not isinstance(node, ScriptCall):
+            if name not in self.patterns:
+                return []  # a seed of a class without storages: whoever needs it is told
             return [Slot(name, self.patterns[name], self._root, self.ids.entities)]
         script = self.script_of(node, scripts)
         return [

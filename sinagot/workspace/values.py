@@ -89,6 +89,12 @@ class Values:
         """
         part = self._blueprint.recipe.parts[name]
         if part.is_seed:
+            if part.storage is None:
+                raise MissingDataError(
+                    f"seed {name!r} of {workflow_id!r} is stored nowhere by {self._blueprint.recipe.title}",
+                    node=name,
+                    workflow_id=workflow_id,
+                )
             return read_part(part, workflow_id, self._blueprint.path_of(part, workflow_id))
         graph = self._blueprint.graph()
         for number in range(_MOST_TRIES):
@@ -247,9 +253,10 @@ class Values:
         for one in chosen:
             if one.error is not None:
                 raise one.error
-        if self._session is None:
-            self._session = self._begin(graph)
-        return self._session.compute(
+        session = self._session
+        if session is None or session.is_over:
+            session = self._session = self._begin(graph)
+        return session.compute(
             graph,
             self._blueprint.ids,
             workflow_id,

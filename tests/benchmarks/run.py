@@ -17,7 +17,7 @@ import peers
 from bench import FULL, QUICK, SMOKE, Bench
 from figures import Section
 from measuring import MeasuringError
-from rows import calls, cold, large, listing, noop, parallel, reading, rivals, starting
+from rows import calls, cold, large, listing, nodes, noop, parallel, reading, rivals, starting
 
 ROWS = {
     "start": starting,
@@ -25,6 +25,7 @@ ROWS = {
     "noop": noop,
     "cold": cold,
     "parallel": parallel,
+    "nodes": nodes,
     "tables": reading,
     "calls": calls,
     "rivals": rivals,

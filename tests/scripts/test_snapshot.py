@@ -18,8 +18,8 @@ WORKER = """
 import json, sys
 from sinagot.scripts.loading import activated, load_script
 from sinagot.scripts.sources import LocalModule, SourceSet
-*rest, modules, command = json.loads(sys.argv[1])
-source = SourceSet(*rest, tuple(LocalModule(*module) for module in modules), command)
+*rest, modules, command, program = json.loads(sys.argv[1])
+source = SourceSet(*rest, tuple(LocalModule(*module) for module in modules), command, program)
 with activated(source):
     script = load_script(source)("data", "REC-1")
     print(json.dumps(script.run()))

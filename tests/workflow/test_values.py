@@ -331,6 +331,17 @@ def test_file_without_fingerprint_is_trusted_unless_it_cannot_be_read(module: Wr
     assert (root / "computed" / "multiplied_data-002.csv").read_text() == "a,b\n15,18\n"
 
 
+def test_file_that_cannot_be_read_is_made_again_in_a_batch(module: Write, root: Path) -> None:
+    """A step that meets a damaged file of another one has it made again, and is computed, in the same batch."""
+    text = EXAMPLE + "    final_data = sg.LocalStorage('final/{workflow_id}')\n"
+    (root / "computed").mkdir()
+    (root / "computed" / "multiplied_data-002.csv").write_bytes(b"\xff\xfe\x00")
+    with module("example_flow", text).TestWorkspace(root) as ws:
+        report = ws.compute("final_data", workers=2)
+        assert (report.ok, report.counts["done"]) == (True, 4), report.failures[0].traceback
+        assert (root / "final" / "002").read_text() == "15\n"
+
+
 def test_torn_seed_is_an_error_that_names_it(module: Write, root: Path) -> None:
     """Input data are never touched: node, id and path are told."""
     (root / "params" / "factor").write_text("three")
@@ -407,3 +418,84 @@ class Commons(sg.Workspace[Common]):
         assert ws.compute(workers=2).ok
         assert calls() == ["squared -", "squared -"]
         assert ws["W00003"].result == 12
+
+
+def test_incomplete_workflows_are_listed_with_what_they_lack(tmp_path: Path) -> None:
+    """Ids need every seed of their own; the pattern of the class matches the whole id; fields come from its groups."""
+
+    @sg.step
+    def joined(one: str, two: str, workflow_id: str) -> str:
+        return f"{workflow_id}: {one}{two}"
+
+    class Pair(sg.Workflow):
+        one: str = sg.seed()
+        two: str = sg.seed()
+        both: str = joined.step(one, two)
+
+    class Pairs(sg.Workspace[Pair]):
+        WORKFLOW_ID_PATTERN = r"(?P<subject>S\d)-(?P<session>\d)"
+        one = sg.LocalStorage(("one", "{subject}", "{workflow_id}.txt"))
+        two = sg.LocalStorage("two/{subject}_{session}.txt")
+        both = sg.LocalStorage("both/{subject}/{session}.txt")
+
+    for path in ("one/S1/S1-1.txt", "one/S2/S2-1.txt", "two/S1_1.txt", "two/S3_1.txt", "two/odd.txt"):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text("x")
+    ws = Pairs(tmp_path)
+    assert list(ws) == ["S1-1"]
+    assert ws.incomplete() == {"S2-1": ["two"]}
+    with pytest.raises(KeyError, match=r"'S2-1' has no two; ws\.workflow"):
+        ws["S2-1"]
+    assert ws["S1-1"].both == "S1-1: xx"
+    assert (tmp_path / "both" / "S1" / "1.txt").exists()
+    with pytest.raises(sg.SinagotError, match="is no record id"):
+        ws.workflow("S1")
+
+
+def test_class_without_storages_reads_nothing(tmp_path: Path) -> None:
+    """`sg.Workspace[W]` itself can be opened; what needs a seed says that it is stored nowhere."""
+
+    @sg.step
+    def constant() -> int:
+        return 7
+
+    @sg.step
+    def plus(one: int, two: int) -> int:
+        return one + two
+
+    class Flow(sg.Workflow):
+        number: int = sg.seed()
+        seven: int = constant.step()
+        more: int = plus.step(number, seven)
+
+    ws = sg.Workspace[Flow](tmp_path)
+    assert list(ws) == []
+    wf = ws.workflow("x")
+    assert wf.seven == 7
+    for name in ("number", "more"):
+        with pytest.raises(sg.StoredDataError, match="seed 'number' of 'x' is stored nowhere"):
+            getattr(wf, name)
+    ws.close()
+
+
+def test_run_on_demand_ends_when_nobody_asks(
+    module: Write, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A program that only waits holds nothing: its run ends by itself, and the next request begins another."""
+    import time
+
+    from sinagot.engine import session
+    from sinagot.engine.state.owners import live_owners
+
+    monkeypatch.setattr(session, "IDLE", 0.2)
+    ws = module("example_flow", EXAMPLE).TestWorkspace(root)
+    assert ws["001"].final_data == 3
+    state = str(root / ".sinagot")
+    assert len(live_owners(state)) == 1
+    end = time.monotonic() + 20
+    while live_owners(state) and time.monotonic() < end:
+        time.sleep(0.05)
+    assert live_owners(state) == []
+    assert ws["002"].final_data == 15
+    assert ws.compute("multiplied_data", exclusive=True).ok
+    assert len(list((root / ".sinagot" / "runs").iterdir())) == 2

@@ -109,6 +109,21 @@ class Ledger:
         self.reasons[record, node.index] = f"{cause.exc_type}: {failure.cause.message}"
         self.failures.append(failure)
 
+    def adopt(self, other: Ledger) -> None:
+        """Book anew what a later run over some of the same records has made of their jobs; nodes are the same."""
+        places = {record_id: record for record, record_id in enumerate(self.ids)}
+        again = set(other.ids)
+        self.failures = [one for one in self.failures if one.record_id not in again]
+        for record, node in other.jobs():
+            if node not in self._codes or self.graph.is_group(node):
+                continue
+            place = places[other.ids[record]]
+            self._codes[node][place] = other._codes[node][record]
+            self.reasons.pop((place, node), None)
+            if (record, node) in other.reasons:
+                self.reasons[place, node] = other.reasons[record, node]
+        self.failures += other.failures
+
     def close(self, outcome: str) -> None:
         """Book what is still open: an interrupted run leaves nothing unaccounted for."""
         code = _CODE[outcome]
