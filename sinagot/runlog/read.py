@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sinagot.runlog.lines import ADDED_FIELDS, ESTABLISHED_FIELDS, log_file_name, old_time_to_utc_form
@@ -26,7 +26,7 @@ from sinagot.runlog.parts import (
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["count_unreadable", "follow", "logs_frame", "newest_status", "read_lines"]
+__all__ = ["count_unreadable", "follow", "frame_of", "logs_frame", "newest_status", "read_lines"]
 
 _WHOLE_NUMBERS = ("step_status", "pid")
 _AT_ONCE = 16_384  # lines collected over many files before they are parsed
@@ -79,6 +79,30 @@ def count_unreadable(folder: str, record_ids: Iterable[str]) -> dict[str, int]:
     return {record_id: count for record_id, count in counts if count}
 
 
+def frame_of(rows: Sequence[Any], **options: Any) -> pd.DataFrame:
+    """Make a table of any texts.
+
+    Parameters
+    ----------
+    rows : sequence
+        As `pandas.DataFrame` takes them.
+    **options
+        Of `pandas.DataFrame`.
+
+    Returns
+    -------
+    DataFrame
+        Its columns are of dtype object where a text has signs that the text type of pandas with pyarrow refuses: halves
+        of surrogate pairs, as in names of files that are no UTF-8.
+    """
+    import pandas as pd
+
+    try:
+        return pd.DataFrame(rows, **options)
+    except UnicodeError:
+        return pd.DataFrame(rows, **options | {"dtype": object})
+
+
 def logs_frame(
     sources: Iterable[tuple[str, str]], task: str | None = None, modality: str | None = None
 ) -> pd.DataFrame:
@@ -112,10 +136,7 @@ def logs_frame(
         row["time"] = old_time_to_utc_form(row.get("time"))
     rows.reverse()  # the sort is stable: of one moment, what was written last comes first
     rows.sort(key=_time_of, reverse=True)
-    try:
-        frame = pd.DataFrame(rows)
-    except UnicodeError:  # names of files that are no text, in a table whose text type takes none
-        frame = pd.DataFrame(rows, dtype=object)
+    frame = frame_of(rows)
     for name in ESTABLISHED_FIELDS:
         if name not in frame.columns:
             frame[name] = None

@@ -113,11 +113,11 @@ def count_frame(scope: Selection, step_label: str | None, position: str, with_re
 
 def plan_frame(rows: Iterable[dict[str, Any]]) -> DataFrame:
     """Make the table of `Plan.jobs`: reasons as text."""
-    import pandas as pd
+    from sinagot.runlog.read import frame_of
 
     columns = [*STATUS_COLUMNS[:-1], "verdict", "reasons", "estimate_s"]
-    texts = ({**row, "reasons": "; ".join(one.text for one in row["reasons"])} for row in rows)
-    return pd.DataFrame(texts, columns=columns).astype({"estimate_s": "float64"})
+    texts = [{**row, "reasons": "; ".join(one.text for one in row["reasons"])} for row in rows]
+    return frame_of(texts, columns=columns).astype({"estimate_s": "float64"})
 
 
 def decisions_frame(scope: Selection) -> DataFrame:
@@ -141,10 +141,10 @@ def flow_frame(rows: Iterable[dict[str, Any]]) -> DataFrame:
 
 def jobs_frame(report: RunReport) -> DataFrame:
     """Make the table of `RunReport.jobs`: the ledger, with what the run's events measured."""
-    import pandas as pd
+    from sinagot.runlog.read import frame_of
 
-    frame = pd.DataFrame(report.iter_jobs(), columns=JOB_COLUMNS)
-    events = pd.DataFrame(iter_events(report.folder))
+    frame = frame_of(list(report.iter_jobs()), columns=JOB_COLUMNS)
+    events = frame_of(list(iter_events(report.folder)))
     if events.empty:
         return frame.assign(**dict.fromkeys(_MEASURED))
     keys = ["record_id", "task", "modality", "step_label"]

@@ -360,7 +360,9 @@ def test_remote_gives_one_future_a_workflow(module: Write, tmp_path: Path, calls
     root = seeds(tmp_path / "data", 4)
     text = chain(bad="(2,)").replace('    result = sg.LocalStorage("result/{workflow_id}.txt")\n', "")
     with (
-        LocalCluster(n_workers=1, threads_per_worker=2, processes=True, dashboard_address=None) as cluster,
+        LocalCluster(
+            n_workers=1, threads_per_worker=2, processes=True, dashboard_address="127.0.0.1:0"
+        ) as cluster,
         Client(cluster) as client,
         module("chain_flow", text).Chains(root, client=client) as ws,
     ):

@@ -14,6 +14,7 @@ from sinagot.dataset.scan import Listing, find_ids
 from sinagot.engine.state.history import replace_text
 from sinagot.errors import ConfigurationError, StoredDataError, UnstorableDataError
 from sinagot.plugins.models.stored import json_text, read_object
+from sinagot.runlog.read import frame_of
 from sinagot.workspace.records import Record, RecordCollection
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ class PandasRecordCollection(RecordCollection):
             values = self._row(record, forms)
             if values is not None:
                 rows[record.id] = values
-        return pd.DataFrame(list(rows.values()), index=pd.Index(list(rows), name="record_id", dtype=str))
+        return frame_of(list(rows.values()), index=pd.Index(list(rows), name="record_id", dtype=str))
 
     def _row(self, record: Record, forms: _Forms) -> Mapping[str, Any] | None:
         try:
@@ -150,7 +151,10 @@ def _series(values: dict[str, Any], record_id: str) -> Series[Any]:
     if any(isinstance(value, int) and abs(value) > _EXACT for value in values.values()):
         # Beside a missing value or a fraction pandas would make floats of them.
         return pd.Series(values, name=record_id, dtype=object)
-    return pd.Series(values, name=record_id)
+    try:
+        return pd.Series(values, name=record_id)
+    except UnicodeError:  # halves of surrogate pairs, which the text type of pandas with pyarrow refuses
+        return pd.Series(values, name=record_id, dtype=object)
 
 
 class _Forms:
