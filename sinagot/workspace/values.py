@@ -25,7 +25,10 @@ from sinagot.engine.state.aside import aside_folder, move_aside
 from sinagot.engine.state.claims import file_key
 from sinagot.engine.state.origins import Origins, same_prints
 from sinagot.errors import MissingDataError, StepFailedError, StoredDataError
-from sinagot.workflow.evaluation import Evaluation, read_part
+from sinagot.runlog.lines import make_line
+from sinagot.runlog.write import RecordLog
+from sinagot.scripts.codes import StepStatus
+from sinagot.workflow.evaluation import PUT_ASIDE, Evaluation, read_part
 from sinagot.workflow.recipe import Part
 from sinagot.workspace.choices import ExecutorChoice
 from sinagot.workspace.node_blueprint import NodeBlueprint
@@ -153,8 +156,20 @@ class Values:
                 return False  # it is what was written: whoever reads it is at fault
             folder = aside_folder(str(self._workspace.configuration.output_path))
             kept = move_aside(str(path), folder)
-            self._workspace.logger.warning("%s; it is kept as %s, and made again", error, kept)
+            self._tell(part, workflow_id, f"{error}; {PUT_ASIDE} {kept}, and made again")
         return True
+
+    def _tell(self, part: Part, workflow_id: str, text: str) -> None:
+        """Write a warning into the log of a record, on behalf of a step that is not running."""
+        options = run_options(self._workspace, ignore_missing=False, debug=False, printing=False)
+        context = dict.fromkeys(("task", "modality", "run_id", "attempt"))
+        context |= {
+            "workspace_version": options.workspace_version,
+            "record_id": workflow_id,
+            "step_label": part.name,
+        }
+        line = make_line(context, StepStatus.PROCESSING, text, level="WARNING")
+        RecordLog(options.log, workflow_id).write(line)
 
     # -- fresh or not
 

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from pandas.testing import assert_frame_equal, assert_series_equal
 from pydantic import BaseModel
@@ -107,6 +107,7 @@ def test_bytes(tmp_path: Path, data: bytes) -> None:
 
 @quick
 @given(st.dictionaries(words, plain, max_size=4), st.sampled_from([".json", ".yaml"]))
+@example({"line end": "\x85", "\u2028": 1e20}, ".yaml")
 def test_dicts_and_lists(tmp_path: Path, data: dict[str, Any], suffix: str) -> None:
     """Nested dicts and lists come back, in their order."""
     assert round_trip(tmp_path, dict, suffix, data) == data

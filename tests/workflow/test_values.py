@@ -327,6 +327,9 @@ def test_file_without_fingerprint_is_trusted_unless_it_cannot_be_read(module: Wr
     (root / "computed" / "multiplied_data-001.csv").write_text("a\n40\n")
     assert ws["001"].final_data == 40
     (root / "computed" / "multiplied_data-002.csv").write_bytes(b"\xff\xfe\x00")
+    assert list(ws["002"].multiplied_data["a"]) == [15]
+    assert any("it is kept as" in line["message"] for line in ws.records.get("002").logs_json())
+    (root / "computed" / "multiplied_data-002.csv").write_bytes(b"\xff\xfe\x00")
     assert ws["002"].final_data == 15
     assert (root / "computed" / "multiplied_data-002.csv").read_text() == "a,b\n15,18\n"
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
 import typing
 from datetime import date, datetime
 from functools import cached_property
@@ -19,7 +18,6 @@ from sinagot.workflow.storage import TypeHandler
 __all__: list[str] = []
 
 _SUFFIXES = (".json", ".toml", ".yaml", ".yml")
-_NOT_A_NUMBER = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
 class _Structure(TypeHandler):
@@ -68,9 +66,7 @@ class _Structure(TypeHandler):
         elif self.suffix == ".toml":
             text = _toml(plain)
         else:
-            import yaml
-
-            text = yaml.safe_dump(plain, **{"sort_keys": False, "allow_unicode": True, **kwargs})
+            text = _yaml(plain, kwargs)
         path.write_bytes(text.encode("utf-8"))
 
     def check(self, data: Any) -> Any:
@@ -137,6 +133,23 @@ def _key(key: Any) -> str:
     if isinstance(key, bool) or not isinstance(key, (str, int, float, date)):
         raise TypeError(f"keys of a stored dict are text, found {key!r}")
     return key if isinstance(key, str) else key.isoformat() if isinstance(key, date) else str(key)
+
+
+def _yaml(plain: Any, kwargs: dict[str, Any]) -> str:
+    """Write YAML that reads back; where letters would not (some are ends of lines to YAML), all are escaped."""
+    import yaml
+
+    text = ""
+    for is_readable in (True, False):
+        options = {"sort_keys": False, "allow_unicode": is_readable, **kwargs}
+        text = str(yaml.safe_dump(plain, **options))
+        try:
+            # By their texts: a number that is none equals nothing, not even itself.
+            if repr(yaml.safe_load(text)) == repr(plain):
+                return text
+        except yaml.YAMLError:
+            continue
+    raise ValueError("these values cannot be written as YAML so that they read back; use .json")
 
 
 def _toml(table: Any) -> str:
