@@ -21,7 +21,7 @@ from sinagot.workflow.nodes import Call, Node, fill, text_kept
 from sinagot.workflow.sourcetexts import SourceText, digest_of_text, pieces_of, source_text_of
 
 if TYPE_CHECKING:
-    from sinagot.workflow.recipe import Recipe
+    from sinagot.workflow.parts import Parts
 
 __all__ = ["NodeCode", "literals_of"]
 
@@ -73,11 +73,11 @@ class NodeCode:
 
     Parameters
     ----------
-    recipe : Recipe
+    recipe : Parts
         The recipe.
     """
 
-    def __init__(self, recipe: Recipe) -> None:
+    def __init__(self, recipe: Parts) -> None:
         self._recipe = recipe
         self._sources: dict[str, SourceSet] = {}
         self._pieces: dict[str, dict[str, str]] = {}

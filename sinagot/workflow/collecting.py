@@ -20,7 +20,7 @@ from sinagot.workflow.nodes import Node
 from sinagot.workflow.storage import LocalStorage, TypeHandler, find_handler, is_table, without_none
 
 if TYPE_CHECKING:
-    from sinagot.workflow.recipe import Recipe
+    from sinagot.workflow.parts import Parts
 
 __all__ = ["CollectScript", "Collected", "collect", "stored_values"]
 
@@ -109,7 +109,7 @@ def collect(node: Any, *, strict: bool = False) -> Any:
 class CollectScript(GroupTemplate, ProgramScript):
     """The script of a stored collection: computes or reads the data of each workflow, and writes them all."""
 
-    RECIPE: ClassVar[Recipe]
+    RECIPE: ClassVar[Parts]
     COLLECTION: ClassVar[str]
 
     def run(self) -> None:
@@ -141,7 +141,7 @@ class CollectScript(GroupTemplate, ProgramScript):
         )
 
 
-def handler_of(recipe: Recipe, collected: Collected) -> TypeHandler:
+def handler_of(recipe: Parts, collected: Collected) -> TypeHandler:
     """Find what reads and writes the file of a collection.
 
     Raises
@@ -159,7 +159,7 @@ def handler_of(recipe: Recipe, collected: Collected) -> TypeHandler:
     return find_handler(kind, storage, is_seed=False, where=where)
 
 
-def _as_stored(recipe: Recipe, collected: Collected, found: dict[str, Any]) -> Any:
+def _as_stored(recipe: Parts, collected: Collected, found: dict[str, Any]) -> Any:
     """Make one table of many tables or values; values by id stay what they are."""
     storage = collected.storage
     assert storage is not None
@@ -182,7 +182,7 @@ def _as_stored(recipe: Recipe, collected: Collected, found: dict[str, Any]) -> A
     return tables.reset_index(level=0).reset_index(drop=True)
 
 
-def stored_values(recipe: Recipe, collected: Collected, path: Path) -> dict[str, Any]:
+def stored_values(recipe: Parts, collected: Collected, path: Path) -> dict[str, Any]:
     """Read a stored collection back: id -> data.
 
     Raises

@@ -20,7 +20,7 @@ from sinagot.workflow.nodes import ID_PARAMETER, Call, Node, fill
 from sinagot.workflow.storage import LocalStorage, TypeHandler, find_handler, without_none
 
 if TYPE_CHECKING:
-    from sinagot.workflow.recipe import Part, Recipe
+    from sinagot.workflow.parts import Part, Parts
 
 __all__ = ["PUT_ASIDE", "Evaluation", "NodeScript", "read_part"]
 
@@ -32,7 +32,7 @@ PUT_ASIDE = "it is kept as"
 class NodeScript(ProgramScript):
     """The script of one node: computes its data, and writes them where the node is stored."""
 
-    RECIPE: ClassVar[Recipe]
+    RECIPE: ClassVar[Parts]
     PART: ClassVar[Part]
 
     def run(self) -> None:
@@ -52,7 +52,7 @@ class Evaluation:
 
     Parameters
     ----------
-    recipe : Recipe
+    recipe : Parts
         The nodes.
     workflow_id : str
         Id of the record.
@@ -62,7 +62,7 @@ class Evaluation:
         Values of nodes that no file holds.
     """
 
-    def __init__(self, recipe: Recipe, workflow_id: str, files: Mapping[str, Any], memory: Any) -> None:
+    def __init__(self, recipe: Parts, workflow_id: str, files: Mapping[str, Any], memory: Any) -> None:
         self._recipe = recipe
         self._id = workflow_id
         self._files = _grouped(files)

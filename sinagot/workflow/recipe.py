@@ -14,85 +14,22 @@ from types import new_class
 from typing import TYPE_CHECKING, Any
 
 from sinagot.config.hints import did_you_mean
-from sinagot.config.settings import StepSettings
 from sinagot.errors import WorkflowError
 from sinagot.scripts.program import LIVE
 from sinagot.scripts.sources import SourceSet
 from sinagot.workflow.codes import NodeCode, literals_of
 from sinagot.workflow.nodes import Call, Node, ScriptCall, Seed
 from sinagot.workflow.order import in_order, parts_of
+from sinagot.workflow.parts import Part
 from sinagot.workflow.storage import LocalStorage, TypeHandler, find_handler
 from sinagot.workflow.workflow import Workflow
 
 if TYPE_CHECKING:
     from sinagot.workflow.collecting import Collected
 
-__all__ = ["Part", "Recipe"]
+__all__ = ["Recipe"]
 
 _NUMBERS = itertools.count(1)
-
-
-class Part:
-    """One node of a recipe.
-
-    Attributes
-    ----------
-    name : str
-        Name of the node.
-    node : Node
-        The node.
-    storage : LocalStorage or None
-        None where nothing is stored, and for the outputs of scripts.
-    handler : TypeHandler or None
-        Reads and writes the data; None where nothing is stored.
-    takes : tuple of str
-        Names of the nodes that it is made from.
-    files : tuple of str
-        Names of the seeds and stored nodes that it is made from, directly or through nodes that are not stored.
-    values : tuple of str
-        Names of the nodes in between.
-    """
-
-    __slots__ = ("annotation", "files", "handler", "name", "node", "storage", "takes", "values")
-
-    def __init__(
-        self,
-        name: str,
-        node: Node,
-        annotation: Any,
-        storage: LocalStorage | None,
-        handler: TypeHandler | None,
-        takes: tuple[str, ...],
-    ) -> None:
-        self.name = name
-        self.node = node
-        self.annotation = annotation
-        self.storage = storage
-        self.handler = handler
-        self.takes = takes
-        self.files: tuple[str, ...] = ()
-        self.values: tuple[str, ...] = ()
-
-    @property
-    def is_seed(self) -> bool:
-        """Its data are given."""
-        return isinstance(self.node, Seed)
-
-    @property
-    def is_script(self) -> bool:
-        """Its data are what a script of the TOML workspace writes."""
-        return isinstance(self.node, ScriptCall)
-
-    @property
-    def is_kept(self) -> bool:
-        """A file holds its data."""
-        return self.storage is not None or self.is_script
-
-    @property
-    def settings(self) -> StepSettings:
-        """What ``@sg.step(...)`` says."""
-        found = self.node.options.settings if isinstance(self.node, Call) else None
-        return found or StepSettings()
 
 
 class Recipe:

@@ -18,7 +18,8 @@ from sinagot.engine.memory import Memory
 from sinagot.errors import ConfigurationError, UnknownWorkflowError, WorkflowError
 from sinagot.workflow.collecting import Collected
 from sinagot.workflow.drawing import as_table, draw
-from sinagot.workflow.recipe import Part, Recipe
+from sinagot.workflow.parts import Part
+from sinagot.workflow.recipe import Recipe
 from sinagot.workflow.storage import LocalStorage
 from sinagot.workflow.workflow import Workflow
 from sinagot.workspace.node_blueprint import RERUN, NodeBlueprint

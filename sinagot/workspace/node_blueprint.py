@@ -20,7 +20,8 @@ from sinagot.errors import ConfigurationError, PatternError, ScriptError, Workfl
 from sinagot.scripts.template import ScriptTemplate
 from sinagot.workflow.collecting import Collected
 from sinagot.workflow.nodes import ScriptCall
-from sinagot.workflow.recipe import Part, Recipe
+from sinagot.workflow.parts import Part
+from sinagot.workflow.recipe import Recipe
 from sinagot.workspace.blueprint import Blueprint
 from sinagot.workspace.parameters import Parameters
 

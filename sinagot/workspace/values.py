@@ -29,7 +29,7 @@ from sinagot.runlog.lines import make_line
 from sinagot.runlog.write import RecordLog
 from sinagot.scripts.codes import StepStatus
 from sinagot.workflow.evaluation import PUT_ASIDE, Evaluation, read_part
-from sinagot.workflow.recipe import Part
+from sinagot.workflow.parts import Part
 from sinagot.workspace.choices import ExecutorChoice
 from sinagot.workspace.node_blueprint import NodeBlueprint
 from sinagot.workspace.parameters import Parameters
