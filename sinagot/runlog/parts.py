@@ -87,7 +87,9 @@ def _open_all(base: str) -> tuple[list[io.FileIO], int, list[tuple[int, int]]]:
     streams: list[io.FileIO] = []
     seen: list[tuple[int, int]] = []
     unreadable = missing = number = 0
-    while missing < 2:  # a rotation that is going on, or was killed, leaves one number free
+    # A rotation that is going on, or was killed, leaves one number free. Where a busy writer turns its log again and
+    # again, the next ones may be free as well when they are asked for.
+    while missing < (2 if len(streams) < 2 else 6):
         path = f"{base}.{number}" if number else base
         try:
             stream = open_part(path)

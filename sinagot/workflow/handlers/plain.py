@@ -64,7 +64,13 @@ class _Float(_Text, data_type=float):
         is_number = isinstance(data, (int, float)) or type(data).__module__ == "numpy"
         if not is_number or not hasattr(data, "__float__") or getattr(data, "shape", ()) != ():
             raise TypeError(f"should be float, found {type(data).__name__}")
-        return float(data)
+        try:
+            found = float(data)
+        except OverflowError:
+            found = float("nan")
+        if isinstance(data, int) and found != data:
+            raise ValueError("should be float, and no float is this whole number; annotate it as int")
+        return found
 
 
 class _Truth(_Text, data_type=bool):
