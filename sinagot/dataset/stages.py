@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from _thread import allocate_lock
 from collections.abc import Iterable, Sequence
 
 from sinagot.dataset.moves import remove
@@ -28,11 +29,13 @@ class SpareFolders:
     def __init__(self) -> None:
         #: First folder that was asked for below the stage -> the stage, and all that was made in it.
         self._kept: dict[str, tuple[str, tuple[str, ...]]] = {}
+        self._guard = allocate_lock()
 
     def add(self, first: str, folder: str, inner: Iterable[str]) -> None:
         """Keep an emptied folder; `inner` are the relative paths of the folders in it."""
-        former = self._kept.get(first)
-        self._kept[first] = (folder, tuple(inner))
+        with self._guard:
+            former = self._kept.get(first)
+            self._kept[first] = (folder, tuple(inner))
         if former is not None:
             remove(former[0])
 

@@ -6,6 +6,7 @@ Knows the state folder; must not know what a job does.
 
 from __future__ import annotations
 
+import itertools
 import os
 import threading
 import time
@@ -47,7 +48,7 @@ class Bench:
         self.data_path = Path(options.data_path)
         self.host = self.desk.owner.host
         self.pid = os.getpid()
-        self._attempts = 0
+        self._numbers = itertools.count(1)  # threads of a Dask worker share a bench
         self._prefix = f"{options.run_id}-{self.pid}"
         self._systems = () if options.is_full else (options.output_path, state)
         self._synced = self.events.size()
@@ -57,12 +58,13 @@ class Bench:
 
     def next_attempt(self) -> str:
         """Give the name of a new attempt, unique in the workspace."""
-        self._attempts += 1
         if self._heart is None:
-            # Claims are judged from other hosts by this beat; a script may hold this thread for hours.
-            self._heart = threading.Thread(target=self._beat, name="sinagot-heartbeat", daemon=True)
-            self._heart.start()
-        return f"{self._prefix}-{self._attempts}"
+            with self._guard:
+                if self._heart is None:
+                    # Claims are judged from other hosts by this beat; a script may hold this thread for hours.
+                    self._heart = threading.Thread(target=self._beat, name="sinagot-heartbeat", daemon=True)
+                    self._heart.start()
+        return f"{self._prefix}-{next(self._numbers)}"
 
     def known_extras(self, key: str) -> set[str]:
         """Give the undeclared files that a job published before, where they are now."""
