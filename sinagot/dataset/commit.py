@@ -255,26 +255,20 @@ class Stage(StageFolder):
         """Return every file in the stage that is no declared output and in none."""
         extras = []
         folders = [self.folder]
-        known, foreign = 0, False
         while folders:
             folder = folders.pop()
             try:
                 names = os.listdir(folder)
             except FileNotFoundError:  # nothing was asked for, or the script removed it
                 continue
-            known += folder in self._folders
             for name in names:
                 path = folder + os.sep + name
                 if path in declared:
                     continue
-                if path in self._folders:
+                if path in self._folders or (os.path.isdir(path) and not os.path.islink(path)):
                     folders.append(path)
-                elif os.path.isdir(path) and not os.path.islink(path):
-                    folders.append(path)
-                    foreign = True
                 else:
                     extras.append(path)
-        self._is_as_made = bool(known) and known == len(self._folders) and not foreign
         return extras
 
     def _check_kind(self, staged: str, final: str, state: os.stat_result) -> None:

@@ -91,7 +91,6 @@ class StageFolder:
         "_attempt",
         "_first",
         "_folders",
-        "_is_as_made",
         "_outside",
         "_prefix",
         "_prefixes",
@@ -113,8 +112,6 @@ class StageFolder:
         self._twins: dict[str, str] = {}
         self._folders: set[str] = set()  # made by us
         self._outside: dict[str, str] = {}  # name in the stage -> folder outside the root
-        #: The folders in it are those that we made: seen when the files in it were looked at.
-        self._is_as_made = False
 
     def path(self, final: str) -> str:
         """Return the staged twin of a final path; its parents are made, the output itself is not.
@@ -218,7 +215,7 @@ class StageFolder:
 
     def release(self) -> None:
         """Give the folder, from which all has been published, to the next attempt of this process."""
-        if self._spares is None or not self._is_as_made:
+        if self._spares is None or not self._folders:
             self.discard()
             return
         skip = len(self.folder) + 1

@@ -119,6 +119,11 @@ class TypeHandler:
         if suffixes is not None:
             cls.suffixes = tuple(suffixes)
         if cls.data_type is not None:
+            for name in ("read", "write"):
+                if getattr(cls, name) is getattr(TypeHandler, name):
+                    raise WorkflowError(
+                        f"{cls.__name__} has a data_type, and no method {name}", attribute=name
+                    )
             _HANDLERS.append(cls)
 
     def read(self, path: Path, **kwargs: Any) -> Any:

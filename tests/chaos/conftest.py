@@ -98,6 +98,21 @@ HALVES = script_text(
 )
 WHOLE = "first half, second half"
 
+#: The same, and notes that it begins.
+NOTED = script_text(
+    """
+    with open(self.data_path / "begun.txt", "a") as begun:
+        begun.write(f"{self.id}\\n")
+    with self.path.output.open("w") as file:
+        file.write("first half, ")
+        file.flush()
+        tell(self.data_path / f"{self.id}.half", str(os.getpid()))
+        await_file(self.data_path / "free")
+        file.write("second half")
+    """,
+    before=WAITING,
+)
+
 #: A program that runs all steps and says what became of it.
 DRIVER = """
 import json

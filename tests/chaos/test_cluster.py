@@ -9,10 +9,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from sinagot.testing import await_true, make_workspace, script_text
+from sinagot.testing import await_true, make_workspace
 from tests.chaos.conftest import (
     HALVES,
-    WAITING,
+    NOTED,
     WHOLE,
     StartProgram,
     await_half,
@@ -24,21 +24,6 @@ from tests.chaos.conftest import (
 from tests.clusters import DaskProcesses, end
 
 pytestmark = pytest.mark.chaos
-
-#: Notes that it begins, and writes in two halves.
-NOTED = script_text(
-    """
-    with open(self.data_path / "begun.txt", "a") as begun:
-        begun.write(f"{self.id}\\n")
-    with self.path.output.open("w") as file:
-        file.write("first half, ")
-        file.flush()
-        tell(self.data_path / f"{self.id}.half", str(os.getpid()))
-        await_file(self.data_path / "free")
-        file.write("second half")
-    """,
-    before=WAITING,
-)
 
 
 @pytest.mark.slow

@@ -13,7 +13,7 @@ import pytest
 from sinagot.testing import await_true, make_workspace, script_text
 from tests.chaos.conftest import (
     HALVES,
-    WAITING,
+    NOTED,
     WHOLE,
     StartProgram,
     await_half,
@@ -26,21 +26,6 @@ from tests.chaos.conftest import (
 from tests.clusters import DaskProcesses, end
 
 pytestmark = pytest.mark.chaos
-
-#: Notes its start, and writes in two halves.
-NOTED = script_text(
-    """
-    with open(self.data_path / "begun.txt", "a") as begun:
-        begun.write(f"{self.id} ")
-    with self.path.output.open("w") as file:
-        file.write("first half, ")
-        file.flush()
-        tell(self.data_path / f"{self.id}.half", str(os.getpid()))
-        await_file(self.data_path / "free")
-        file.write("second half")
-    """,
-    before=WAITING,
-)
 
 #: The command line, as a program.
 COMMAND = """

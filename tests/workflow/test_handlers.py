@@ -312,6 +312,17 @@ def test_whole_number_that_no_float_holds_is_refused(tmp_path: Path, number: int
         round_trip(tmp_path, float, "", number)
 
 
+@pytest.mark.parametrize("missing", ["read", "write"])
+def test_handler_without_its_methods_is_refused(missing: str) -> None:
+    """A handler that cannot read or write is told when its class is made, and handles nothing."""
+    methods = {"read": lambda self, path: None, "write": lambda self, path, data: None}
+    del methods[missing]
+    with pytest.raises(WorkflowError, match=f"Half has a data_type, and no method {missing}"):
+        type("Half", (sg.TypeHandler,), methods, data_type=complex)
+    with pytest.raises(WorkflowError, match="complex cannot be stored"):
+        find_handler(complex, LocalStorage("x.txt"), is_seed=False, where="W.x")
+
+
 def test_handler_of_ones_own(tmp_path: Path) -> None:
     """A class derived from TypeHandler stores a type of the user's, and its subclasses."""
 

@@ -28,17 +28,9 @@ BEATS_MISSED = 3
 
 _LONGEST_NAME = 200
 KEPT = 120  # characters of a name that would be longer
-#: Seconds for which a claim that was just found to be ours still is: nobody takes it over as long as we live and beat.
-_MOMENT = 0.1
 _LOCK_TRIES = 400
 _LOCK_PAUSE = 0.005  # seconds
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9_/~-][A-Za-z0-9_./~-]*")  # what quoting leaves alone, and slashes
-
-
-def _clock() -> float:
-    """Give seconds that go on while the machine sleeps; where no clock tells, so many that no moment is short."""
-    clock = getattr(time, "CLOCK_BOOTTIME", None)
-    return time.monotonic() * 1e9 if clock is None else time.clock_gettime(clock)
 
 
 @functools.lru_cache(256)  # each attempt asks some four times
@@ -130,8 +122,6 @@ class ClaimDesk:
         self._copies: tuple[str, ...] = ()
         self._seen: dict[str, tuple[float, float]] = {}
         self._unreleased: list[Claim] = []
-        #: The last claim that was found to be ours, and when.
-        self._fenced = ("", 0.0)
         #: Told of a job and its dead owner just before its claim is replaced: who dies next leaves a trace to follow.
         self.note_takeover: Callable[[str, Owner], None] = lambda key, owner: None
         #: Told when the state folder was removed while we worked, and made again.
@@ -249,16 +239,12 @@ class ClaimDesk:
 
     def is_ours(self, claim: Claim) -> bool:
         """Say whether the claim is still ours; read just before publishing (fencing)."""
-        now = _clock()
         try:
             if self._links:
-                is_ours = os.stat(claim.path).st_ino == self._inode
-            else:
-                is_ours = read_owner(claim.path)[1] == self.owner.to_json()
+                return os.stat(claim.path).st_ino == self._inode
+            return read_owner(claim.path)[1] == self.owner.to_json()
         except OSError:
             return False
-        self._fenced = (claim.path, now) if is_ours else ("", 0.0)
-        return is_ours
 
     def was_taken(self, claim: Claim) -> bool:
         """Say whether another run took the claim over; one that went with the state folder was not taken."""
@@ -273,9 +259,7 @@ class ClaimDesk:
         """Give the claim back; one that is not ours any more stays."""
         if self._copies:
             self._copies = tuple(path for path in self._copies if path != claim.path)
-        (path, seen), self._fenced = self._fenced, ("", 0.0)
-        # A job that was just published was ours a moment ago; else a stat tells.
-        if (claim.path == path and _clock() - seen < _MOMENT) or self.is_ours(claim):
+        if self.is_ours(claim):
             try:
                 os.unlink(claim.path)
             except FileNotFoundError:
