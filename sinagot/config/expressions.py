@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 import string
-import warnings
 from collections.abc import Callable, Iterator
 from itertools import permutations
 from typing import Any
+
+from sinagot.config.quiet import quiet
 
 __all__ = ["expression_problem"]
 
@@ -62,9 +63,7 @@ def expression_problem(text: str) -> str:
     >>> expression_problem("(a+)+")
     'a repeated group can match the same text in many ways, which can take years'
     """
-    with warnings.catch_warnings():
-        # What a later version of Python may read otherwise (`[[`) is no problem of today.
-        warnings.simplefilter("ignore")
+    with quiet():  # what a later version of Python may read otherwise (`[[`) is no problem of today
         return _compile_problem(text) or _speed_problem(text)
 
 

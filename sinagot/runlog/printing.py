@@ -113,7 +113,9 @@ class Printer:
 
 def terminal() -> Any:
     """Give the stream that shows things: `sys.stdout`, or what stands behind it while prints are captured."""
-    return _stand_in[-1] if _stand_in else sys.stdout
+    for stream in _stand_in:  # not asked for twice: another thread may take it away in between
+        return stream
+    return sys.stdout
 
 
 def set_terminal(*stream: Any) -> None:

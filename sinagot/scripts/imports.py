@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
+from sinagot.config.quiet import quiet
 from sinagot.scripts.modules import LocalFinder, LocalLoader
 from sinagot.scripts.sources import LocalModule, SourceSet, digest_of, iter_candidates, keep_text
 
@@ -66,11 +67,8 @@ def imported_names(text: bytes, file: str = "<script>") -> tuple[str, ...]:
     ('a.b', '.c', '.c.d')
     """
     import ast
-    import warnings
 
-    with warnings.catch_warnings():
-        # What the compiler has to say about the text, it says when the script is loaded.
-        warnings.simplefilter("ignore")
+    with quiet():  # what the compiler has to say about the text, it says when the script is loaded
         tree = ast.parse(text, file)
     names: dict[str, None] = {}
     for node in ast.walk(tree):

@@ -151,12 +151,12 @@ class _Turn:
                 if parent in sys.modules:
                     # Another version of the same package may have been here in between.
                     setattr(sys.modules[parent], last, loaded)
-        # In front: that no library has one of these names was found out when the set was made.
-        sys.meta_path.insert(0, self._finder)
+        # In front: that no library has one of these names was found out when the set was made. A new list: another
+        # thread that imports something walks through the old one, and would miss a finder if that grew or shrank.
+        sys.meta_path = [self._finder, *sys.meta_path]
 
     def __exit__(self, *error: object) -> None:
-        if self._finder in sys.meta_path:
-            sys.meta_path.remove(self._finder)
+        sys.meta_path = [finder for finder in sys.meta_path if finder is not self._finder]
         for name in self._finder.modules:
             before = self._saved.get(name)
             if before is None:

@@ -240,6 +240,30 @@ def test_script_that_clears_the_finders_does_no_harm(shelf, monkeypatch: pytest.
     assert not [finder for finder in sys.meta_path if isinstance(finder, LocalFinder)]
 
 
+def test_other_threads_miss_no_finder(shelf) -> None:
+    """What another thread imports is found, also when a script's modules come and go in the middle of its search."""
+    shelf.script("step", USES)
+    shelf.write("tools.py", "")
+    turn = activated(source_of(shelf))
+
+    class Slow:
+        """The finder before the last: the turn ends while it looks."""
+
+        def find_spec(self, name, path=None, target=None) -> None:
+            if name == "stand_in_of_a_library":
+                turn.__exit__(None, None, None)
+
+    folder = str(shelf.write("library/stand_in_of_a_library.py", "NAME = 1").parent)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "meta_path", [*sys.meta_path[:-1], Slow(), sys.meta_path[-1]])
+        patch.syspath_prepend(folder)
+        turn.__enter__()
+        import stand_in_of_a_library
+
+        patch.delitem(sys.modules, "stand_in_of_a_library")
+    assert stand_in_of_a_library.NAME == 1
+
+
 def test_without_local_modules_nothing_is_touched(shelf) -> None:
     """The context of a script without local modules is one shared object that does nothing."""
     shelf.script("step")

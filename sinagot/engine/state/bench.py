@@ -133,7 +133,7 @@ def bench_for(options: RunOptions) -> Bench:
 
 def close_benches(run_id: str | None = None) -> None:
     """Close the benches of a run in this process (of all runs when None)."""
-    for key in [key for key in _BENCHES if run_id is None or key[1] == run_id]:
+    for key in [key for key in list(_BENCHES) if run_id is None or key[1] == run_id]:
         _BENCHES.pop(key).close()
 
 
