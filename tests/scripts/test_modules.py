@@ -6,6 +6,7 @@ import pickle
 import sys
 import threading
 import traceback
+from importlib.machinery import PathFinder
 
 import pytest
 
@@ -246,21 +247,26 @@ def test_other_threads_miss_no_finder(shelf) -> None:
     shelf.write("tools.py", "")
     turn = activated(source_of(shelf))
 
+    ended: list[str] = []
+
     class Slow:
-        """The finder before the last: the turn ends while it looks."""
+        """The finder before the one that finds: the turn ends while it looks."""
 
         def find_spec(self, name, path=None, target=None) -> None:
-            if name == "stand_in_of_a_library":
+            if not ended:
                 turn.__exit__(None, None, None)
+                ended.append(name)
 
     folder = str(shelf.write("library/stand_in_of_a_library.py", "NAME = 1").parent)
+    place = sys.meta_path.index(PathFinder)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "meta_path", [*sys.meta_path[:-1], Slow(), sys.meta_path[-1]])
+        patch.setattr(sys, "meta_path", [*sys.meta_path[:place], Slow(), *sys.meta_path[place:]])
         patch.syspath_prepend(folder)
         turn.__enter__()
         import stand_in_of_a_library
 
         patch.delitem(sys.modules, "stand_in_of_a_library")
+    assert ended == ["stand_in_of_a_library"]
     assert stand_in_of_a_library.NAME == 1
 
 
