@@ -6,13 +6,24 @@ Knows files and folders; must not know steps. Attempts note these texts, plans c
 from __future__ import annotations
 
 import os
+from array import array
 from collections.abc import Sequence
 from contextlib import suppress
 from errno import ELOOP, EMLINK, ENOENT, ENOTDIR
 from hashlib import sha256
 from stat import S_ISDIR
+from typing import NamedTuple
 
-__all__ = ["content_digest", "digest_within", "print_of", "prints_in", "same_version", "state_of"]
+__all__ = [
+    "ABSENT",
+    "States",
+    "content_digest",
+    "digest_within",
+    "print_of",
+    "same_version",
+    "state_of",
+    "states_in",
+]
 
 _PIECE = 1 << 20
 _SMALL = 1 << 16
@@ -82,8 +93,36 @@ def print_of(path: str, *, content: bool = False) -> str | None:
     return f"{size} {newest} {content_digest(path)}" if content else f"{size} {newest}"
 
 
-def prints_in(folder: str, names: Sequence[str]) -> list[str | None]:
-    """Give the prints of many files of one folder, each as `print_of` gives it.
+class States(NamedTuple):
+    """Sizes and times of change of some files, place by place; `ABSENT` where nothing is there."""
+
+    #: In bytes.
+    sizes: array[int]
+    #: In nanoseconds since 1970.
+    times: array[int]
+
+    def text(self, place: int) -> str | None:
+        """Give what `print_of` gives for one."""
+        return None if self.sizes[place] == ABSENT else f"{self.sizes[place]} {self.times[place]}"
+
+    def known_times(self) -> list[int | None]:
+        """Give the times, None where nothing is there."""
+        return [None if size == ABSENT else time for size, time in zip(self.sizes, self.times, strict=True)]
+
+    def texts(self) -> list[str | None]:
+        """Give what `print_of` gives for each."""
+        return [
+            None if size == ABSENT else f"{size} {time}"
+            for size, time in zip(self.sizes, self.times, strict=True)
+        ]
+
+
+#: Size of what is not there.
+ABSENT = -1
+
+
+def states_in(folder: str, names: Sequence[str]) -> States:
+    """Look at many files of one folder; each as `print_of` looks at it.
 
     Parameters
     ----------
@@ -103,7 +142,7 @@ def prints_in(folder: str, names: Sequence[str]) -> list[str | None]:
 
     Examples
     --------
-    >>> prints_in("no such folder", ["a", "b"])
+    >>> states_in("no such folder", ["a", "b"]).texts()
     [None, None]
     """
     opened = -1
@@ -111,22 +150,36 @@ def prints_in(folder: str, names: Sequence[str]) -> list[str | None]:
         with suppress(OSError):  # then each path says what is wrong with it
             opened = os.open(folder, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
     if opened < 0:
-        return [print_of(os.path.join(folder, name)) for name in names]
-    found: list[str | None] = []
+        return _states_of([print_of(os.path.join(folder, name)) for name in names])
+    found: list[os.stat_result | None] = []
+    stat, note, rest = os.stat, found.append, iter(names)
     try:
-        for name in names:
+        while len(found) < len(names):
             try:
-                state = os.stat(name, dir_fd=opened)
+                for name in rest:
+                    note(stat(name, dir_fd=opened))
             except OSError:
-                found.append(print_of(os.path.join(folder, name)))
-                continue
-            if S_ISDIR(state.st_mode):
-                found.append(print_of(os.path.join(folder, name)))
-            else:
-                found.append(f"{state.st_size} {state.st_mtime_ns}")
+                note(None)
     finally:
         os.close(opened)
-    return found
+    whole = [state for state in found if state is not None]
+    if len(whole) == len(found) and not any(map(S_ISDIR, [state.st_mode for state in whole])):
+        return States(
+            array("q", [state.st_size for state in whole]), array("q", [state.st_mtime_ns for state in whole])
+        )
+    return _states_of(
+        [
+            f"{state.st_size} {state.st_mtime_ns}"
+            if state is not None and not S_ISDIR(state.st_mode)
+            else print_of(os.path.join(folder, name))
+            for name, state in zip(names, found, strict=True)
+        ]
+    )
+
+
+def _states_of(texts: Sequence[str | None]) -> States:
+    pairs = [(text or f"{ABSENT} 0").split(" ") for text in texts]
+    return States(array("q", [int(size) for size, _ in pairs]), array("q", [int(time) for _, time in pairs]))
 
 
 def _of_folder(folder: str, newest: int) -> tuple[int, int]:

@@ -8,7 +8,6 @@ cut that costs one listing of a folder that is nearly always empty.
 
 from __future__ import annotations
 
-import calendar
 import contextlib
 import os
 import time
@@ -288,6 +287,8 @@ def _wrote_since(folder: str, since: float) -> bool:
 
 def _begin_of(run_id: str) -> float:
     """Read from its id when a run began; the earliest time where it does not tell."""
+    import calendar  # after an unclean end only
+
     try:
         return float(calendar.timegm(time.strptime(run_id.partition("-")[0], "%Y%m%dT%H%M%S")))
     except ValueError:

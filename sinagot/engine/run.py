@@ -160,23 +160,14 @@ class _Run:
     def _sieve(self) -> Sequence[int]:
         """Book what is up to date by set look-ups alone; give the records that need a closer look."""
         nodes = [self.graph.nodes[number] for number in sorted(self.request.selected)]
-        count = len(self.request.ids)
         pending: Sequence[int]
         if self.request.wanted or any(self.survey.rerun_of(node) == "always" for node in nodes):
-            return range(count)
+            return range(len(self.request.ids))
         self.ledger.mark_all(Outcome.UP_TO_DATE)
-        flags = None
-        for node in nodes:
-            present = self.survey.present(node)
-            flags = (
-                bytes(present) if flags is None else bytes(a & b for a, b in zip(flags, present, strict=True))
-            )
-        if flags is None:
-            return []
-        # Four bytes a record: a list of numbers takes nine times as much.
-        pending = array(
-            "I", () if flags.count(1) == count else [place for place in range(count) if not flags[place]]
-        )
+        watched = [node for node in nodes if node.is_kept and self.survey.rerun_of(node) == "outdated"]
+        # Looking at each file tells what is there as well: where nothing differs, no folder needs to be listed.
+        doubtful = self.survey.changes.find_doubtful(self.request.ids, nodes) if watched == nodes else None
+        pending = self._absent(nodes) if doubtful is None or doubtful else ()
         if self.survey.failed or self.survey.claims:
             marked = {
                 number
@@ -191,23 +182,38 @@ class _Run:
                 if self.survey.decisions.speaks_of(record_id)
             }
             pending = sorted(decided.union(pending))
-        watched = [node for node in nodes if node.is_kept and self.survey.rerun_of(node) == "outdated"]
-        if watched:
-            pending = sorted({*pending, *self._outdated(set(pending), watched)})
+        if watched and doubtful != []:
+            pending = sorted({*pending, *self._outdated(set(pending), watched, doubtful)})
+        if watched and not self.request.dry_run:
+            self.survey.changes.origins.save()
         if self.options.debug:
             self._log_up_to_date(set(pending))
         for number in pending:
             self.ledger.unmark_record(number)
         return pending
 
-    def _outdated(self, known: set[int], watched: Sequence[StepNode]) -> Iterator[int]:
-        """Give further records of which a result is not what would be made now."""
-        changes = self.survey.changes
+    def _absent(self, nodes: Sequence[StepNode]) -> Sequence[int]:
+        """Give the records of which an output is not there."""
+        flags = None
+        for node in nodes:
+            present = self.survey.present(node)
+            flags = (
+                bytes(present) if flags is None else bytes(a & b for a, b in zip(flags, present, strict=True))
+            )
+        if flags is None or flags.count(1) == len(flags):
+            return ()
+        # Four bytes a record: a list of numbers takes nine times as much.
+        return array("I", [place for place, is_there in enumerate(flags) if not is_there])
+
+    def _outdated(
+        self, known: set[int], watched: Sequence[StepNode], doubtful: Sequence[int] | None
+    ) -> Iterator[int]:
+        """Give further records, of those in doubt, of which a result is not what would be made now."""
         ids = self.request.ids
-        unknown = [record for record in range(len(ids)) if record not in known] if known else range(len(ids))
-        for place in changes.find_outdated([ids[record] for record in unknown], watched):
+        asked = range(len(ids)) if doubtful is None else doubtful
+        unknown = [record for record in asked if record not in known] if known else asked
+        for place in self.survey.changes.find_outdated([ids[record] for record in unknown], watched):
             yield unknown[place]
-        changes.origins.save()
 
     def _plan(self, pending: Sequence[int]) -> Iterator[Work]:
         """Give the chains that have something to run, planned one record at a time."""

@@ -85,7 +85,7 @@ class _Request:
         (owner,) = copy_sources([packed(blueprint.recipe.code.owner)], f"{self._folder.path}/code")
         wanted = frozenset() if node is None or node.is_kept else frozenset({node.index})
         survey = survey_of(self._workspace, ids)
-        maker = JobMaker(survey, options, parameters.params_of, wanted)
+        maker = JobMaker(survey, options, parameters, wanted)
         steps = {
             one.index: one.job_step._replace(source=prepared.sources[one.index])
             for one in chosen

@@ -27,7 +27,7 @@ def survey_of(workspace: House, ids: Sequence[str]) -> Survey:
         blueprint.ids,
         str(configuration.state_path),
         str(configuration.log_path),
-        params_of=Parameters(configuration, is_lenient=True).params_of,
+        params_of=Parameters(configuration, is_lenient=True),
     )
 
 
@@ -40,7 +40,7 @@ def group_survey_of(scope: Selection) -> GroupSurvey:
         blueprint.ids,
         str(configuration.state_path),
         str(configuration.log_path),
-        params_of=Parameters(configuration, is_lenient=True).params_of,
+        params_of=Parameters(configuration, is_lenient=True),
         ids_of=group_ids(scope),
     )
 

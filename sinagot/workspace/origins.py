@@ -117,7 +117,7 @@ class OriginFinder:
     def params(self, parameters: Parameters, node: StepNode, record_id: str | None) -> Iterator[Shown]:
         """Give the parameters of a step, of a record where one is given."""
         layers = parameters.layers(node, record_id)
-        effective = parameters.params_of(node, record_id or "")
+        effective = parameters(node, record_id or "")
         given = getattr(effective, "given", effective)
         for path, value in iter_values(effective):
             layer = next((one for one in reversed(layers) if one.holds(path)), None)

@@ -47,6 +47,8 @@ class Parameters:
     ----------
     override : dict
         As given.
+    exceptions : set of str
+        Records that may have other parameters than all others: the configuration speaks about them.
     """
 
     def __init__(
@@ -62,14 +64,14 @@ class Parameters:
         self.override = dict(override or {})
         self._is_lenient = is_lenient
         self._file = f"{configuration.state_path}/index/params.json"
-        self._exceptions = exceptions_of(self._tables)
+        self.exceptions = exceptions_of(self._tables)
         self._has_layers = bool(self.override) or _speaks_of_params(self._tables)
         self._known: dict[tuple[StepNode, str | None], Mapping[str, Any]] = {}
         #: Verdicts by script and values: what a class `Params` made of them, and the names that it takes.
         self._verdicts: dict[str, list[Any]] | None = {} if is_fresh else None
         self._news = False
 
-    def params_of(self, node: StepNode, record_id: str) -> Mapping[str, Any]:
+    def __call__(self, node: StepNode, record_id: str) -> Mapping[str, Any]:
         """Give the parameters of a step for a record.
 
         Raises
@@ -79,7 +81,7 @@ class Parameters:
         """
         if node.params is not None:
             return node.params
-        key = (node, record_id if record_id in self._exceptions else None)
+        key = (node, record_id if record_id in self.exceptions else None)
         found = self._known.get(key)
         if found is None:
             found = self._known[key] = self._resolve(*key)
@@ -220,8 +222,8 @@ class Parameters:
         list of ConfigurationError
             Everything that the scripts' classes `Params` refuse, each once.
         """
-        asked_ids = None if ids is None or not self._exceptions else set(ids)
-        own = [one for one in self._exceptions if asked_ids is None or one in asked_ids]
+        asked_ids = None if ids is None or not self.exceptions else set(ids)
+        own = [one for one in self.exceptions if asked_ids is None or one in asked_ids]
         found: dict[str, ConfigurationError] = {}
         asked = [node for node in nodes if node.job_step is not None]
         for node in asked:
@@ -263,7 +265,7 @@ class Parameters:
             for layer in layers_of(self._tables, node.task, node.modality, node.label):
                 known |= dict.fromkeys(layer.values)
             if node.job_step is not None and node.job_step.typed:
-                known |= dict.fromkeys(self.params_of(node, ""))
+                known |= dict.fromkeys(self(node, ""))
         hints = {name: did_you_mean(name, known) for name in self.override if name not in known}
         return [f"parameter {name} is set nowhere else; {hint}" for name, hint in hints.items() if hint]
 

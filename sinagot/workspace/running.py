@@ -102,7 +102,7 @@ def start_run(
         here=choice.here,
         dry_run=dry_run,
         rerun="always" if force else rerun,
-        params_of=parameters.params_of,
+        params_of=parameters,
         progress=progress,
         all_ids=lambda: workspace.make_collection(None, None).record_ids(),
         unread=tuple(workspace.problems),

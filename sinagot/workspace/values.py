@@ -195,7 +195,7 @@ class Values:
                 self._state,
                 self._paths,
                 lambda slot, record_id: slot.final(values_of(record_id)),
-                Parameters(self._workspace.configuration, is_lenient=True).params_of,
+                Parameters(self._workspace.configuration, is_lenient=True),
                 origins,
             )
             self._changes = (graph, made)
@@ -277,7 +277,7 @@ class Values:
             workflow_id,
             selected=frozenset(one.index for one in chosen),
             wanted=frozenset() if node.is_kept else frozenset({node.index}),
-            params_of=Parameters(self._workspace.configuration).params_of,
+            params_of=Parameters(self._workspace.configuration),
             origins=self.origins,
             memory=memory,
             is_known=lambda one: self._is_known(graph, one, workflow_id, memory),

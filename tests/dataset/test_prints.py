@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sinagot.dataset.prints import content_digest, digest_within, print_of, prints_in, same_version
+from sinagot.dataset.prints import content_digest, digest_within, print_of, same_version, states_in
 
 
 def set_time(path: Path, nanoseconds: int) -> None:
@@ -111,11 +111,11 @@ def test_prints_of_many_are_those_of_each(tmp_path: Path, count: int) -> None:
     (folder / "dangling").symlink_to("nowhere")
     names = ["file", "whole", "link", "dangling", "none", "whole/part", "file/none"] * count
     for chosen in (names, names[1:2]):
-        assert prints_in(str(folder), chosen) == [print_of(str(folder / name)) for name in chosen]
-    assert prints_in(str(tmp_path / "none"), names) == [None] * len(names)
+        assert states_in(str(folder), chosen).texts() == [print_of(str(folder / name)) for name in chosen]
+    assert states_in(str(tmp_path / "none"), names).texts() == [None] * len(names)
 
 
 def test_prints_of_a_folder_that_is_no_folder(tmp_path: Path) -> None:
     """Where a file is in the place of the folder, nothing is in it."""
     (tmp_path / "file").write_text("")
-    assert prints_in(str(tmp_path / "file"), list("abcdefgh")) == [None] * 8
+    assert states_in(str(tmp_path / "file"), list("abcdefgh")).texts() == [None] * 8

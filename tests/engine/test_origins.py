@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from array import array
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sinagot.dataset.prints import ABSENT, States
 from sinagot.engine.state import origins
 from sinagot.engine.state.history import EventFile, RunFolder
 from sinagot.engine.state.origins import Origins, params_text, prints_of, short_path
@@ -44,6 +46,12 @@ def event(key: str, time: str, *, kind: str = "done", **facts: Any) -> dict[str,
         "duration_s": 0.5,
     }
     return {"event": kind, "key": key, "time": time, **made, **facts}
+
+
+def repeated(text: str | None, times: int) -> States:
+    """Give what a look at some files of one size and time gives."""
+    size, time = map(int, (text or f"{ABSENT} 0").split(" "))
+    return States(array("q", [size] * times), array("q", [time] * times))
 
 
 @pytest.fixture
@@ -92,7 +100,18 @@ def test_cache_gives_the_same_and_reads_only_what_is_new(
     assert [third.get(key) for key in keys] == [second.get(key) for key in keys]
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{", '{"format": 0}', '{"format": 1, "keys": ["a"]}', "null"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "{",
+        "null",
+        '{"format": 0}',
+        '{"format": 2, "steps": {"/a": {"ids": ["R"]}}, "rows": {}, "texts": [], "runs": ["r1"]}',
+        '{"format": 2, "steps": ["a"], "rows": {}, "texts": [], "runs": ["r1"]}',
+    ],
+)
 def test_broken_cache_costs_time_only(history: History, text: str) -> None:
     """A cache of another version, or half of one, is passed over."""
     history.add("r1", event("R/a", "t1"))
@@ -102,14 +121,18 @@ def test_broken_cache_costs_time_only(history: History, text: str) -> None:
     assert Origins(history.state).get("R/a") is not None
 
 
-def test_numbers_tell_equality_of_texts(history: History) -> None:
-    """Shared texts are compared by number; a text that no origin has is no number."""
-    history.add("r1", event("R/a", "t1"))
+def test_a_text_that_no_origin_has_differs_from_all(history: History) -> None:
+    """Code, parameters and paths count; so does what no run is known to have made."""
+    history.add("r1", event("R/a", "t1"), event("S/a", "t1", code="other"))
     found = Origins(history.state)
-    entry = found.entries.get("R/a")
-    assert entry is not None and entry[5:] == found.numbers("c", "{}", "p")
-    assert found.numbers("other") == [None]
-    assert found.durations_of("/a") == [0.5]
+
+    def differing(*texts: str) -> set[int]:
+        return found.differing("/a", ["R", "S", "T"], [repeated("1 1", 3)], [repeated("2 2", 3)], texts)
+
+    assert differing("c", "{}", "p") == {1, 2}
+    assert differing("other", "{}", "p") == {0, 2}
+    assert differing("new", "{}", "p") == {0, 1, 2} == differing("c", "{}", "elsewhere")
+    assert found.durations_of("/a") == [0.5, 0.5]
 
 
 def test_no_history_at_all(tmp_path: Path) -> None:

@@ -29,7 +29,10 @@ names = st.text(st.characters(codec="ascii", categories=["L"]), min_size=1, max_
 whole = st.integers(-(2**62), 2**62)
 real = st.floats(allow_nan=False)
 zones = st.sampled_from([UTC, timezone(timedelta(hours=2)), ZoneInfo("Europe/Paris"), None])
-moments = st.datetimes(datetime(1980, 1, 1), datetime(2100, 1, 1), timezones=zones)
+#: Of an hour that comes twice, Python calls any two times in different zones unequal: see the test of that hour.
+moments = st.datetimes(datetime(1980, 1, 1), datetime(2100, 1, 1), timezones=zones).filter(
+    lambda moment: moment.replace(fold=0).utcoffset() == moment.replace(fold=1).utcoffset()
+)
 plain = st.recursive(
     st.none() | st.booleans() | whole | real | words,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(words, inner, max_size=3),
@@ -95,6 +98,15 @@ def test_plain_values(tmp_path: Path, data: st.DataObject, suffix: str) -> None:
     assert found == value
     if isinstance(value, datetime):
         assert found.utcoffset() == value.utcoffset()
+
+
+@pytest.mark.parametrize("suffix", ["", ".txt", ".json", ".yaml"])
+@pytest.mark.parametrize("fold", [0, 1])
+def test_hour_that_comes_twice(tmp_path: Path, suffix: str, fold: int) -> None:
+    """When clocks are put back, the first and the second time of one name stay two."""
+    value = datetime(2000, 10, 29, 2, 30, tzinfo=ZoneInfo("Europe/Paris"), fold=fold)
+    found = round_trip(tmp_path, datetime, suffix, value)
+    assert found.isoformat() == value.isoformat() == f"2000-10-29T02:30:00+0{2 - fold}:00"
 
 
 @quick

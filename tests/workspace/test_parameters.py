@@ -69,7 +69,7 @@ def test_tasks_and_modalities_have_parameters(lab) -> None:
     )
     parameters = lab.open().blueprint
     found = {
-        node.place: Parameters(parameters.configuration).params_of(node, "REC-1").get("who")
+        node.place: Parameters(parameters.configuration)(node, "REC-1").get("who")
         for node in parameters.graph().nodes
     }
     assert found == {
@@ -308,7 +308,7 @@ def test_script_that_can_no_longer_be_loaded_fails_by_itself(lab) -> None:
     ws = lab.open()
     assert ws.steps.run(printing=False).ok
     node = ws.blueprint.graph().nodes[0]
-    assert Parameters(ws.configuration).params_of(node, "REC-1") == {"low": 1.0, "high": 40.0}
+    assert Parameters(ws.configuration)(node, "REC-1") == {"low": 1.0, "high": 40.0}
 
 
 def test_one_mapping_serves_all_records_of_a_step(lab) -> None:
@@ -317,16 +317,16 @@ def test_one_mapping_serves_all_records_of_a_step(lab) -> None:
     ws = lab.open()
     parameters = Parameters(ws.configuration)
     (node,) = ws.blueprint.graph().nodes
-    assert parameters.params_of(node, "REC-1") is parameters.params_of(node, "REC-9")
-    assert parameters.params_of(node, "REC-2") is parameters.params_of(node, "REC-2")
-    assert parameters.params_of(node, "REC-2") != parameters.params_of(node, "REC-1")
+    assert parameters(node, "REC-1") is parameters(node, "REC-9")
+    assert parameters(node, "REC-2") is parameters(node, "REC-2")
+    assert parameters(node, "REC-2") != parameters(node, "REC-1")
 
 
 def test_workspace_without_parameters_pays_nothing(lab) -> None:
     """Without a word about parameters all steps share one empty mapping."""
     ws: Workspace = lab.unit("a", "b").open()
     parameters = Parameters(ws.configuration)
-    assert len({id(parameters.params_of(node, "REC-1")) for node in ws.blueprint.graph().nodes}) == 1
+    assert len({id(parameters(node, "REC-1")) for node in ws.blueprint.graph().nodes}) == 1
 
 
 def test_script_of_a_step_has_its_parameters(lab) -> None:

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from sinagot.engine.state import origins
 from sinagot.errors import ConfigurationError
 
 IDS = ["REC-1", "REC-2", "REC-3"]
@@ -328,11 +329,18 @@ def fail_once(lab, place: str) -> None:
     lab.heal(place)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.parametrize("worth_saving", [1, 500])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(edits)
-def test_dry_run_and_run_agree_after_any_edits(pipeline, steps: list[tuple[str, str, str]]) -> None:
-    """What a plan says is what runs, in that order; then nothing is left to do, and results are those of a forced run."""
+def test_dry_run_and_run_agree_after_any_edits(
+    pipeline, monkeypatch: pytest.MonkeyPatch, worth_saving: int, steps: list[tuple[str, str, str]]
+) -> None:
+    """What a plan says is what runs, in that order; then nothing is left to do, and results are those of a forced run.
+
+    Whether what results came from is read from the events, or from the cache, where a step is compared at once.
+    """
     lab = pipeline
+    monkeypatch.setattr(origins, "_WORTH_SAVING", worth_saving)
     for name in ("raw", *STEPS, ".sinagot", "LOG"):
         shutil.rmtree(lab.data / name, ignore_errors=True)
     lab.write("scripts/extra.py", "VERSION = 0\n")
@@ -354,3 +362,24 @@ def test_dry_run_and_run_agree_after_any_edits(pipeline, steps: list[tuple[str, 
     assert run(lab, rerun="always").ok
     again = {name: text for name, (_, _, text) in lab.tree().items() if name in made}
     assert again == made
+
+
+def test_finished_work_is_looked_at_file_by_file_and_no_folder_is_listed_twice(
+    pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a cache of what results came from, only the folder that tells the ids is listed; a lost result is found."""
+    monkeypatch.setattr(origins, "_WORTH_SAVING", 1)
+    run(pipeline)
+    run(pipeline)
+    listed: list[str] = []
+    inner = os.scandir
+    monkeypatch.setattr(os, "scandir", lambda path=".": [listed.append(os.fspath(path)), inner(path)][1])
+    assert run(pipeline).counts["up_to_date"] == 9
+    assert [os.path.relpath(path, pipeline.data) for path in listed] == ["raw"]
+    (pipeline.data / "a" / "REC-2.csv").unlink()
+    (pipeline.data / "b" / "REC-3.csv").write_text("edited by hand")
+    assert reasons(pipeline) == {
+        "a-REC-2": ["outputs_missing"],
+        "c-REC-2": ["upstream_runs"],
+        "c-REC-3": ["input_changed"],
+    }

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import cached_property
-from html import escape
 from typing import TYPE_CHECKING, Any
 
 from sinagot.engine.accounts.ledger import Failure, Ledger
@@ -263,6 +262,8 @@ class RunReport:
         return f"<RunReport instance | {'ok' if self.ok else 'NOT OK'}: {self.summary()}>"
 
     def _repr_html_(self) -> str:
+        from html import escape  # in notebooks only
+
         rows = "".join(
             f"<tr><td>{escape(outcome.replace('_', ' '))}</td><td style='text-align:right'>{count}</td></tr>"
             for outcome, count in self.counts.items()

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 from sinagot.engine.attempt import run_chain
 from sinagot.engine.executors.contract import Arrival, Chain
-from sinagot.engine.executors.hygiene import Hygiene
 from sinagot.engine.job import JobResult
 from sinagot.engine.limits import FailureCount, needs_child
 from sinagot.runlog.printing import Printer
 
 if TYPE_CHECKING:
+    from sinagot.engine.executors.hygiene import Hygiene
     from sinagot.engine.executors.processes import ProcessExecutor
 
 __all__ = ["MainProcessExecutor"]
@@ -58,7 +58,7 @@ class MainProcessExecutor:
         failures = self._failures
         # In another thread of the user's program the process is not ours; who debugs wants to look round.
         is_alone = threading.current_thread() is threading.main_thread() and not options.debug
-        hygiene = Hygiene(is_ours=False) if is_alone else None
+        hygiene = _hygiene() if is_alone else None
 
         def after(result: JobResult) -> None:
             if hygiene is not None:
@@ -105,3 +105,9 @@ class MainProcessExecutor:
         """End the child."""
         if self._side is not None:
             self._side.close()
+
+
+def _hygiene() -> Hygiene:
+    from sinagot.engine.executors.hygiene import Hygiene  # what it needs takes longer than a run without work
+
+    return Hygiene(is_ours=False)

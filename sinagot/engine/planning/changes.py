@@ -7,11 +7,11 @@ something changed.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import cached_property, partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
-from sinagot.dataset.prints import print_of, prints_in
+from sinagot.dataset.prints import States, print_of, states_in
 from sinagot.engine.paths import Paths
 from sinagot.engine.planning.graph import RecordGraph, Slot, StepNode
 from sinagot.engine.planning.outdated import Present, outdated_reasons
@@ -27,7 +27,7 @@ from sinagot.engine.state.origins import (
     short_path,
 )
 
-__all__ = ["DAMAGED", "Changes", "ParamsOf", "no_params"]
+__all__ = ["DAMAGED", "Changes", "ParamsOf", "Seen", "no_params"]
 
 #: Code of the reason that an output is not what was made.
 DAMAGED = "output_changed"
@@ -35,17 +35,33 @@ DAMAGED = "output_changed"
 #: Records that are looked at together.
 _BLOCK = 4096
 
-#: Step and record id -> parameters.
-ParamsOf = Callable[[StepNode, str], Mapping[str, Any]]
 #: Side of a step, whether it is a dict, and record id -> full paths.
 PathsOf = Callable[[Sequence[Slot], bool, str], Paths]
 #: Slot and record id -> its path as text, with a star for each free field.
 TextOf = Callable[[Slot, str], str]
 
 
-def no_params(node: StepNode, record_id: str) -> Mapping[str, Any]:
-    """Give the parameters of a step without any."""
-    return {}
+class ParamsOf(Protocol):
+    """Gives the parameters of a step for a record."""
+
+    @property
+    def exceptions(self) -> Collection[str]:
+        """Records that may have other parameters than all others."""
+
+    def __call__(self, node: StepNode, record_id: str) -> Mapping[str, Any]:
+        """Give them."""
+
+
+class _NoParams:
+    """Gives the parameters of steps that have none."""
+
+    exceptions: Collection[str] = ()
+
+    def __call__(self, node: StepNode, record_id: str) -> Mapping[str, Any]:
+        return {}
+
+
+no_params = _NoParams()
 
 
 class _Side(NamedTuple):
@@ -60,37 +76,30 @@ class _Side(NamedTuple):
         )
         return cls(tuple(slots)) if is_plain else None
 
-    def prints(self, ids: Sequence[str], seen: _Seen) -> list[list[str | None]]:
-        """Give what is there now, record by record; what was looked at before is not looked at again."""
-        columns = []
+    def states(self, ids: Sequence[str], seen: Seen) -> list[States]:
+        """Give what is there now, path by path; what was looked at before is not looked at again."""
         for slot in self.slots:
             key = (slot.root, slot.pattern.canonical)
             if key not in seen:
                 seen[key] = _column(slot, ids)
-            columns.append(seen[key])
-        return list(map(list, zip(*columns, strict=True))) if columns else [[] for _ in ids]
+        return [seen[slot.root, slot.pattern.canonical] for slot in self.slots]
+
+    def times(self, ids: Sequence[str], seen: Seen) -> list[list[int]]:
+        """Give the times of change of what is there, record by record."""
+        columns = [states.known_times() for states in self.states(ids, seen)]
+        rows = [[column[place] for column in columns] for place in range(len(ids))]
+        return [[time for time in row if time is not None] for row in rows]
 
 
-#: Root and pattern -> the prints of some records: a step's output is the next one's input.
-_Seen = dict[tuple[str, str], list[str | None]]
+#: Root and pattern -> what is there of some records: a step's output is the next one's input.
+Seen = dict[tuple[str, str], States]
 
 
-def _column(slot: Slot, ids: Sequence[str]) -> list[str | None]:
+def _column(slot: Slot, ids: Sequence[str]) -> States:
     make, skip = slot.formatter, slot.skip
     assert make is not None
     folder = os.path.join(slot.root, slot.folder) if slot.folder else slot.root
-    return prints_in(folder, [make(record_id)[skip:] for record_id in ids])
-
-
-def _is_like(noted: Sequence[Any], seen: Sequence[str | None]) -> bool:
-    """Say whether size and time are those that were noted, with or without the digest of the content."""
-    return noted == seen or (
-        len(noted) == len(seen)
-        and all(
-            old == new or (type(old) is str and new is not None and old.startswith(f"{new} "))
-            for old, new in zip(noted, seen, strict=True)
-        )
-    )
+    return states_in(folder, [make(record_id)[skip:] for record_id in ids])
 
 
 def _times(prints: Sequence[Any]) -> list[int]:
@@ -150,7 +159,6 @@ class Changes:
         slots = [slot for node in graph.nodes for slot in (*node.inputs, *node.outputs)]
         self._roots = list(dict.fromkeys(slot.root for slot in slots)) or [""]
         self._shapes: dict[int, _Shape] = {}
-        self._known_numbers: dict[tuple[str, str], list[int | None]] = {}
         #: The parameters that were asked for last, and their text: nearly always those of all records.
         self._params: dict[int, tuple[Mapping[str, Any], str]] = {}
         #: Files of the scripts of earlier runs, by run and step.
@@ -273,59 +281,69 @@ class Changes:
         -----
         One stat a path: all records of a step are compared at once, and looked at closely where something differs.
         """
+        for place in self._iter_doubtful(ids, nodes):
+            if any(self.reasons(ids[place], node) for node in nodes):
+                yield place
+
+    def find_doubtful(self, ids: Sequence[str], nodes: Sequence[StepNode]) -> list[int] | None:
+        """Give the places of the records of which some output is absent, or not for certain what would be made now.
+
+        Parameters
+        ----------
+        ids : sequence of str
+            The records.
+        nodes : sequence of StepNode
+            The steps.
+
+        Returns
+        -------
+        list of int or None
+            None where too little is known of the results to tell by looking at each of them.
+        """
+        shapes = map(self._shape, nodes)
+        if any(
+            shape.inputs is None or shape.outputs is None or 2 * self.origins.count(shape.end) < len(ids)
+            for shape in shapes
+        ):
+            return None
+        return list(self._iter_doubtful(ids, nodes))
+
+    def _iter_doubtful(self, ids: Sequence[str], nodes: Sequence[StepNode]) -> Iterator[int]:
         for start in range(0, len(ids), _BLOCK):
             block = ids[start : start + _BLOCK]
             doubtful: set[int] = set()
-            seen: _Seen = {}
+            seen: Seen = {}
             for node in nodes:
                 doubtful.update(self._find_doubtful(block, node, seen))
-            for place in sorted(doubtful):
-                if any(self.reasons(block[place], node) for node in nodes):
-                    yield start + place
+            yield from (start + place for place in sorted(doubtful))
 
-    def _find_doubtful(self, ids: Sequence[str], node: StepNode, seen: _Seen) -> Iterator[int]:
-        """Give the places of records that are not what their origin says, word by word."""
-        shape, entries = self._shape(node), self.origins.entries
+    def _find_doubtful(self, ids: Sequence[str], node: StepNode, seen: Seen) -> Collection[int]:
+        """Give the places of records that are not what their origin says."""
+        shape, own = self._shape(node), self._params_of.exceptions
         if shape.inputs is None or shape.outputs is None:
-            yield from range(len(ids))
-            return
-        rows = zip(ids, shape.inputs.prints(ids, seen), shape.outputs.prints(ids, seen), strict=True)
-        params: Mapping[str, Any] | None = None
-        numbers: list[int | None] = []
-        for place, (record_id, inputs, outputs) in enumerate(rows):
-            mine = self._params_of(node, record_id)
-            if mine is not params:  # one object serves nearly all records of a step
-                params, numbers = mine, self._numbers(shape, self._params_text(node, record_id))
-            entry = entries.get(record_id + shape.end)
-            if (
-                entry is None
-                or entry[5:] != numbers
-                or not (_is_like(entry[2], outputs) and _is_like(entry[1], inputs))
-            ):
-                yield place
+            return range(len(ids))
+        special = {place for place, record_id in enumerate(ids) if record_id in own} if own else set()
+        usual = next((record_id for place, record_id in enumerate(ids) if place not in special), None)
+        if usual is None:
+            return special
+        inputs, outputs = shape.inputs.states(ids, seen), shape.outputs.states(ids, seen)
+        texts = (shape.code, self._params_text(node, usual), shape.paths)
+        return special | self.origins.differing(shape.end, ids, inputs, outputs, texts)
 
     def is_outdated(self, record_id: str, node: StepNode) -> bool:
         """Say whether anything changed since the outputs of a job were made; they are there."""
         return any(True for _ in self.find_outdated([record_id], [node]))
 
-    def _numbers(self, shape: _Shape, params: str) -> list[int | None]:
-        """Give the numbers of code, parameters and paths as an origin of now would have them."""
-        key = (shape.end, params)
-        found = self._known_numbers.get(key)
-        if found is None:
-            found = self._known_numbers[key] = self.origins.numbers(shape.code, params, shape.paths)
-        return found
-
-    def is_older(self, record_id: str, node: StepNode, seen: _Seen) -> bool:
-        """Say whether an output of a job is older than one of its inputs; what was looked at is in `seen`."""
+    def older(self, ids: Sequence[str], node: StepNode, seen: Seen) -> list[bool]:
+        """Say of each record whether an output of a step is older than an input; what was looked at is in `seen`."""
         shape = self._shape(node)
         if shape.inputs is None or shape.outputs is None:
-            now = self.present(record_id, node)
-            inputs, outputs = _times(now.inputs), _times(now.outputs)
+            looks = [self.present(record_id, node) for record_id in ids]
+            times = [(_times(now.inputs), _times(now.outputs)) for now in looks]
         else:
-            inputs = _times(shape.inputs.prints([record_id], seen)[0])
-            outputs = _times(shape.outputs.prints([record_id], seen)[0])
-        return bool(inputs and outputs) and max(inputs) > min(outputs)
+            before, after = shape.inputs.times(ids, seen), shape.outputs.times(ids, seen)
+            times = list(zip(before, after, strict=True))
+        return [bool(inputs and outputs) and max(inputs) > min(outputs) for inputs, outputs in times]
 
     def _shape(self, node: StepNode) -> _Shape:
         shape = self._shapes.get(node.index)

@@ -17,7 +17,7 @@ from urllib.parse import unquote
 from sinagot.dataset.records import RecordIds
 from sinagot.dataset.scan import Listing, glob_matches
 from sinagot.engine.paths import Paths, script_paths
-from sinagot.engine.planning.changes import Changes, ParamsOf, no_params
+from sinagot.engine.planning.changes import Changes, ParamsOf, Seen, no_params
 from sinagot.engine.planning.graph import RecordGraph, Slot, StepNode
 from sinagot.engine.planning.plan import Facts, PlannedJob, plan_chain
 from sinagot.engine.planning.status import Evidence, StepStatus, needs_log, step_status
@@ -34,6 +34,9 @@ __all__ = ["RULES", "Survey"]
 
 #: When steps run again.
 RULES = ("missing", "outdated", "always")
+
+#: Records that are looked at together.
+_BLOCK = 256
 
 Values = Mapping[str, str]
 
@@ -317,13 +320,18 @@ class Survey:
         watched = [
             node for node in nodes if node.error is None and node.is_kept and self.rerun_of(node) == "missing"
         ]
-        for record, record_id in enumerate(self.ids):
+        for start in range(0, len(self.ids), _BLOCK):
             if time.monotonic() > end:
                 return count, False
-            seen: dict[tuple[str, str], list[str | None]] = {}
+            ids = self.ids[start : start + _BLOCK]
+            seen: Seen = {}
             for node in watched:
-                is_kept = self.present(node)[record] and self.exclusion(record_id, node) is None
-                count += is_kept and self.changes.is_older(record_id, node, seen)
+                older = self.changes.older(ids, node, seen)
+                kept = self.present(node)[start : start + _BLOCK]
+                count += sum(
+                    is_older and is_there and self.exclusion(record_id, node) is None
+                    for record_id, is_older, is_there in zip(ids, older, kept, strict=True)
+                )
         return count, True
 
     def facts(self, record: int, node: StepNode, *, is_shown: bool = False) -> Facts:

@@ -10,12 +10,13 @@ import contextlib
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from sinagot.dataset.prints import same_version
+from sinagot.dataset.prints import States, same_version
 from sinagot.engine.paths import Paths
+from sinagot.engine.state.columns import Row, StepColumns
 from sinagot.engine.state.history import (
     event_files,
     iter_events,
@@ -25,6 +26,7 @@ from sinagot.engine.state.history import (
 )
 from sinagot.engine.state.owners import live_owners
 from sinagot.runlog.lines import now_utc
+from sinagot.scripts.group import GROUP_ID
 
 __all__ = ["MADE", "Origin", "Origins", "Prints", "params_text", "prints_of", "same_prints", "short_path"]
 
@@ -34,7 +36,7 @@ MADE = ("done", "accepted")
 #: Fields of an event that tells what outputs came from.
 _WHOLE = frozenset({"key", "time", "inputs", "outputs", "code", "params", "paths"})
 
-_FORMAT = 1
+_FORMAT = 2
 #: Seconds between two looks at whether runs are over, of a reader that goes on.
 _JUDGE_EVERY = 5.0
 #: Unknown events worth writing the cache for.
@@ -145,8 +147,10 @@ class Origins:
         #: Texts that many jobs share: digests, parameters, paths, run ids.
         self._texts: list[str] = []
         self._numbers: dict[str, int] = {}
-        #: Key -> time, inputs, outputs, duration, and the numbers of run, code, params and paths.
-        self.entries: dict[str, list[Any]] = {}
+        #: End of the keys -> origins of a step.
+        self._columns: dict[str, StepColumns] = {}
+        #: Key -> origin, of those that are newer, or do not fit into columns.
+        self._rows: dict[str, Row] = {}
         self._read: set[str] = set()
         self._news = 0
         #: How far the events of runs that were not over have been read.
@@ -157,12 +161,56 @@ class Origins:
 
     def get(self, key: str) -> Origin | None:
         """Give the origin of a job's result; None when no run is known to have made it."""
-        entry = self.entries.get(key)
-        if entry is None:
+        row = self._row(key)
+        if row is None:
             return None
-        time, inputs, outputs, duration, *numbers = entry
+        time, inputs, outputs, duration, *numbers = row
         run_id, code, params, paths = (self._texts[number] for number in numbers)
         return Origin(run_id, time, inputs, outputs, code, params, paths, duration)
+
+    def _row(self, key: str) -> Row | None:
+        row = self._rows.get(key)
+        if row is None:
+            record_id, end = split_key(key)
+            columns = self._columns.get(end)
+            row = columns.row(record_id) if columns is not None else None
+        return row
+
+    def differing(
+        self,
+        end: str,
+        ids: Sequence[str],
+        inputs: Sequence[States],
+        outputs: Sequence[States],
+        texts: Sequence[str],
+    ) -> set[int]:
+        """Give the places of the records of which the result of a step is not known to come from what is there now.
+
+        Parameters
+        ----------
+        end : str
+            What the keys of the step's jobs end with.
+        ids : sequence of str
+            Some records.
+        inputs, outputs : sequence of States
+            What is there now, one for each path of the step, as long as `ids`.
+        texts : sequence of str
+            Code, params and paths, as all of them would have them now.
+        """
+        if self._news >= _WORTH_SAVING:
+            self._fold()
+        numbers = [self._numbers.get(text) for text in texts]
+        columns = self._columns.get(end)
+        found = set(range(len(ids)))
+        if columns is not None:
+            found = columns.differing(ids, inputs, outputs, numbers)
+        for place, record_id in enumerate(ids) if self._rows else ():
+            row = self._rows.get(record_id + end)
+            if row is not None:
+                seen = [[column.text(place) for column in side] for side in (inputs, outputs)]
+                is_same = row[5:] == numbers and _is_like(row[1], seen[0]) and _is_like(row[2], seen[1])
+                (found.discard if is_same else found.add)(place)
+        return found
 
     def find(self, key: str, is_it: Callable[[Prints], bool]) -> Origin | None:
         """Look among all attempts at a job for the newest whose outputs are the ones meant.
@@ -202,16 +250,20 @@ class Origins:
                 if event.get("event") in MADE and event.keys() >= _WHOLE:
                     yield run_id, event
 
-    def numbers(self, *texts: str) -> list[int | None]:
-        """Give the numbers of texts, for quick comparison with `entries`; None for a text that no origin has."""
-        return [self._numbers.get(text) for text in texts]
+    def count(self, end: str) -> int:
+        """Say of how many results of a step the origin is known, about."""
+        if self._news >= _WORTH_SAVING:
+            self._fold()
+        return len(self._columns[end].ids) if end in self._columns else 0
 
     def durations_of(self, end: str) -> list[float]:
         """Give the last durations, in seconds, of the jobs whose keys end so: of a step."""
-        return [entry[3] for key, entry in self.entries.items() if key.endswith(end)]
+        known = self._columns[end].durations if end in self._columns else ()
+        return [*known, *(row[3] for key, row in self._rows.items() if split_key(key)[1] == end)]
 
     def __len__(self) -> int:
-        return len(self.entries)
+        known = {record_id + end for end, columns in self._columns.items() for record_id in columns.ids}
+        return len(known | self._rows.keys())
 
     # -- reading
 
@@ -221,13 +273,13 @@ class Origins:
                 kept = json.load(file)
             if kept["format"] != _FORMAT:
                 return
-            keys, columns = kept["keys"], kept["columns"]
-            self.entries = dict(zip(keys, map(list, zip(*columns, strict=True)), strict=True)) if keys else {}
+            self._columns = {end: StepColumns.from_json(columns) for end, columns in kept["steps"].items()}
+            self._rows = dict(kept["rows"])
             self._texts = list(kept["texts"])
             self._read = set(kept["runs"])
-        except (OSError, ValueError, LookupError, TypeError):
+        except (OSError, ValueError, LookupError, TypeError, AttributeError):
             # Absent, cut, or of another version: all events are read.
-            self.entries, self._texts, self._read = {}, [], set()
+            self._columns, self._rows, self._texts, self._read = {}, {}, [], set()
         self._numbers = {text: number for number, text in enumerate(self._texts)}
 
     def _follow(self, *, judges: bool = True) -> None:
@@ -276,12 +328,12 @@ class Origins:
     def _take(self, run_id: str, event: dict[str, Any]) -> None:
         try:
             key, time = event["key"], event["time"]
-            former = self.entries.get(key)
+            former = self._row(key)
             if former is not None and former[0] > time:
                 return
             texts = (run_id, event["code"], event["params"], event["paths"])
             numbers = [self._number(text) for text in texts]
-            self.entries[key] = [
+            self._rows[key] = [
                 time,
                 event["inputs"],
                 event["outputs"],
@@ -301,19 +353,56 @@ class Origins:
 
     # -- writing
 
+    def _fold(self) -> None:
+        """Take what is new into the columns."""
+        by_step: dict[str, dict[str, Row]] = {}
+        for key, row in self._rows.items():
+            record_id, end = split_key(key)
+            by_step.setdefault(end, {})[record_id] = row
+        self._rows = {}
+        for end, news in by_step.items():
+            rows = {**self._columns.pop(end).rows(), **news} if end in self._columns else news
+            columns, others = StepColumns.of(rows)
+            if columns is not None:
+                self._columns[end] = columns
+            self._rows.update((record_id + end, row) for record_id, row in others.items())
+
     def save(self) -> None:
         """Write the cache when there is enough to remember; a folder that cannot be written is no error."""
         if self._news < _WORTH_SAVING:
             return
+        self._fold()
         kept = {
             "format": _FORMAT,
             "time": now_utc(),
             "runs": sorted(self._read),
             "texts": self._texts,
-            "keys": list(self.entries),
-            "columns": list(zip(*self.entries.values(), strict=True)),
+            "steps": {end: columns.to_json() for end, columns in self._columns.items()},
+            "rows": self._rows,
         }
         with contextlib.suppress(OSError):
             os.makedirs(os.path.dirname(self._file), exist_ok=True)
             replace_text(self._file, json.dumps(kept))
             self._news = 0
+
+
+def split_key(key: str) -> tuple[str, str]:
+    """Give the record of a job's key, and what all keys of its step end with.
+
+    Examples
+    --------
+    >>> split_key("REC-1/RS/EEG/alpha")
+    ('REC-1', '/RS/EEG/alpha')
+    """
+    if key.startswith(f"{GROUP_ID}/"):
+        return GROUP_ID, key[len(GROUP_ID) :]
+    record_id, slash, rest = key.partition("/")
+    return record_id, slash + rest
+
+
+def _is_like(noted: Sequence[Any], seen: Sequence[str | None]) -> bool:
+    """Say whether size and time are those that were noted, with or without the digest of the content."""
+    return len(noted) == len(seen) and all(
+        old == new or (type(old) is str and new is not None and old.startswith(f"{new} "))
+        for old, new in zip(noted, seen, strict=True)
+    )
