@@ -23,11 +23,36 @@ _LEAST, _MOST = -(1 << 63), (1 << 63) - 1
 Row = list[Any]
 
 
+class _Lines:
+    """Texts of one line each, which stay one text until some of them are asked for."""
+
+    __slots__ = ("_lines", "_whole")
+
+    def __init__(self, texts: str | list[str]) -> None:
+        self._whole = texts if isinstance(texts, str) else None
+        self._lines = None if isinstance(texts, str) else texts
+
+    @property
+    def lines(self) -> list[str]:
+        """One by one."""
+        if self._lines is None:
+            self._lines = str(self._whole).split("\n")
+        return self._lines
+
+    @property
+    def whole(self) -> str:
+        """All in one."""
+        return self._whole if self._whole is not None else "\n".join(self.lines)
+
+    def __len__(self) -> int:
+        return len(self._lines) if self._lines is not None else str(self._whole).count("\n") + 1
+
+
 class _Prints(NamedTuple):
     """One path of a step, record by record: size and time of change, and the digest of the content where known."""
 
     states: States
-    digests: list[str] | None
+    digests: _Lines | None
 
     @classmethod
     def of(cls, texts: Sequence[str | None]) -> _Prints:
@@ -37,28 +62,27 @@ class _Prints(NamedTuple):
         states = States(
             array("q", [int(part[0]) for part in parts]), array("q", [int(part[1]) for part in parts])
         )
-        return cls(states, digests if any(digests) else None)
+        return cls(states, _Lines(digests) if any(digests) else None)
+
+    def text(self, place: int) -> str | None:
+        """Give one of the texts back."""
+        text = self.states.text(place)
+        digest = self.digests.lines[place] if self.digests is not None else ""
+        return f"{text} {digest}" if digest else text
 
     def texts(self) -> list[str | None]:
         """Give the texts back."""
-        plain = self.states.texts()
-        if self.digests is None:
-            return plain
-        return [
-            f"{text} {digest}" if digest else text for text, digest in zip(plain, self.digests, strict=True)
-        ]
+        return list(map(self.text, range(len(self.states.sizes))))
 
     def to_json(self) -> list[Any]:
-        digests = None if self.digests is None else "\n".join(self.digests)
+        digests = None if self.digests is None else self.digests.whole
         return [_packed(self.states.sizes), _packed(self.states.times), digests]
 
     @classmethod
     def from_json(cls, kept: Sequence[Any]) -> _Prints:
         sizes, times, digests = kept
         states = States(_unpacked("q", sizes), _unpacked("q", times))
-        if digests is not None and digests.count("\n") + 1 != len(states.sizes):
-            raise ValueError("digests of other files")
-        return cls(states, None if digests is None else digests.split("\n"))
+        return cls(states, None if digests is None else _Lines(str(digests)))
 
 
 class StepColumns:
@@ -72,8 +96,8 @@ class StepColumns:
         One for each path of the step.
     numbers : sequence of array
         Of run, code, params and paths.
-    times : list of str or str
-        When the attempts ended; as one text until it is asked for.
+    times : _Lines
+        When the attempts ended.
     durations : array
         In seconds.
     """
@@ -84,7 +108,7 @@ class StepColumns:
         inputs: list[_Prints],
         outputs: list[_Prints],
         numbers: list[array[int]],
-        times: list[str] | str,
+        times: _Lines,
         durations: array[float],
     ) -> None:
         self.ids = ids
@@ -92,8 +116,10 @@ class StepColumns:
         self._inputs, self._outputs = inputs, outputs
         self._numbers = numbers
         self._times = times
-        states = [one for column in (*inputs, *outputs) for one in column.states]
-        if any(len(column) != len(ids) for column in (*states, *numbers)) or len(durations) != len(ids):
+        columns = (*inputs, *outputs)
+        lengths = {len(ids), len(times), len(durations), *map(len, numbers)}
+        lengths |= {len(one) for column in columns for one in column.states}
+        if lengths | {len(column.digests) for column in columns if column.digests is not None} != {len(ids)}:
             raise ValueError("columns of several lengths")
 
     @classmethod
@@ -114,7 +140,7 @@ class StepColumns:
             [_Prints.of(column) for column in zip(*inputs, strict=True)],
             [_Prints.of(column) for column in zip(*outputs, strict=True)],
             [array("q", column) for column in numbers],
-            list(times),
+            _Lines(list(times)),
             array("d", durations),
         )
         return columns, {record_id: rows[record_id] for record_id, form in forms.items() if form != usual}
@@ -130,26 +156,21 @@ class StepColumns:
         place = self._places.get(record_id)
         if place is None:
             return None
-        if isinstance(self._times, str):
-            self._times = self._times.split("\n")
-        one = slice(place, place + 1)
         return [
-            self._times[place],
-            [_one(column, one) for column in self._inputs],
-            [_one(column, one) for column in self._outputs],
+            self._times.lines[place],
+            [column.text(place) for column in self._inputs],
+            [column.text(place) for column in self._outputs],
             self.durations[place],
             *[column[place] for column in self._numbers],
         ]
 
     def rows(self) -> dict[str, Row]:
         """Give all rows by record."""
-        if isinstance(self._times, str):
-            self._times = self._times.split("\n")
         inputs = [column.texts() for column in self._inputs]
         outputs = [column.texts() for column in self._outputs]
         nothing: list[list[Any]] = [[] for _ in self.ids]
         parts = (
-            self._times,
+            self._times.lines,
             list(map(list, zip(*inputs, strict=True))) if inputs else nothing,
             list(map(list, zip(*outputs, strict=True))) if outputs else nothing,
             self.durations,
@@ -201,7 +222,7 @@ class StepColumns:
             "inputs": [column.to_json() for column in self._inputs],
             "outputs": [column.to_json() for column in self._outputs],
             "numbers": [_packed(column) for column in self._numbers],
-            "times": self._times if isinstance(self._times, str) else "\n".join(self._times),
+            "times": self._times.whole,
             "durations": _packed(self.durations),
         }
 
@@ -215,14 +236,14 @@ class StepColumns:
             It is something else.
         """
         numbers: list[array[int]] = [_unpacked("q", column) for column in kept["numbers"]]
-        if len(numbers) != 4 or str(kept["times"]).count("\n") + 1 != len(kept["ids"]):
-            raise ValueError("numbers or times of another version")
+        if len(numbers) != 4:
+            raise ValueError("numbers of another version")
         return cls(
             list(kept["ids"]),
             [_Prints.from_json(column) for column in kept["inputs"]],
             [_Prints.from_json(column) for column in kept["outputs"]],
             numbers,
-            str(kept["times"]),
+            _Lines(str(kept["times"])),
             _unpacked("d", kept["durations"]),
         )
 
@@ -242,11 +263,6 @@ def _form(row: Row) -> tuple[int, int] | None:
     except (AttributeError, TypeError, ValueError):  # a path that stands for several files; another version
         return None
     return len(inputs), len(outputs)
-
-
-def _one(column: _Prints, place: slice) -> str | None:
-    states = States(column.states.sizes[place], column.states.times[place])
-    return _Prints(states, None if column.digests is None else column.digests[place]).texts()[0]
 
 
 def _packed(column: array[Any]) -> list[Any]:

@@ -269,8 +269,8 @@ class Origins:
 
     def _load(self) -> None:
         try:
-            with open(self._file, encoding="ascii") as file:
-                kept = json.load(file)
+            with open(self._file, "rb") as file:
+                kept = json.loads(file.read())
             if kept["format"] != _FORMAT:
                 return
             self._columns = {end: StepColumns.from_json(columns) for end, columns in kept["steps"].items()}
