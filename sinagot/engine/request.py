@@ -69,6 +69,8 @@ class RunRequest(NamedTuple):
     group_ids: IdsOf = lambda node: ()
     #: Nodes whose values are made although nothing stores them.
     wanted: frozenset[int] = frozenset()
+    #: Nodes that are on the way only: where their results are gone, they are made again for those that run.
+    spare: frozenset[int] = frozenset()
     #: Nodes that run whatever is there.
     forced: frozenset[int] = frozenset()
 

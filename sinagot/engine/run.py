@@ -224,6 +224,7 @@ class _Run:
                 ignore_missing=options.ignore_missing,
                 selected=self.request.selected,
                 wanted=self.request.wanted,
+                spare=self.request.spare,
                 is_shown=self.request.dry_run,
             )
             for planned in plans:

@@ -97,6 +97,7 @@ class Session:
         *,
         selected: frozenset[int],
         wanted: frozenset[int],
+        spare: frozenset[int],
         params_of: ParamsOf,
         origins: Origins,
         memory: Memory,
@@ -110,8 +111,9 @@ class Session:
             The steps, and what an id is.
         record_id : str
             The record.
-        selected, wanted : frozenset of int
-            Nodes that are meant, and those whose values are asked for although nothing stores them.
+        selected, wanted, spare : frozenset of int
+            Nodes that are meant, those whose values are asked for although nothing stores them, and those that are on
+            the way only.
         params_of : callable
             Step and record id -> parameters.
         origins : Origins
@@ -140,7 +142,7 @@ class Session:
                 origins=origins,
             )
             survey.note_failures((0,), range(len(graph.nodes)))
-            plans = survey.plan(0, ignore_missing=False, selected=selected, wanted=wanted)
+            plans = survey.plan(0, ignore_missing=False, selected=selected, wanted=wanted, spare=spare)
             maker = JobMaker(survey, options, params_of, wanted)
             is_held = False
             for planned in plans:

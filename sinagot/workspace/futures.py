@@ -12,6 +12,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from sinagot.config.hints import did_you_mean
+from sinagot.engine.planning.graph import on_the_way
 from sinagot.engine.planning.jobs import JobMaker
 from sinagot.engine.planning.plan import Verdict
 from sinagot.engine.state.history import RunFolder
@@ -84,6 +85,7 @@ class _Request:
         self._folder.begin(kind="futures", records=len(ids), **prepared.manifest)
         (owner,) = copy_sources([packed(blueprint.recipe.code.owner)], f"{self._folder.path}/code")
         wanted = frozenset() if node is None or node.is_kept else frozenset({node.index})
+        spare = on_the_way(chosen, () if node is None else {node.index})
         survey = survey_of(self._workspace, ids)
         maker = JobMaker(survey, options, parameters, wanted)
         steps = {
@@ -94,7 +96,9 @@ class _Request:
         self._open = len(ids)
         futures = []
         for record, workflow_id in enumerate(ids):
-            plans = survey.plan(record, ignore_missing=False, selected=frozenset(steps), wanted=wanted)
+            plans = survey.plan(
+                record, ignore_missing=False, selected=frozenset(steps), wanted=wanted, spare=spare
+            )
             numbers = [job.node for plan in plans for job in plan if job.verdict == Verdict.RUN]
             files = blueprint.files_of(part, node, workflow_id)
             request = RemoteNode(name, workflow_id, maker.jobs(record, numbers, steps), owner, files)

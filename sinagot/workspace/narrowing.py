@@ -9,7 +9,7 @@ import re
 from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
-from sinagot.engine.planning.graph import RecordGraph, StepNode
+from sinagot.engine.planning.graph import RecordGraph, StepNode, on_the_way
 from sinagot.engine.state.claims import file_key
 from sinagot.engine.state.history import Marks
 from sinagot.engine.state.owners import held_claims
@@ -119,6 +119,10 @@ class Narrowing(NamedTuple):
         """Give the nodes whose values are asked for although nothing stores them."""
         names = {*self.targets, *([self.step] if self.step is not None else ())}
         return frozenset(node.index for node in nodes if node.label in names and not node.is_kept)
+
+    def spare(self, nodes: Sequence[StepNode]) -> frozenset[int]:
+        """Give the nodes that are only on the way to those asked for by name."""
+        return on_the_way(nodes, self.target_numbers(nodes)) if self.targets else frozenset()
 
     def choose_groups(
         self, graph: RecordGraph, nodes: Sequence[StepNode], groups: Sequence[StepNode]

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from sinagot.config.quantities import seconds_text
-from sinagot.engine.planning.plan import PlannedJob, Reason, Verdict
+from sinagot.engine.planning.plan import NOT_NEEDED, PlannedJob, Reason, Verdict
 from sinagot.workspace.tables import plan_frame
 
 if TYPE_CHECKING:
@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Plan"]
 
+# Of jobs that were not looked at one by one: nothing is to be done.
 _SEEN_AT_ONCE = PlannedJob(-1, Verdict.UP_TO_DATE, (Reason("outputs_present", "all outputs are there"),))
+_NOT_NEEDED = PlannedJob(-1, Verdict.UP_TO_DATE, (NOT_NEEDED,))
 
 
 class Plan:
@@ -47,7 +49,8 @@ class Plan:
         ledger = report.ledger
         for record, number in ledger.jobs():
             node = ledger.graph.node(number)
-            planned = report.planned.get((record, number), _SEEN_AT_ONCE)
+            seen = _SEEN_AT_ONCE if node.is_kept else _NOT_NEEDED
+            planned = report.planned.get((record, number), seen)
             yield {
                 "record_id": ledger.id_of(record, number),
                 "task": node.task,

@@ -109,6 +109,7 @@ def start_run(
         groups=frozenset(node.index for node in groups if node.error is None),
         group_ids=group_ids(scope, ids),
         wanted=narrowing.wanted(nodes),
+        spare=narrowing.spare(nodes),
         forced=forced,
     )
     report = run(request, background=not wait)

@@ -18,7 +18,7 @@ from sinagot.engine.limits import needs_child
 from sinagot.engine.memory import Memory
 from sinagot.engine.paths import Paths
 from sinagot.engine.planning.changes import Changes
-from sinagot.engine.planning.graph import Slot, StepNode
+from sinagot.engine.planning.graph import Slot, StepNode, on_the_way
 from sinagot.engine.planning.plan import Verdict
 from sinagot.engine.session import Answer, Session
 from sinagot.engine.state.aside import aside_folder, move_aside
@@ -277,6 +277,7 @@ class Values:
             workflow_id,
             selected=frozenset(one.index for one in chosen),
             wanted=frozenset() if node.is_kept else frozenset({node.index}),
+            spare=on_the_way(chosen, {node.index}),
             params_of=Parameters(self._workspace.configuration),
             origins=self.origins,
             memory=memory,

@@ -112,12 +112,17 @@ class Workspace(_Door[W]):
 
     def __init__(  # type: ignore[misc]  # the second way is that of bound classes
         self,
-        config_path: ConfigPath | Sequence[ConfigPath],
+        config_path: ConfigPath | Sequence[ConfigPath] = (),
         data_path: ConfigPath | None = None,
         scripts_path: ConfigPath | None = None,
         *,
         client: Client | None = None,
     ) -> None:
+        if config_path == ():
+            raise ConfigurationError(
+                "no folder was given; open one with a workspace.toml: sinagot.Workspace(folder), or write the steps as "
+                "a class: sinagot.Workspace[YourWorkflow](folder)"
+            )
         configuration = load_configuration(config_path, data_path, scripts_path)
         self._open(configuration, Blueprint(configuration), client)
 

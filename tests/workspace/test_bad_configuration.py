@@ -102,3 +102,16 @@ def test_dask_mode_needs_dask(lab, monkeypatch: pytest.MonkeyPatch) -> None:
     lab.unit("a", more='[run]\nmode = "dask"\n')
     with pytest.raises(ConfigurationError, match="dask"):
         lab.open()
+
+
+@pytest.mark.parametrize("arguments", [(), ([],)])
+def test_nothing_to_open(arguments: tuple[object, ...]) -> None:
+    """Without a folder the error says what may be given; without any argument, both ways to make a workspace."""
+    with pytest.raises(ConfigurationError) as caught:
+        Workspace(*arguments)
+    words = (
+        ("sinagot.Workspace(folder)", "sinagot.Workspace[YourWorkflow](folder)")
+        if not arguments
+        else ("a list of paths",)
+    )
+    assert all(word in str(caught.value) for word in words)

@@ -240,13 +240,17 @@ class Changes:
 
     def is_source_outdated(self, record_id: str, node: StepNode) -> bool:
         """Say of a result that is not there any more whether it would be made otherwise now than it was."""
+        return self.origins.get(node.key(record_id)) is not None and not self.is_as_before(record_id, node)
+
+    def is_as_before(self, record_id: str, node: StepNode) -> bool:
+        """Say of a result that is not there any more whether it is known that it would be made as it was."""
         origin = self.origins.get(node.key(record_id))
         if origin is None:
             return False
         now = self.present(record_id, node)
         if not same_prints(origin.inputs, now.inputs):
             now = self.present(record_id, node, content=True)
-        return bool(outdated_reasons(origin, now._replace(outputs=origin.outputs)))
+        return not outdated_reasons(origin, now._replace(outputs=origin.outputs))
 
     def _maker(self, key: str, outputs: Prints, newest: Origin) -> Origin:
         """Give the attempt that made what is there now, where that is older than the newest attempt says it is."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from sinagot.config.settings import StepSettings
@@ -18,7 +18,7 @@ from sinagot.engine.paths import Paths
 from sinagot.errors import ConfigurationError, ScriptError
 from sinagot.scripts.group import GROUP_ID
 
-__all__ = ["RecordGraph", "Slot", "StepNode"]
+__all__ = ["RecordGraph", "Slot", "StepNode", "on_the_way"]
 
 Values = Mapping[str, str]
 
@@ -316,3 +316,10 @@ def _chains(nodes: Sequence[StepNode]) -> tuple[tuple[int, ...], ...]:
     for node in nodes:
         groups.setdefault(find(node.index), []).append(node.index)
     return tuple(tuple(group) for group in groups.values())
+
+
+def on_the_way(nodes: Iterable[StepNode], asked: Container[int]) -> frozenset[int]:
+    """Give the nodes of workflow classes whose results are stored, but for those that were asked for themselves."""
+    return frozenset(
+        node.index for node in nodes if node.is_kept and node.is_node and node.index not in asked
+    )

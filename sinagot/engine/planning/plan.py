@@ -6,12 +6,13 @@ The facts come from `sinagot.engine.planning.survey`; the verdicts go to `sinago
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from sinagot.engine.planning.graph import RecordGraph
 
-__all__ = ["Facts", "PlannedJob", "Reason", "Verdict", "decide", "plan_chain"]
+__all__ = ["NOT_NEEDED", "Facts", "PlannedJob", "Reason", "Verdict", "decide", "plan_chain"]
 
 
 class Verdict:
@@ -35,6 +36,10 @@ class Reason(NamedTuple):
 
 
 NOT_NEEDED = Reason("not_needed", "not stored: computed when it is asked for")
+#: Of a result on the way to what was asked for.
+SPARED = Reason(
+    "not_needed", "its file is not there, and nothing that is asked for needs it: it would be the same"
+)
 
 
 class Facts(NamedTuple):
@@ -155,6 +160,8 @@ def plan_chain(
     ignore_missing: bool = False,
     selected: frozenset[int] | None = None,
     wanted: frozenset[int] = frozenset(),
+    spare: frozenset[int] = frozenset(),
+    is_as_before: Callable[[int], bool] = lambda number: False,
 ) -> list[PlannedJob]:
     """Decide on the jobs of one chain of one record, in running order.
 
@@ -174,14 +181,16 @@ def plan_chain(
         Nodes that were asked for; all when None.
     wanted : frozenset of int
         Nodes whose values are made although nothing stores them.
+    spare : frozenset of int
+        Nodes that are on the way only: where their results are gone, they are made again for those that run.
+    is_as_before : callable
+        Spare node that has no result any more -> whether it would be made as it was.
 
     Returns
     -------
     list of PlannedJob
         One for each selected node.
     """
-    running: set[int] = set()
-    planned: list[PlannedJob] = []
     facts_by_node: dict[int, Facts] = {}
 
     def known(number: int) -> Facts:
@@ -190,6 +199,59 @@ def plan_chain(
         return facts_by_node[number]
 
     chosen = [number for number in chain if selected is None or number in selected]
+    gone = {
+        number
+        for number in spare.intersection(chosen)
+        if not known(number).outputs_present and is_as_before(number)
+    }
+    restored: set[int] = set()
+    decide_all = partial(
+        _decide_all,
+        graph,
+        chosen,
+        key_of=key_of,
+        rerun_of=rerun_of,
+        ignore_missing=ignore_missing,
+        wanted=wanted,
+        restored=restored,
+    )
+
+    def as_if_there(number: int) -> Facts:
+        facts = known(number)
+        return facts._replace(outputs_present=True) if number in gone else facts
+
+    while gone:
+        # Those that somebody turns out to need are not.
+        planned = decide_all(as_if_there)
+        needs = {one.node for one in planned if one.verdict in (Verdict.RUN, Verdict.MISSING_INPUT)}
+        asked = {source for number in needs for source in graph.nodes[number].upstream} & gone
+        if not asked:
+            return [one._replace(reasons=(SPARED,)) if _is_idle(one, gone) else one for one in planned]
+        gone -= asked
+        restored |= asked
+    return decide_all(known)
+
+
+def _is_idle(planned: PlannedJob, gone: Collection[int]) -> bool:
+    return planned.node in gone and planned.verdict == Verdict.UP_TO_DATE
+
+
+def _decide_all(
+    graph: RecordGraph,
+    chosen: Sequence[int],
+    known: Callable[[int], Facts],
+    *,
+    key_of: Callable[[int], str],
+    rerun_of: Callable[[int], str],
+    ignore_missing: bool,
+    wanted: frozenset[int],
+    restored: Collection[int],
+) -> list[PlannedJob]:
+    """Decide on some jobs of one record; what is restored is no reason to make again what comes from it."""
+    running: set[int] = set()
+    #: Of these, the ones whose results will be as they were.
+    alike: set[int] = set()
+    planned: list[PlannedJob] = []
     # What is stored first: a value that is not is made for those that run, and decided on behind them.
     values = [number for number in chosen if not graph.nodes[number].is_kept]
     for number in [*(number for number in chosen if graph.nodes[number].is_kept), *reversed(values)]:
@@ -216,19 +278,21 @@ def plan_chain(
                 bad.append(key_of(source))
             is_coming = is_coming or other.claim == "live"
         rerun = rerun_of(number)
-        fed_by = [source for source in node.upstream if source in running]
+        changed = [source for source in node.upstream if source in running and source not in alike]
         verdict, reasons = decide(
             facts,
             upstream_runs=is_coming,
             upstream_bad=tuple(bad),
             upstream_excluded=tuple(out),
-            remade=tuple(map(key_of, fed_by)) if rerun == "outdated" else (),
+            remade=tuple(map(key_of, changed)) if rerun == "outdated" else (),
             force=rerun == "always",
             needed=not node.is_kept,
             ignore_missing=ignore_missing,
         )
         if verdict == Verdict.RUN:
             running.add(number)
+            if number in restored and not changed:
+                alike.add(number)
         missing = facts.missing_inputs if verdict == Verdict.MISSING_INPUT else tuple(bad)
         planned.append(PlannedJob(number, verdict, reasons, missing))
     if values:

@@ -358,9 +358,10 @@ class Survey:
         ignore_missing: bool,
         selected: frozenset[int],
         wanted: frozenset[int] = frozenset(),
+        spare: frozenset[int] = frozenset(),
         is_shown: bool = False,
     ) -> list[list[PlannedJob]]:
-        """Plan the selected steps of one record, chain by chain; `wanted` ones also if nothing stores them."""
+        """Plan the selected steps of one record, chain by chain; `wanted` and `spare` are told in `plan_chain`."""
         record_id = self.ids[record]
         plans = []
         for chain in self.graph.chains:
@@ -376,6 +377,10 @@ class Survey:
                     ignore_missing=ignore_missing,
                     selected=selected,
                     wanted=wanted,
+                    spare=spare,
+                    is_as_before=lambda number: self.changes.is_as_before(
+                        record_id, self.graph.nodes[number]
+                    ),
                 )
             )
         return plans
