@@ -142,6 +142,8 @@ class _OpenLogs:
     def __init__(self) -> None:
         self._guard = allocate_lock()
         self._handlers: OrderedDict[_Key, LineHandler] = OrderedDict()
+        #: How many threads have a handler now, which may be one that was replaced meanwhile.
+        self._writers = 0
         #: Threads that are writing, each with what it was asked to write meanwhile.
         self.busy: dict[int, _Later] = {}
 
@@ -152,6 +154,7 @@ class _OpenLogs:
             if handler is not None:
                 self._handlers.move_to_end(key)
                 handler.users += 1
+                self._writers += 1
                 return handler
         from sinagot.runlog.handler import LineHandler  # outside the lock: the first time it takes a while
 
@@ -160,6 +163,7 @@ class _OpenLogs:
             if handler is None:  # else another thread was quicker
                 handler = self._handlers[key] = self._to_reuse(key) or LineHandler(*key)
             handler.users += 1
+            self._writers += 1
         return handler
 
     def _to_reuse(self, key: _Key) -> LineHandler | None:
@@ -177,6 +181,7 @@ class _OpenLogs:
         """End the use of a handler."""
         with self._guard:
             handler.users -= 1
+            self._writers -= 1
             is_done = handler.is_stale and not handler.users
         if is_done:
             handler.close()
@@ -190,7 +195,7 @@ class _OpenLogs:
                 handler.is_stale = True
                 if not handler.users:
                     handler.close()
-            if handlers and not any(handler.users for handler in handlers):
+            if handlers and not self._writers:
                 from sinagot.runlog.handler import LOCKS
 
                 LOCKS.close()
@@ -198,6 +203,7 @@ class _OpenLogs:
     def forget(self) -> None:
         """Let a forked child begin anew: its parent's files and locks are the parent's."""
         self._guard = allocate_lock()
+        self._writers = 0
         self.busy.clear()
         inherited = list(self._handlers.values())
         self._handlers.clear()

@@ -18,12 +18,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from sinagot.runlog import write
 from sinagot.runlog.lines import make_line
 from sinagot.runlog.read import read_lines
 from sinagot.runlog.write import MOST_OPEN, LogTarget, RecordLog, close_all
 
 WRITER = """
 import sys
+from sinagot.runlog import write
 from sinagot.runlog.lines import make_line
 from sinagot.runlog.write import LogTarget, RecordLog
 folder, locks, name, batches, size = sys.argv[1:]
@@ -356,3 +358,20 @@ def test_finaliser_in_the_midst_of_a_write_does_not_lock_up(
     RecordLog(target, "REC-1").write(make_line({"record_id": "REC-1"}, 0, "two"))
     close_all()
     assert [line["message"] for line in read_lines(target.folder, "REC-1")[0]] == ["one", "two"]
+
+
+def test_lock_stays_open_for_a_writer_whose_file_was_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Closing all logs leaves a thread its lock that still writes to a file which is not among them any more."""
+    monkeypatch.setattr(write, "MOST_OPEN", 1)
+    logs = write._OpenLogs()
+    keys = [(str(tmp_path / f"{name}.log"), str(tmp_path / "locks"), 0, 0) for name in "ab"]
+    slow = logs.take(keys[0])
+    slow._do_lock()
+    logs.give_back(logs.take(keys[1]))
+    logs.close()
+    slow._do_unlock()
+    slow.write_lines([{"message": "late"}])
+    logs.give_back(slow)
+    assert "late" in (tmp_path / "a.log").read_text()
