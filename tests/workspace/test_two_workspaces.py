@@ -215,7 +215,9 @@ def test_workspaces_that_run_side_by_side(lab, new_lab) -> None:
     for thread in threads:
         thread.join()
     told = [(report.counts["done"], [str(one) for one in report.failures[:1]]) for report in reports]
-    assert told == [(8, [])] * 3, [report.counts for report in reports]
+    assert told == [(8, [])] * 3, [
+        (report.counts, report.warnings, list(report.iter_jobs())[:1]) for report in reports
+    ]
     for number, one in enumerate(labs):
         assert {one.text(f"a/{record}.csv") for record in ids} == {f"{number}{number}"}
         for record in ids:
