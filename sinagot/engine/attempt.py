@@ -14,7 +14,7 @@ from functools import partial
 from sinagot.dataset.commit import Published, Stage, fingerprint, written_in_place
 from sinagot.dataset.moves import patiently
 from sinagot.dataset.prints import print_of, same_version
-from sinagot.engine.causes import cause_of, explain
+from sinagot.engine.causes import cause_of, explain, packed
 from sinagot.engine.job import Job, JobResult, Outcome
 from sinagot.engine.limits import limited
 from sinagot.engine.memory import Memory
@@ -270,6 +270,8 @@ def _attempt(
         interrupted = stop_was_asked() and is_of_a_stop(error)
         is_late = bench.desk.was_taken(claim) and not options.debug
         cause = explain(error, [path for path, _ in step.source.files], stage)
+        if step.source.program is not None:
+            cause = cause._replace(packed=packed(error))
         if stage is not None:
             if not (interrupted or is_late):
                 cause = keep(job, attempt, stage, cause)

@@ -18,9 +18,11 @@ from sinagot.runlog.lines import type_name
 if TYPE_CHECKING:
     from sinagot.dataset.commit import Stage
 
-__all__ = ["cause_of", "explain", "normalised"]
+__all__ = ["cause_of", "explain", "normalised", "packed", "unpacked"]
 
 _LONGEST = 64 * 1024
+#: Bytes of an exception that travels; one that carries data stays where it is.
+_LARGEST = 16 * 1024
 _NUMBERS = re.compile(r"0x[0-9a-fA-F]+|\d+(?:\.\d+)?")
 _QUOTED = re.compile(r"'[^'\n]*'|\"[^\"\n]*\"|(?:/[^\s:'\",;]+)+")
 
@@ -121,3 +123,29 @@ def normalised(message: str) -> str:
     'channel ... of ... has N samples'
     """
     return _NUMBERS.sub("N", _QUOTED.sub("...", message.partition("\n")[0]))[:200]
+
+
+def packed(error: BaseException) -> bytes:
+    """Give an exception as bytes that travel; none where it cannot, or is too large to."""
+    import pickle
+
+    try:
+        data = pickle.dumps(error)
+    except Exception:  # noqa: BLE001  (whatever the user's exception does)
+        return b""
+    return data if len(data) <= _LARGEST else b""
+
+
+def unpacked(cause: Cause) -> BaseException | None:
+    """Give the exception of a cause, with its traceback as a note; None where only its text is known."""
+    import pickle
+
+    try:
+        error = pickle.loads(cause.packed) if cause.packed else None
+    except Exception:  # noqa: BLE001  (its module is not here, or it is made otherwise than it says)
+        return None
+    if not isinstance(error, BaseException):
+        return None
+    if cause.traceback:
+        error.add_note(f"where it ran:\n{cause.traceback}")
+    return error

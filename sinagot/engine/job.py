@@ -120,7 +120,7 @@ class Job(NamedTuple):
 
 
 class Cause(NamedTuple):
-    """Why an attempt failed; text only, so that it travels and is stored as it is."""
+    """Why an attempt failed; text, so that it travels and is stored as it is."""
 
     exc_type: str
     message: str
@@ -129,6 +129,8 @@ class Cause(NamedTuple):
     where: str = ""
     #: Name of what the attempt had written, where that is kept.
     kept: str = ""
+    #: Pickle of the exception, where somebody may want to catch it by its type: of nodes of workflow classes.
+    packed: bytes = b""
 
 
 class JobResult(NamedTuple):

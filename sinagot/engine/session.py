@@ -88,6 +88,8 @@ class Session:
             with self._guard:
                 self._busy -= 1
                 self._asked_at = time.monotonic()
+                if self.is_over:
+                    self._finish()
 
     def _compute(
         self,
@@ -130,6 +132,8 @@ class Session:
         """
         results: dict[str, JobResult] = {}
         while True:
+            # What another run was at is asked for once more.
+            results = {name: one for name, one in results.items() if one.outcome != Outcome.HELD}
             origins.refresh()
             options = self._options
             survey = Survey(
@@ -211,10 +215,14 @@ class Session:
                     self.close()
 
     def close(self) -> None:
-        """End the run; the next request needs another session."""
+        """End the run, once nobody waits for an answer any more; the next request needs another session."""
         with self._guard:
             self._over.set()
-            if not self._is_begun:
+            self._finish()
+
+    def _finish(self) -> None:
+        with self._guard:
+            if not self._is_begun or self._busy:
                 return
             self._is_begun = False
             close_benches(self._options.run_id)

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Mapping
-from pathlib import Path
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from sinagot.dataset.prints import print_of
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 __all__ = ["PUT_ASIDE", "Evaluation", "NodeScript", "read_part"]
 
 
+#: Seconds by which the times of files lag behind the clock.
+_TICK = 0.02
 #: Words by which is told that a damaged file was moved away.
 PUT_ASIDE = "it is kept as"
 
@@ -39,12 +43,23 @@ class NodeScript(ProgramScript):
         """Compute, check, write."""
         part = self.PART
         work = Evaluation(self.RECIPE, self.id, self.path.input, self.memory)
+        began = time.time()
         data = work.compute(part)
         if not part.is_kept:
             work.keep(part, data)
             return
         assert part.handler is not None and part.storage is not None, "what is kept has both"
-        part.handler.write(self.path.output, _checked(part, self.id, data), **part.storage.write_kwargs)
+        data, target = _checked(part, self.id, data), Path(self.path.output)
+        if part.handler.data_type is PurePath:
+            kept = [
+                str(self.data_path),
+                *(one for path in dict(self.path.input or {}).values() for one in _flat(path)),
+            ]
+            try:
+                data = _to_be_moved(data, target, began, kept)
+            except ValueError as error:
+                raise _unstorable(part, self.id, data, error) from error
+        part.handler.write(target, data, **part.storage.write_kwargs)
 
 
 class Evaluation:
@@ -156,12 +171,40 @@ def _checked(part: Part, workflow_id: str, data: Any) -> Any:
     try:
         return part.handler.check(data)
     except (TypeError, ValueError) as error:
-        raise UnstorableDataError(
-            f"node {part.name!r} of {workflow_id!r}: {error}; nothing was written",
-            record_id=workflow_id,
-            key=part.name,
-            value=type(data).__name__,
-        ) from error
+        raise _unstorable(part, workflow_id, data, error) from error
+
+
+def _unstorable(part: Part, workflow_id: str, data: Any, error: Exception) -> UnstorableDataError:
+    return UnstorableDataError(
+        f"node {part.name!r} of {workflow_id!r}: {error}; nothing was written",
+        record_id=workflow_id,
+        key=part.name,
+        value=type(data).__name__,
+    )
+
+
+def _to_be_moved(data: Path, target: Path, began: float, kept: Sequence[str]) -> Path:
+    """Give what may be moved to where a step's result is stored: the file or folder that it made, or a copy of another.
+
+    A step may well give back its own input, or a file that was there before it began: those stay where they are.
+
+    Raises
+    ------
+    ValueError
+        The folder holds what must stay.
+    """
+    found = os.path.realpath(data)
+    places = [os.path.realpath(path) for path in kept]
+    if os.path.commonpath([found, os.path.realpath(target)]) == found:
+        raise ValueError(f"the folder {data} holds the dataset itself, and cannot be stored in it")
+    is_ours = any(os.path.commonpath([found, place]) in (found, place) for place in places)
+    if not (is_ours or os.path.islink(data)) and os.stat(found).st_ctime >= began - _TICK:
+        return data
+    if os.path.isdir(found):
+        shutil.copytree(found, target, symlinks=True)
+    else:
+        shutil.copy2(found, target)
+    return target
 
 
 def _awaited(data: Any) -> Any:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sinagot.config.hints import did_you_mean
+from sinagot.engine.job import Outcome
 from sinagot.errors import NotFoundError, StepFailedError, StoredDataError
 from sinagot.workflow.collecting import Collected, stored_values
 from sinagot.workflow.evaluation import PUT_ASIDE
@@ -134,14 +135,29 @@ def compute(
         if line is not None:
             line.close()
     if on_error == "raise" and given["wait"] and not report.ok:
-        group = report.failures[0]
-        raise StepFailedError(
-            f"step {group.step!r} of {group.records[0]!r} failed: {group.cause}",
-            report=report,
-            workflow_id=group.records[0],
-            node=group.step,
-        )
+        raise_failure(report)
     return report
+
+
+def raise_failure(report: RunReport) -> None:
+    """Raise what failed first in a run, with the exception of the user's step as its cause.
+
+    Raises
+    ------
+    StepFailedError
+        Where anything failed.
+    """
+    groups = [group for group in report.failures if group.outcome == Outcome.FAILED] or report.failures
+    if not groups:
+        return
+    first, blocked = groups[0], [group for group in report.failures if group.outcome == Outcome.BLOCKED]
+    raise StepFailedError(
+        f"step {first.step!r} of {first.records[0]!r} failed: {first.cause}",
+        report=report,
+        workflow_id=first.records[0],
+        node=first.step,
+        blocked=tuple(group.step for group in blocked if first.records[0] in group.records),
+    ) from first.exception
 
 
 def _make_again(workspace: Any, narrowing: Narrowing, report: RunReport, given: Mapping[str, Any]) -> None:

@@ -87,6 +87,7 @@ class _Request:
         wanted = frozenset() if node is None or node.is_kept else frozenset({node.index})
         spare = on_the_way(chosen, () if node is None else {node.index})
         survey = survey_of(self._workspace, ids)
+        survey.note_failures(range(len(ids)), [one.index for one in chosen])
         maker = JobMaker(survey, options, parameters, wanted)
         steps = {
             one.index: one.job_step._replace(source=prepared.sources[one.index])

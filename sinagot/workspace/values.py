@@ -292,18 +292,11 @@ class Values:
 
     def _compute_within_limits(self, part: Part, workflow_id: str) -> None:
         """Compute in a process that can be ended: a step on the way has a limit of time or memory."""
+        from sinagot.workspace.computing import raise_failure
+
         workspace: Any = self._workspace
         report = workspace.compute(part.name, ids=[workflow_id], progress=False)
-        failed = [group for group in report.failures if group.outcome == Outcome.FAILED]
-        if failed:
-            blocked = tuple(group.step for group in report.failures if group.outcome == Outcome.BLOCKED)
-            raise StepFailedError(
-                f"step {failed[0].step!r} of {workflow_id!r} failed: {failed[0].cause}",
-                report=report,
-                workflow_id=workflow_id,
-                node=failed[0].step,
-                blocked=blocked,
-            )
+        raise_failure(report)
         if report.counts[Outcome.MISSING_INPUT]:
             reasons = [str(row["reason"]) for row in report.iter_jobs() if row["reason"]]
             raise MissingDataError(

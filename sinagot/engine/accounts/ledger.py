@@ -104,7 +104,9 @@ class Ledger:
         )
         if failure.group in self._groups:
             # One traceback a group is kept here, the others in the logs: 100,000 of them would fill the memory.
-            failure = failure._replace(cause=cause._replace(message=cause.message[:_LONGEST], traceback=""))
+            failure = failure._replace(
+                cause=cause._replace(message=cause.message[:_LONGEST], traceback="", packed=b"")
+            )
         self._groups.add(failure.group)
         self.reasons[record, node.index] = f"{cause.exc_type}: {failure.cause.message}"
         self.failures.append(failure)

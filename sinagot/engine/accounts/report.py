@@ -44,6 +44,7 @@ class FailureGroup:
         self.step = step
         self.records = records
         self._comparison = comparison
+        self._cause = first.cause
 
     @property
     def count(self) -> int:
@@ -58,6 +59,13 @@ class FailureGroup:
         whether the same script passes in another task or modality.
         """
         return self._comparison.differences(self.step, self.records) if self._comparison is not None else ()
+
+    @cached_property
+    def exception(self) -> BaseException | None:
+        """The first exception of a node of a workflow class, as it was raised; None where only its text is known."""
+        from sinagot.engine.causes import unpacked  # it loads what the exception is made of
+
+        return unpacked(self._cause)
 
     @property
     def cause(self) -> str:

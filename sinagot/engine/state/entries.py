@@ -64,8 +64,10 @@ def note_missing(job: Job, missing: tuple[str, ...]) -> None:
 
 def cause_from(mark: dict[str, Any]) -> Cause:
     """Read the cause of a failure back from its mark."""
-    texts = [str(mark.get(name, "")) for name in ("exc_type", "exc_message", "traceback", "where")]
-    return Cause(*texts)
+    kind, message, traceback, where = (
+        str(mark.get(name, "")) for name in ("exc_type", "exc_message", "traceback", "where")
+    )
+    return Cause(kind, message, traceback, where)
 
 
 def context_of(job: Job, attempt: str | None) -> dict[str, Any]:
