@@ -8,12 +8,15 @@ from __future__ import annotations
 import pickle
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from sinagot.engine.attempt import run_chain
-from sinagot.engine.job import Job, Outcome
+from sinagot.engine.causes import unpacked
+from sinagot.engine.executors.errand import run_to_end
+from sinagot.engine.job import Job, JobResult, Outcome
+from sinagot.engine.limits import needs_child
 from sinagot.engine.memory import Memory
 from sinagot.errors import MissingDataError, StepFailedError
 from sinagot.scripts.program import owner_of
@@ -70,6 +73,10 @@ def remote_value(payload: bytes, path: Sequence[str]) -> Any:
 
 def _run(request: RemoteNode, memory: Memory) -> None:
     jobs = request.jobs
+    stored = max((place + 1 for place, job in enumerate(jobs) if job.outputs), default=0)
+    if any(needs_child(job.step.settings) for job in jobs[:stored]):
+        _check(request, run_to_end(jobs[:stored]), memory)
+        jobs = jobs[stored:]  # values that nothing stores are of use in this process only
     while jobs:
         memory.forget_error()
         results = run_chain(jobs, memory=memory)
@@ -84,19 +91,25 @@ def _run(request: RemoteNode, memory: Memory) -> None:
         if results and results[-1].outcome == Outcome.HELD:
             time.sleep(_PAUSE)
             continue
-        for job, result in zip(jobs, results, strict=False):
-            if result.outcome == Outcome.MISSING_INPUT:
-                missing = ", ".join(result.missing)
-                raise MissingDataError(
-                    f"{request.name!r} of {request.workflow_id!r} cannot be made: not there: {missing}",
-                    node=request.name,
-                    workflow_id=request.workflow_id,
-                )
-            if result.outcome not in _GOOD:
-                what = f"{result.cause.exc_type}: {result.cause.message}" if result.cause else result.outcome
-                raise StepFailedError(
-                    f"step {job.step.label!r} of {request.workflow_id!r} failed: {what}",
-                    workflow_id=request.workflow_id,
-                    node=job.step.label,
-                ) from memory.error
+        _check(request, zip(jobs, results, strict=False), memory)
         return
+
+
+def _check(request: RemoteNode, done: Iterable[tuple[Job, JobResult]], memory: Memory) -> None:
+    """Raise what speaks against giving the data."""
+    for job, result in done:
+        if result.outcome == Outcome.MISSING_INPUT:
+            missing = ", ".join(result.missing)
+            raise MissingDataError(
+                f"{request.name!r} of {request.workflow_id!r} cannot be made: not there: {missing}",
+                node=request.name,
+                workflow_id=request.workflow_id,
+            )
+        if result.outcome not in _GOOD:
+            cause = result.cause
+            what = f"{cause.exc_type}: {cause.message}" if cause is not None else result.outcome
+            raise StepFailedError(
+                f"step {job.step.label!r} of {request.workflow_id!r} failed: {what}",
+                workflow_id=request.workflow_id,
+                node=job.step.label,
+            ) from memory.error or (unpacked(cause) if cause is not None else None)

@@ -9,9 +9,11 @@ from __future__ import annotations
 import pickle
 import sys
 import threading
+import warnings
 from typing import TYPE_CHECKING, Any
 
 from sinagot.config.hints import did_you_mean
+from sinagot.engine.limits import needs_child
 from sinagot.engine.planning.graph import on_the_way
 from sinagot.engine.planning.jobs import JobMaker
 from sinagot.engine.planning.plan import Verdict
@@ -80,6 +82,10 @@ class _Request:
         for one in chosen:
             if one.error is not None:
                 raise one.error
+        for one in chosen:
+            if not one.is_kept and needs_child(one.settings):
+                text = f"the limits of step {one.label!r} do not hold for futures: nothing stores it; give it a storage"
+                warnings.warn(text, UserWarning, stacklevel=4)
         parameters = Parameters(self._workspace.configuration)
         prepared = prepare_run(self._workspace, chosen, self._choice, self._folder.path, parameters)
         self._folder.begin(kind="futures", records=len(ids), **prepared.manifest)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -66,6 +66,7 @@ class Values:
         self._origins: Origins | None = None
         self._state = str(workspace.configuration.state_path)
         self._changes: tuple[RecordGraph, Changes] | None = None
+        self._warned: set[str] = set()
 
     # -- one node
 
@@ -115,9 +116,15 @@ class Values:
         known = None if node.is_kept else self._remembered(graph, part, node, workflow_id, memory)
         if known is not None:
             return known[0]
-        if node.is_kept and any(needs_child(one.settings) for one in self._blueprint.feeding(graph, node)):
-            self._compute_within_limits(part, workflow_id)
+        feeding = self._blueprint.feeding(graph, node)
+        limited = [one for one in feeding if needs_child(one.settings)]
+        if node.is_kept and limited:
+            self._compute_within_limits([node.label], workflow_id)
         else:
+            stored = [one.label for one in limited if one.is_kept and one.is_node]
+            if stored:
+                self._compute_within_limits(stored, workflow_id)
+            self._warn_of_limits(one.label for one in limited if not one.is_kept)
             answer = self._compute(graph, node, workflow_id, memory)
             self._raise_failure(graph, node, workflow_id, answer, memory)
         if node.is_kept:
@@ -290,18 +297,29 @@ class Values:
         part = self._blueprint.recipe.parts[node.label]
         return self._remembered(graph, part, node, workflow_id, memory) is not None
 
-    def _compute_within_limits(self, part: Part, workflow_id: str) -> None:
-        """Compute in a process that can be ended: a step on the way has a limit of time or memory."""
+    def _warn_of_limits(self, names: Iterable[str]) -> None:
+        """Say once that values which no file holds are computed here, where nobody could end a step."""
+        for name in names:
+            if name not in self._warned:
+                self._warned.add(name)
+                text = (
+                    f"the limits of step {name!r} do not hold when its value is read: nothing stores it, and it is "
+                    "computed in this process; give it a storage, or use compute()"
+                )
+                warnings.warn(text, UserWarning, stacklevel=6)
+
+    def _compute_within_limits(self, names: Sequence[str], workflow_id: str) -> None:
+        """Compute stored results in a process that can be ended: a step on the way has a limit of time or memory."""
         from sinagot.workspace.computing import raise_failure
 
         workspace: Any = self._workspace
-        report = workspace.compute(part.name, ids=[workflow_id], progress=False)
+        report = workspace.compute(*names, ids=[workflow_id], progress=False)
         raise_failure(report)
         if report.counts[Outcome.MISSING_INPUT]:
             reasons = [str(row["reason"]) for row in report.iter_jobs() if row["reason"]]
             raise MissingDataError(
-                f"{part.name!r} of {workflow_id!r} cannot be made: {'; '.join(reasons)}",
-                node=part.name,
+                f"{names[-1]!r} of {workflow_id!r} cannot be made: {'; '.join(reasons)}",
+                node=names[-1],
                 workflow_id=workflow_id,
                 record_id=workflow_id,
             )

@@ -377,3 +377,125 @@ def test_remote_gives_one_future_a_workflow(module: Write, tmp_path: Path, calls
         assert calls().count("plus W00001") == 1
         report = ws.compute("more")
         assert (report.counts["up_to_date"], report.counts["failed"]) == (3, 1)
+        assert [calls().count(f"plus W0000{number}") for number in range(4)] == [1, 1, 2, 1]
+        with pytest.raises(sg.StepFailedError) as caught:
+            ws.remote("result")[2].result()
+        assert isinstance(caught.value.__cause__, ValueError)
+        calls.clear()
+        (root / "number" / "W00002.txt").write_text("22\n")
+        assert ws.remote("result")[2].result() == 46
+
+
+LIMITED = (
+    COUNTING
+    + """
+import time
+
+@sg.step(timeout=1.0)
+def slow(number: int, workflow_id: str) -> int:
+    note("slow", workflow_id)
+    if number:
+        time.sleep(60)
+    return number
+
+@sg.step
+def more(number: int) -> int:
+    return number + 1
+
+class Slow(sg.Workflow):
+    number: int = sg.seed()
+    slow: int = slow.step(number)
+    result: int = more.step(slow)
+
+class Slows(sg.Workspace[Slow]):
+    number = sg.LocalStorage("number/{workflow_id}.txt")
+    slow = sg.LocalStorage("slow/{workflow_id}.txt")
+"""
+)
+
+
+@pytest.mark.slow
+def test_limits_hold_for_futures_too(module: Write, tmp_path: Path, calls: Calls) -> None:
+    """A step that takes too long is ended on a worker of Dask as well, with its cause; others give their data."""
+    from distributed import Client, LocalCluster
+
+    root = seeds(tmp_path / "data", 2)
+    with (
+        LocalCluster(
+            n_workers=1, threads_per_worker=2, processes=True, dashboard_address="127.0.0.1:0"
+        ) as cluster,
+        Client(cluster) as client,
+        module("slow_flow", LIMITED).Slows(root, client=client) as ws,
+    ):
+        good, late = ws.remote("result")
+        assert good.result() == 1
+        with pytest.raises(
+            sg.StepFailedError, match=r"step 'slow' of 'W00001' failed: .*took longer than 1 s"
+        ):
+            late.result()
+        assert calls() == ["slow W00000", "slow W00001"]
+        assert ws.records.get("W00001").steps.status()["step_status"].tolist() == [40, 0]
+
+
+def test_limits_hold_for_what_is_read(module: Write, tmp_path: Path) -> None:
+    """A stored step on the way to a value that nothing stores is ended as well; of one that nothing stores we are told."""
+    root = seeds(tmp_path / "data", 2)
+    with module("slow_flow", LIMITED).Slows(root) as ws:
+        assert ws["W00000"].result == 1
+        with pytest.raises(
+            sg.StepFailedError, match=r"step 'slow' of 'W00001' failed: .*took longer than 1 s"
+        ):
+            _ = ws["W00001"].result
+    text = LIMITED.replace(
+        '    slow = sg.LocalStorage("slow/{workflow_id}.txt")\n',
+        '    result = sg.LocalStorage("result/{workflow_id}.txt")\n',
+    )
+    with (
+        module("slow_flow", text).Slows(root) as ws,
+        pytest.warns(UserWarning, match="limits of step 'slow' do not hold"),
+    ):
+        assert ws["W00000"].slow == 0
+
+
+SHARED = (
+    COUNTING
+    + """
+@sg.step
+def common(number: int) -> int:
+    note("common", "all")
+    return number + 1
+
+@sg.step
+def own(key: str, number: int) -> str:
+    return key * number
+
+class Shared(sg.Workflow):
+    key: str = sg.seed()
+    number: int = sg.seed()
+    common: int = common.step(number)
+    result: str = own.step(key, common)
+
+class Shareds(sg.Workspace[Shared]):
+    key = sg.LocalStorage("key/{workflow_id}")
+    number = sg.LocalStorage("number")
+    common = sg.LocalStorage("common")
+    result = sg.LocalStorage("result/{workflow_id}")
+"""
+)
+
+
+@pytest.mark.parametrize("mode", ["main_process", "processes"])
+def test_forced_result_of_all_workflows_is_made_once(
+    mode: str, calls: Calls, module: Write, tmp_path: Path
+) -> None:
+    """A node whose storage names no id has one result: forced or not, one workflow makes it, the others find it."""
+    (tmp_path / "data" / "key").mkdir(parents=True)
+    (tmp_path / "data" / "number").write_text("2\n")
+    for name in "abc":
+        (tmp_path / "data" / "key" / name).write_text(name)
+    for force in (False, True):
+        calls.clear()
+        with module("shared_flow", SHARED).Shareds(tmp_path / "data") as ws:
+            assert ws.compute("common", "result", force=force, mode=mode, progress=False).ok
+            assert [workflow.result for workflow in ws.values()] == ["aaa", "bbb", "ccc"]
+        assert calls() == ["common all"]

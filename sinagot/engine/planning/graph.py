@@ -139,6 +139,11 @@ class StepNode:
         return bool(self.outputs)
 
     @property
+    def is_shared(self) -> bool:
+        """Whether all records have one result: the first one makes it, the others find it."""
+        return self.is_node and self.is_kept and not any(slot.pattern.fields for slot in self.outputs)
+
+    @property
     def settings(self) -> StepSettings:
         """What holds for the step beyond its paths."""
         return self.job_step.settings if self.job_step is not None else StepSettings()

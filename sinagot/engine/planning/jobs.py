@@ -92,7 +92,7 @@ class JobMaker:
     def _redo(self, record: int, node: StepNode) -> tuple[bool, list[Any] | None, bool]:
         """Say whether a job runs whatever is there, which outputs of it are outdated, and whether they are damaged."""
         survey = self._survey
-        rerun = survey.rerun_of(node)
+        rerun = survey.rerun_of(node, record)
         if rerun != "outdated" or not node.is_kept or not survey.present(node)[record]:
             return rerun == "always", None, False
         record_id = survey.ids[record]

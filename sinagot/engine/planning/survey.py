@@ -290,9 +290,9 @@ class Survey:
 
     # -- what changed
 
-    def rerun_of(self, node: StepNode) -> str:
-        """Say when a step runs again."""
-        if node.index in self._forced:
+    def rerun_of(self, node: StepNode, record: int = 0) -> str:
+        """Say when a step runs again; what all records share is made anew for the first of them only."""
+        if node.index in self._forced and not (record and node.is_shared):
             return "always"
         return self._rerun or node.settings.rerun or "missing"
 
@@ -373,7 +373,7 @@ class Survey:
                     chain,
                     lambda number: self.facts(record, self.graph.nodes[number], is_shown=is_shown),
                     lambda number: self.graph.nodes[number].key(record_id),
-                    rerun_of=lambda number: self.rerun_of(self.graph.nodes[number]),
+                    rerun_of=lambda number: self.rerun_of(self.graph.nodes[number], record),
                     ignore_missing=ignore_missing,
                     selected=selected,
                     wanted=wanted,
