@@ -110,6 +110,9 @@ def _target(loc: Iterable[str | int]) -> _Target:
         elif get_origin(around) is list and isinstance(part, int):
             item = part
             break
+        elif part == "table" and (tables := [one for one in get_args(around) if get_origin(one) is dict]):
+            annotation = tables[0]  # of a word or a table of words: the branch is no key
+            continue
         else:
             break  # inside a union: the branches that pydantic tried are no keys
         path.append(part)
@@ -136,7 +139,8 @@ def _report(
         )
         return
     hint = ""
-    choices = get_args(target.annotation) if get_origin(target.annotation) is Literal else ()
+    words = [one for one in _members(target.annotation) if get_origin(one) is Literal]
+    choices = get_args(words[0]) if words else ()
     if path == ("log", "level"):
         choices = schema.LEVELS
     if choices and isinstance(found, str):
@@ -220,6 +224,11 @@ def _plain(annotation: Any) -> Any:
         members = [_plain(one) for one in get_args(annotation) if one is not type(None)]
         return members[0] if len(members) == 1 else Union[tuple(members)]  # noqa: UP007  made of values
     return annotation
+
+
+def _members(annotation: Any) -> tuple[Any, ...]:
+    """Give the types of which a value has one."""
+    return get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
 
 
 def _check_expressions(tables: dict[str, Any], problems: Problems) -> None:

@@ -10,10 +10,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from sinagot.config.sources import Source
+from sinagot.config.sources import Source, read_source
 from sinagot.errors import ConfigurationError
 
-__all__ = ["Problems", "joined_error", "key_text", "shown"]
+__all__ = ["Problems", "error_at", "joined_error", "key_text", "shown"]
 
 KeyPath = tuple[str | int, ...]
 
@@ -110,6 +110,35 @@ def joined_error(errors: Sequence[ConfigurationError], warnings: Sequence[str] =
         lines.append(f"  ... and {len(problems) - MAX_SHOWN} more")
     file = problems[0].facts.get("file")
     return ConfigurationError("\n".join(lines), file=file, problems=problems, warnings=tuple(warnings))
+
+
+def error_at(files: Sequence[Path], path: KeyPath, message: str, **facts: Any) -> ConfigurationError:
+    """Make an error with the place of a key, as the files are now.
+
+    Parameters
+    ----------
+    files : sequence of Path
+        Of the configuration; there may be none.
+    path : tuple of str or int
+        The key.
+    message : str
+        What is wrong with it.
+    **facts : object
+        Those of `ConfigurationError`.
+
+    Examples
+    --------
+    >>> str(error_at((), ("steps", "alpha"), "no such step"))
+    'steps.alpha: no such step'
+    """
+    if not files:
+        return ConfigurationError.at(message, key=key_text(path), **facts)
+    file, line = files[0], None
+    try:
+        file, line = Problems([read_source(one) for one in files]).place(path)
+    except ConfigurationError:
+        pass  # edited, and broken, meanwhile
+    return ConfigurationError.at(message, file=file, line=line, key=key_text(path), **facts)
 
 
 def key_text(path: Iterable[str | int]) -> str:

@@ -129,10 +129,17 @@ def _is_count(value: Any, least: int) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= least
 
 
+def _check_of(value: Any) -> Any:
+    if not isinstance(value, Mapping):
+        return value in ("stat", "digest")
+    is_good = all(isinstance(name, str) and way in ("stat", "digest") for name, way in value.items())
+    return tuple(value.items()) if is_good else False
+
+
 #: What a value must be, in words, and what says so or reads it.
 _KEYS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "rerun": ("'missing', 'outdated' or 'always'", lambda value: value in ("missing", "outdated", "always")),
-    "check": ("'stat' or 'digest'", lambda value: value in ("stat", "digest")),
+    "check": ("'stat' or 'digest', or a dict of these by input", _check_of),
     "timeout": (SECONDS_WORDS, seconds_of),
     "memory": (BYTES_WORDS, bytes_of),
     "retries": ("an integer from 0", lambda value: _is_count(value, 0)),

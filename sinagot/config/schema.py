@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator
 
 from sinagot.config import quantities, settings
 
@@ -62,6 +62,13 @@ Bytes = Annotated[
     Field(json_schema_extra={"allowed": quantities.BYTES_WORDS}),
 ]
 Count = Annotated[int, Field(ge=0, json_schema_extra={"allowed": "an integer from 0"})]
+CheckWord = Literal["stat", "digest"]
+#: What is wrong is told of the one form or of the other.
+Check = Annotated[
+    Annotated[CheckWord, Tag("word")] | Annotated[dict[str, CheckWord], Tag("table")],
+    Discriminator(lambda value: "table" if isinstance(value, dict) else "word"),
+    Field(json_schema_extra={"allowed": "'stat' or 'digest', or a table of these by input"}),
+]
 #: Parameters of steps: any TOML data.
 Params = dict[str, Any]
 
@@ -133,8 +140,9 @@ class StepKeys(_Table):
 
     rerun: Literal["missing", "outdated", "always"] | None = None
     """When it runs again: outputs are missing or failed, also when something that they came from changed, or always."""
-    check: Literal["stat", "digest"] | None = None
-    """How a changed input is told: by size and time of change, or by its content (which reads every input)."""
+    check: Check | None = None
+    """How a changed input is told: by size and time of change, or by its content, which is read at every look.
+    A table says it of single inputs, by their name in `PATH_IN`, or by the path with `/` where that has no names."""
     timeout: Seconds | None = None
     """How long one attempt may take; then it is ended with everything that it started."""
     memory: Bytes | None = None

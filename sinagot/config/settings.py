@@ -67,7 +67,8 @@ class StepSettings(NamedTuple):
     """What is said of a step beyond its paths; None where nothing is said."""
 
     rerun: str | None = None
-    check: str | None = None
+    #: A word for all inputs, or pairs of input and word; None stands for the inputs that no pair names.
+    check: str | tuple[tuple[str | None, str], ...] | None = None
     timeout: float | None = None  # seconds
     memory: int | None = None  # bytes
     retries: int | None = None
@@ -78,20 +79,42 @@ class StepSettings(NamedTuple):
     nonempty: bool | None = None
     keep_failed: bool | None = None
 
-    @property
-    def reads_content(self) -> bool:
-        """Whether the content of inputs is noted with a result: ``"content"`` asks for it where size or time differ."""
-        return self.check in ("digest", "content")
+    def check_of(self, name: str | None) -> str | None:
+        """Say how a change of one input is told: ``"stat"``, ``"digest"``, or ``"content"`` of code-first nodes.
+
+        Examples
+        --------
+        >>> settings = StepSettings(check=(("events", "digest"),))
+        >>> (
+        ...     settings.check_of("events"),
+        ...     settings.check_of("recording"),
+        ...     StepSettings(check="digest").check_of(None),
+        ... )
+        ('digest', 'stat', 'digest')
+        """
+        if not isinstance(self.check, tuple):
+            return self.check
+        said = dict(self.check)
+        return said.get(name, said.get(None, "stat"))
+
+    def reads(self, name: str | None) -> bool:
+        """Say whether the content of an input is noted with a result; ``"content"`` asks for it where times differ."""
+        return self.check_of(name) in ("digest", "content")
 
     def over(self, other: StepSettings) -> StepSettings:
-        """Give what holds when both are said and this one wins.
+        """Give what holds when both are said and this one wins; of inputs that it does not name, the other's word.
 
         Examples
         --------
         >>> StepSettings(retries=2).over(StepSettings(retries=1, threads=4))[4:8:3]
         (2, 4)
+        >>> StepSettings(check=(("events", "stat"),)).over(StepSettings(check="digest")).check
+        ((None, 'digest'), ('events', 'stat'))
         """
         said = {name: value for name, value in zip(self._fields, self, strict=True) if value is not None}
+        if isinstance(self.check, tuple) and other.check is not None:
+            wider = other.check if isinstance(other.check, tuple) else ((None, other.check),)
+            said["check"] = tuple({**dict(wider), **dict(self.check)}.items())
         return other._replace(**said)  # type: ignore[arg-type]  # each value keeps its name
 
 

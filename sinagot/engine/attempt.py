@@ -15,6 +15,7 @@ from sinagot.dataset.commit import Published, Stage, fingerprint, written_in_pla
 from sinagot.dataset.moves import patiently
 from sinagot.dataset.prints import print_of, same_version
 from sinagot.engine.causes import cause_of, explain, packed
+from sinagot.engine.inputs import job_look
 from sinagot.engine.job import Job, JobResult, Outcome
 from sinagot.engine.limits import limited
 from sinagot.engine.memory import Memory
@@ -155,9 +156,9 @@ class Seen:
     __slots__ = ("inputs", "outputs", "was_marked")
 
     def __init__(self, job: Job, bench: Bench) -> None:
-        content, inputs, outputs = job.step.settings.reads_content, job.inputs, job.outputs
+        look, inputs, outputs = job_look(job), job.inputs, job.outputs
         many = (inputs,) if isinstance(inputs, str) else declared_inputs(inputs)
-        self.inputs = {path: print_of(path, content=content) for path in many}
+        self.inputs = {path: look(path) for path in many}
         self.outputs = {path: fingerprint(path) for path in flat_paths(outputs)}
         self.was_marked = bench.failures.has(job.key)
 
@@ -169,8 +170,8 @@ class Seen:
         seconds = latency(job.options.data_path, job.options.latency_wait)
         if seconds:
             await_paths(absent, seconds)
-            content = job.step.settings.reads_content
-            self.inputs |= {path: print_of(path, content=content) for path in absent}
+            look = job_look(job)
+            self.inputs |= {path: look(path) for path in absent}
 
 
 def _look_again(

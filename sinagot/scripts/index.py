@@ -20,11 +20,12 @@ from sinagot.scripts.spec import StepSpec, paths_from_json
 __all__ = ["StepIndex"]
 
 # Raised when the meaning of an entry changes.
-_FORMAT = 4
+_FORMAT = 5
 
 
-def _settings(values: list[Any]) -> StepSettings:
-    return StepSettings._make([tuple(value) if isinstance(value, list) else value for value in values])
+def _tuples(value: Any) -> Any:
+    """Give back the tuples that JSON made lists of."""
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
 
 class StepIndex:
@@ -65,7 +66,7 @@ class StepIndex:
                 control=None if entry["control"] is None else paths_from_json(entry["control"]),
                 atomic=bool(entry["atomic"]),
                 sources=source.files,
-                settings=_settings(entry["settings"]),
+                settings=StepSettings._make(map(_tuples, entry["settings"])),
                 typed=bool(entry["typed"]),
                 is_group=bool(entry["is_group"]),
             )

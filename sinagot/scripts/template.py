@@ -151,7 +151,7 @@ class ScriptTemplate:
     PATH_CONTROL: PathDeclaration | None = ("FOLDER_CONTROL", "{id}-{task}.control")
     ATOMIC: bool = True
     RERUN: str | None = None
-    CHECK: str | None = None
+    CHECK: str | Mapping[str, str] | None = None
     TIMEOUT: float | str | None = None
     MEMORY: int | str | None = None
     RETRIES: int | None = None

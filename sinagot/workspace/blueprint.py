@@ -21,6 +21,7 @@ from sinagot.errors import ConfigurationError, PatternError, ScriptError
 from sinagot.scripts.loading import ScriptLibrary
 from sinagot.scripts.spec import PathSource, StepSpec
 from sinagot.scripts.template import ScriptTemplate
+from sinagot.workspace.input_names import check_configured, check_declared, settled
 from sinagot.workspace.parameters import Parameters
 
 __all__ = ["Blueprint", "Unit"]
@@ -135,6 +136,7 @@ class Blueprint:
         if self._graph is None or self._graph[0] != version:
             self._reroot([*nodes, *groups])
             self._check_outputs(nodes, groups)
+            check_configured(self.configuration, [*nodes, *groups])
             self._graph = (version, RecordGraph(nodes, groups))
         return self._graph[1]
 
@@ -200,13 +202,14 @@ class Blueprint:
         control = self._slots(spec, spec.control, "PATH_CONTROL", labels) if spec.control else []
         if spec.is_group:
             self._check_members(spec, inputs)
+        check_declared(spec.settings, inputs, f"step {spec.name} ({spec.file}): CHECK")
         step = JobStep(
             spec.name,
             task,
             modality,
             self.library.source(spec),
             spec.atomic,
-            self._settings(spec, modality),
+            settled(self._settings(spec, modality), inputs),
             " -> ".join(" + ".join(slot.pattern.canonical for slot in side) for side in (inputs, outputs)),
             spec.typed,
         )

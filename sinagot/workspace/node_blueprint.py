@@ -23,6 +23,7 @@ from sinagot.workflow.nodes import ScriptCall
 from sinagot.workflow.parts import Part
 from sinagot.workflow.recipe import Recipe
 from sinagot.workspace.blueprint import Blueprint
+from sinagot.workspace.input_names import settled
 from sinagot.workspace.parameters import Parameters
 
 __all__ = ["RERUN", "NodeBlueprint"]
@@ -215,13 +216,14 @@ class NodeBlueprint(Blueprint):
         inputs = [slot for name in names for slot in self.slots(name, scripts)]
         where = f"{self.recipe.title}.{collected.name}"
         pattern = PathPattern(collected.storage.path, known=(), where=where)
+        said = self._configured(collected.name, None, self.configuration.run.steps)
         step = JobStep(
             collected.name,
             None,
             None,
             self.recipe.code.collection_source(collected.name),
             True,
-            self._configured(collected.name, None, self.configuration.run.steps)._replace(rerun="outdated"),
+            settled(said._replace(rerun="outdated"), inputs),
             " + ".join(slot.pattern.canonical for slot in inputs) + f" -> {pattern.canonical}",
         )
         return StepNode(

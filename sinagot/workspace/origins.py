@@ -5,7 +5,7 @@ Knows files, lines, layers and defaults; must not decide what wins: that is done
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -106,6 +106,9 @@ class OriginFinder:
             value = getattr(node.settings, name)
             if value is None:
                 continue
+            if isinstance(value, tuple) and name == "check":
+                yield from self._checks(value, tables, of_class)
+                continue
             found = next((one for one in ((*table, name) for table in tables) if self._find(one)), None)
             if found is not None:
                 yield self._shown(name, found, value, "")
@@ -113,6 +116,31 @@ class OriginFinder:
                 yield Shown(name, value, f"class attribute {name.upper()}")
             else:
                 yield self._shown(name, ("run", name), value, "default")
+
+    def _checks(
+        self, ways: Iterable[tuple[Any, str]], tables: Iterable[tuple[str, ...]], of_class: StepSettings
+    ) -> Iterator[Shown]:
+        """Give how changes of the inputs of a step are told, input by input: its own word wins, then that for all."""
+        own = of_class.check
+        for name, way in ways:
+            key = key_text(("check", name))
+            found = next(
+                (path for table in tables if (path := self._check_at((*table, "check"), name))), None
+            )
+            if found is None and own is not None and (isinstance(own, str) or name in dict(own)):
+                yield Shown(key, way, "class attribute CHECK")
+            else:
+                path = found or self._check_at(("run", "check"), name)
+                yield self._shown(key, path, way, "") if path else Shown(key, way, "default")
+
+    def _check_at(self, path: tuple[str, ...], name: str) -> tuple[str, ...] | None:
+        """Find where a table says something of an input: by its name, or of all."""
+        said: Any = self._configuration.raw
+        for part in path:
+            said = said.get(part) if isinstance(said, dict) else None
+        if isinstance(said, dict):
+            return (*path, name) if name in said else None
+        return None if said is None else path
 
     def params(self, parameters: Parameters, node: StepNode, record_id: str | None) -> Iterator[Shown]:
         """Give the parameters of a step, of a record where one is given."""

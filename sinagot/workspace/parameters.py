@@ -191,17 +191,9 @@ class Parameters:
 
     def _at(self, path: tuple[str, ...], message: str, **facts: Any) -> ConfigurationError:
         """Make an error with the place of a key, as the files are now."""
-        from sinagot.config.problems import Problems, key_text
-        from sinagot.config.sources import read_source
+        from sinagot.config.problems import error_at
 
-        if not self._configuration.files:
-            return ConfigurationError.at(message, key=key_text(path), **facts)
-        file, line = self._configuration.files[0], None
-        try:
-            file, line = Problems([read_source(one) for one in self._configuration.files]).place(path)
-        except ConfigurationError:
-            pass  # edited, and broken, meanwhile
-        return ConfigurationError.at(message, file=file, line=line, key=key_text(path), **facts)
+        return error_at(self._configuration.files, path, message, **facts)
 
     # -- all at once
 

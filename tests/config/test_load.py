@@ -101,6 +101,55 @@ def test_bad_keys_of_steps(desk: Desk, table: str, key: str, words: str) -> None
     assert words in str(error)
 
 
+@pytest.mark.parametrize("table", ["run", "steps.a", "modalities.EEG.steps.a"])
+def test_check_may_be_said_of_single_inputs(desk: Desk, table: str) -> None:
+    """A table of inputs arrives in its order; a word that is none is an error with its own line, key and near word."""
+    configuration = desk.load(
+        f"[{table}.check]\nevents = 'digest'\n'raw/{{id}}.csv' = 'stat'\n[modalities.EEG]\nscripts = ['a']\n"
+    )
+    said = configuration.run.steps if table == "run" else next(iter(configuration.steps.values()))
+    assert said == StepSettings(check=(("events", "digest"), ("raw/{id}.csv", "stat")))
+    assert hash(said) == hash(pickle.loads(pickle.dumps(said)))
+    error = desk.error(f"[{table}]\ncheck = {{events = 'digset', raw = 3}}\n")
+    lines = str(error).splitlines()
+    key = f"{table}.check."
+    assert lines[1].endswith(
+        f":2: {key}events: found 'digset', allowed 'stat' or 'digest'; did you mean 'digest'?"
+    )
+    assert lines[2].endswith(f":2: {key}raw: found 3 (an integer), allowed 'stat' or 'digest'")
+
+
+@pytest.mark.parametrize(
+    ("value", "end"),
+    [
+        ("'digset'", "found 'digset', allowed {}; did you mean 'digest'?"),
+        ("['events']", "found the list ['events'], allowed {}"),
+    ],
+)
+def test_check_is_a_word_or_a_table(desk: Desk, value: str, end: str) -> None:
+    """Of anything else both forms are told."""
+    error = desk.error(f"[run]\ncheck = {value}\n")
+    assert str(error).endswith(end.format("'stat' or 'digest', or a table of these by input"))
+
+
+def test_the_nearer_word_about_an_input_holds() -> None:
+    """What is said of an input wins over what is said of all further out; a word for all wins over every name there."""
+    named = StepSettings(check=(("events", "digest"),))
+    other = StepSettings(check=(("events", "stat"), ("recording", "digest")))
+    for settings, events, recording, rest in (
+        (named, "digest", "stat", "stat"),
+        (named.over(StepSettings()), "digest", "stat", "stat"),
+        (StepSettings().over(named), "digest", "stat", "stat"),
+        (named.over(other), "digest", "digest", "stat"),
+        (other.over(named), "stat", "digest", "stat"),
+        (other.over(named.over(StepSettings(check="digest"))), "stat", "digest", "digest"),
+        (StepSettings(check="digest").over(other), "digest", "digest", "digest"),
+        (StepSettings(retries=1), None, None, None),
+    ):
+        said = [settings.check_of(name) for name in ("events", "recording", None)]
+        assert said == [events, recording, rest]
+
+
 @pytest.mark.parametrize("section", ["path", "run", "log", "dask"])
 def test_section_may_hold_only_some_keys(desk: Desk, section: str) -> None:
     """Defaults hold key by key, whether the section is there or not."""

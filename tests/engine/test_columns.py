@@ -97,6 +97,8 @@ def test_other_numbers_of_paths_differ() -> None:
     assert columns.differing(["REC-1"], [look(["1 1"])], [look(["2 2"])], [0, 0, 0]) == set()
     assert columns.differing(["REC-1"], [look(["1 1"])] * 2, [look(["2 2"])], [0, 0, 0]) == {0}
     assert columns.differing(["REC-1"], [look(["1 1"])], [look(["2 2"])], [0, None, 0]) == {0}
+    assert columns.differing(["REC-1"], [None], [look(["2 2"])], [0, 0, 0]) == set(), "it is not compared"
+    assert columns.differing(["REC-1"], [None], [look(["2 3"])], [0, 0, 0]) == {0}
     assert columns.differing([], [look([])], [look([])], [0, 0, 0]) == set()
 
 

@@ -134,6 +134,18 @@ def test_what_changed_meanwhile_is_made_again(what: str, tmp_path: Path) -> None
     assert starts(workspace) == 2
 
 
+@pytest.mark.parametrize(("way", "count"), [("digest", 1), ("stat", 2)])
+def test_input_with_a_new_time_counts_as_is_said_of_it(way: str, count: int, tmp_path: Path) -> None:
+    """Where an input is told by content, a job that died is finished although the time of the input is another by now."""
+    check = f"PATH_IN = {{'events': ('raw', '{{id}}.txt')}}\nCHECK = {{'events': '{way}'}}"
+    workspace = lab(tmp_path, members=check)
+    die(workspace, DEATHS["before the event"])
+    raw = workspace.data_path / "raw/R.txt"
+    os.utime(raw, ns=(0, os.stat(raw).st_mtime_ns + 10**9))
+    assert run(workspace).counts["done"] == 1
+    assert starts(workspace) == count
+
+
 @pytest.mark.parametrize("harm", ["bytes", "gone", "event"])
 def test_commit_that_does_not_match_is_dropped(harm: str, tmp_path: Path) -> None:
     """What is not there, has other bytes, or can't be read from the event is no commit: the script runs again."""

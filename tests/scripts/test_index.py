@@ -89,3 +89,15 @@ def test_library_without_index_works(shelf) -> None:
     library.spec("step")
     library.save_index()
     assert not shelf.index.exists()
+
+
+def test_what_is_said_of_single_inputs_comes_back(shelf, forget) -> None:
+    """A spec of the index is the one that was made from the script, and can be hashed as that can."""
+    shelf.script("step", members="CHECK = {'events': 'digest'}\nRETRY_ON = ['timeout']")
+    library = shelf.library()
+    made = library.spec("step").settings
+    library.save_index()
+    forget()
+    found = shelf.library().spec("step").settings
+    assert found == made and hash(found) == hash(made)
+    assert (found.check, found.retry_on) == ((("events", "digest"),), ("timeout",))

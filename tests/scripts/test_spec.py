@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sinagot.errors import ScriptError
-from sinagot.scripts.spec import StepSpec, paths_from_json, read_paths
+from sinagot.scripts.spec import StepSpec, paths_from_json, read_paths, read_settings
 
 parts = st.lists(st.text(min_size=1), min_size=1).map(tuple) | st.text(min_size=1)
 
@@ -79,3 +79,14 @@ def test_spec_is_plain_data() -> None:
     """A spec survives pickling."""
     spec = StepSpec("count", None, "count.py", "0", ("raw", "{id}.csv"), {"a": "x/{id}"})
     assert pickle.loads(pickle.dumps(spec)) == spec
+
+
+@pytest.mark.parametrize(
+    "value", ["hash", 3, ["events"], {"events": "hash"}, {3: "stat"}, {"events": ["stat"]}]
+)
+def test_check_is_a_word_or_a_dict_of_inputs(value: object) -> None:
+    """Anything else is refused with the attribute and what is allowed."""
+    with pytest.raises(
+        ScriptError, match="CHECK must be 'stat' or 'digest', or a dict of these by input; found"
+    ):
+        read_settings({"check": value}, step="alpha", file="alpha.py")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pandas as pd
@@ -73,6 +74,24 @@ def test_stored_collection_is_a_step_for_all_records(module: Write, tmp_path: Pa
         assert ws.tens_table == {"W00000": 0, "W00001": 70}
         (tmp_path / "number" / "W00009.txt").write_text("9")
         assert ws.tens_file == {"W00000": 0, "W00001": 70, "W00009": 90}
+
+
+@pytest.mark.filterwarnings("ignore:.*no list of scripts names this step")
+def test_inputs_of_a_stored_collection_have_the_names_of_nodes(module: Write, tmp_path: Path) -> None:
+    """What a collection reads can be told by content, by the name of the node; another name is refused."""
+    root = seeds(tmp_path, 2)
+    toml = "[steps.tens_table]\ncheck = {tens = 'digest'}\n[run]\ncheck = {number = 'digest'}\n"
+    (root / "workspace.toml").write_text("[path]\ndataset = '.'\n" + toml)
+    flow = module("collect_flow", FLOW)
+    ws = flow.Stored(root)
+    assert ws.tens_table == ws.tens_file == {"W00000": 0, "W00001": 10}
+    os.utime(root / "tens" / "W00001.txt", ns=(0, 10**18))
+    plan = flow.Stored(root).steps.plan().iter_jobs()
+    stale = [job["step_label"] for job in plan if job["verdict"] == "run"]
+    assert stale == ["tens_file", "all_rows"], "the latter was never made"
+    (root / "workspace.toml").write_text("[path]\ndataset = '.'\n" + toml.replace("tens =", "ten ="))
+    with pytest.raises(sg.ConfigurationError, match=r"steps\.tens_table\.check\.ten: .* did you mean 'tens'"):
+        flow.Stored(root).tens_table
 
 
 def test_tables_of_all_records_stand_below_each_other(module: Write, tmp_path: Path) -> None:

@@ -7,12 +7,14 @@ something changed.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
 from typing import Any, NamedTuple, Protocol
 
+from sinagot.config.settings import StepSettings
 from sinagot.dataset.prints import States, print_of, states_in
-from sinagot.engine.paths import Paths
+from sinagot.engine.inputs import Look, look_at
+from sinagot.engine.paths import Paths, flat_paths
 from sinagot.engine.planning.graph import RecordGraph, Slot, StepNode
 from sinagot.engine.planning.outdated import Present, outdated_reasons
 from sinagot.engine.planning.plan import Reason
@@ -68,13 +70,18 @@ class _Side(NamedTuple):
     """One side of a step whose paths depend on the id alone."""
 
     slots: tuple[Slot, ...]
+    #: Places of those that are told by their content.
+    read: tuple[int, ...] = ()
 
     @classmethod
-    def of(cls, slots: Sequence[Slot]) -> _Side | None:
+    def of(cls, slots: Sequence[Slot], settings: StepSettings | None = None) -> _Side | None:
         is_plain = all(
             slot.formatter is not None and not os.path.isabs(slot.pattern.source) for slot in slots
         )
-        return cls(tuple(slots)) if is_plain else None
+        if not is_plain:
+            return None
+        ways = [settings.check_of(slot.name) for slot in slots] if settings is not None else []
+        return cls(tuple(slots), tuple(place for place, way in enumerate(ways) if way == "digest"))
 
     def states(self, ids: Sequence[str], seen: Seen) -> list[States]:
         """Give what is there now, path by path; what was looked at before is not looked at again."""
@@ -170,19 +177,24 @@ class Changes:
         return self._origins if self._origins is not None else Origins(self._state)
 
     def present(self, record_id: str, node: StepNode, *, content: bool | None = None) -> Present:
-        """Look at what is there now for a job whose outputs are there; `content` reads outputs as well as inputs."""
+        """Look at what is there now for a job whose outputs are there; `content` reads all of it, or nothing."""
         assert node.job_step is not None
-        reads = node.settings.check == "digest" if content is None else content
         inputs = self._paths_of(node.inputs, node.is_dict_in, record_id)
         outputs = self._paths_of(node.outputs, node.is_dict_out, record_id)
         return Present(
             [os.path.relpath(self._text_of(slot, record_id), slot.root) for slot in node.inputs],
-            prints_of(inputs, partial(print_of, content=reads), self.short),
+            prints_of(inputs, self._look(node, [inputs], content), self.short),
             prints_of(outputs, partial(print_of, content=bool(content)), self.short),
             node.job_step.source.digest,
             self._params_text(node, record_id),
             node.job_step.paths,
         )
+
+    @staticmethod
+    def _look(node: StepNode, inputs: Iterable[Paths], content: bool | None) -> Look:
+        if content is None and node.settings.check == "content":
+            content = False  # it is asked for where size or time differ
+        return look_at(node.settings, inputs) if content is None else partial(print_of, content=content)
 
     def short(self, path: str) -> str:
         """Give a path as origins keep it."""
@@ -284,6 +296,7 @@ class Changes:
         Notes
         -----
         One stat a path: all records of a step are compared at once, and looked at closely where something differs.
+        Inputs that are told by their content are read where all else is as it was.
         """
         for place in self._iter_doubtful(ids, nodes):
             if any(self.reasons(ids[place], node) for node in nodes):
@@ -330,9 +343,25 @@ class Changes:
         usual = next((record_id for place, record_id in enumerate(ids) if place not in special), None)
         if usual is None:
             return special
-        inputs, outputs = shape.inputs.states(ids, seen), shape.outputs.states(ids, seen)
+        inputs: list[States | None] = [*shape.inputs.states(ids, seen)]
+        for number in shape.inputs.read:
+            inputs[number] = None
         texts = (shape.code, self._params_text(node, usual), shape.paths)
-        return special | self.origins.differing(shape.end, ids, inputs, outputs, texts)
+        outputs = shape.outputs.states(ids, seen)
+        found = special | self.origins.differing(shape.end, ids, inputs, outputs, texts)
+        if shape.inputs.read:
+            alike = [place for place in range(len(ids)) if place not in found]
+            found.update(
+                place for place in alike if not self._is_same_content(ids[place], node, shape.inputs)
+            )
+        return found
+
+    def _is_same_content(self, record_id: str, node: StepNode, side: _Side) -> bool:
+        """Say whether the inputs that are told by their content are those that were read."""
+        origin = self.origins.get(node.key(record_id))
+        paths = flat_paths(self._paths_of(node.inputs, node.is_dict_in, record_id))
+        now = [print_of(paths[number], content=True) for number in side.read]
+        return origin is not None and same_prints([origin.inputs[number] for number in side.read], now)
 
     def is_outdated(self, record_id: str, node: StepNode) -> bool:
         """Say whether anything changed since the outputs of a job were made; they are there."""
@@ -342,7 +371,7 @@ class Changes:
         """Say of each record whether an output of a step is older than an input; what was looked at is in `seen`."""
         shape = self._shape(node)
         if shape.inputs is None or shape.outputs is None:
-            looks = [self.present(record_id, node) for record_id in ids]
+            looks = [self.present(record_id, node, content=False) for record_id in ids]
             times = [(_times(now.inputs), _times(now.outputs)) for now in looks]
         else:
             before, after = shape.inputs.times(ids, seen), shape.outputs.times(ids, seen)
@@ -353,10 +382,9 @@ class Changes:
         shape = self._shapes.get(node.index)
         if shape is None:
             assert node.job_step is not None
-            is_by_content = node.settings.check == "digest"
             shape = self._shapes[node.index] = _Shape(
                 node.place_key,
-                None if is_by_content else _Side.of(node.inputs),
+                _Side.of(node.inputs, node.settings),
                 _Side.of(node.outputs),
                 node.job_step.source.digest,
                 node.job_step.paths,

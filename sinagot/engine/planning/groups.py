@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from sinagot.dataset.prints import print_of
@@ -284,10 +284,10 @@ class _GroupChanges(Changes):
     def present(self, record_id: str, node: StepNode, *, content: bool | None = None) -> Present:
         """Look at what is there now for a group step whose outputs are there."""
         assert node.job_step is not None
-        look = partial(print_of, content=node.settings.reads_content)
+        members = self._survey.members(node)
         return Present(
             ["inputs"],
-            prints_of(self._survey.members(node).flat, look, self.short),
+            prints_of(members.flat, self._look(node, members.paths.values(), content), self.short),
             self._survey.outputs_seen(node),
             node.job_step.source.digest,
             self._params_text(node, record_id),

@@ -181,8 +181,8 @@ class StepColumns:
     def differing(
         self,
         ids: Sequence[str],
-        inputs: Sequence[States],
-        outputs: Sequence[States],
+        inputs: Sequence[States | None],
+        outputs: Sequence[States | None],
         numbers: Sequence[int | None],
     ) -> set[int]:
         """Give the places of the records whose rows are not these; of a record without a row too.
@@ -192,7 +192,7 @@ class StepColumns:
         ids : sequence of str
             Some records, sorted.
         inputs, outputs : sequence of States
-            What is there now, one for each path of the step, as long as `ids`.
+            What is there now, one for each path of the step, as long as `ids`; None for a path that is not compared.
         numbers : sequence of int
             Of code, params and paths, as all of them would be now; None for a text that no origin has.
         """
@@ -205,7 +205,8 @@ class StepColumns:
         found = set() if is_span else {place for place, row in enumerate(rows) if row < 0}
         pairs: list[tuple[array[int], array[int]]] = []
         for column, now in zip((*self._inputs, *self._outputs), (*inputs, *outputs), strict=True):
-            pairs += zip(column.states, now, strict=True)
+            if now is not None:
+                pairs += zip(column.states, now, strict=True)
         for number, known in zip(numbers, self._numbers[1:], strict=True):
             pairs.append((known, array("q", [number or 0]) * len(ids)))
         for kept, seen in pairs:

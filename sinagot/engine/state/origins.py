@@ -180,8 +180,8 @@ class Origins:
         self,
         end: str,
         ids: Sequence[str],
-        inputs: Sequence[States],
-        outputs: Sequence[States],
+        inputs: Sequence[States | None],
+        outputs: Sequence[States | None],
         texts: Sequence[str],
     ) -> set[int]:
         """Give the places of the records of which the result of a step is not known to come from what is there now.
@@ -193,7 +193,7 @@ class Origins:
         ids : sequence of str
             Some records.
         inputs, outputs : sequence of States
-            What is there now, one for each path of the step, as long as `ids`.
+            What is there now, one for each path of the step, as long as `ids`; None for a path that is not compared.
         texts : sequence of str
             Code, params and paths, as all of them would have them now.
         """
@@ -207,8 +207,8 @@ class Origins:
         for place, record_id in enumerate(ids) if self._rows else ():
             row = self._rows.get(record_id + end)
             if row is not None:
-                seen = [[column.text(place) for column in side] for side in (inputs, outputs)]
-                is_same = row[5:] == numbers and _is_like(row[1], seen[0]) and _is_like(row[2], seen[1])
+                is_same = row[5:] == numbers and _is_like(row[1], inputs, place)
+                is_same = is_same and _is_like(row[2], outputs, place)
                 (found.discard if is_same else found.add)(place)
         return found
 
@@ -400,9 +400,13 @@ def split_key(key: str) -> tuple[str, str]:
     return record_id, slash + rest
 
 
-def _is_like(noted: Sequence[Any], seen: Sequence[str | None]) -> bool:
-    """Say whether size and time are those that were noted, with or without the digest of the content."""
+def _is_like(noted: Sequence[Any], seen: Sequence[States | None], place: int) -> bool:
+    """Say whether what is at a place of columns is what was noted, path by path."""
     return len(noted) == len(seen) and all(
-        old == new or (type(old) is str and new is not None and old.startswith(f"{new} "))
-        for old, new in zip(noted, seen, strict=True)
+        column is None or _is_noted(old, column.text(place)) for old, column in zip(noted, seen, strict=True)
     )
+
+
+def _is_noted(old: Any, new: str | None) -> bool:
+    """Say whether size and time are those that were noted, with or without the digest of the content."""
+    return bool(old == new or (type(old) is str and new is not None and old.startswith(f"{new} ")))

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from sinagot.dataset.commit import Stage
 from sinagot.dataset.prints import print_of
+from sinagot.engine.inputs import job_look
 from sinagot.engine.job import Job, JobResult, Outcome
 from sinagot.engine.paths import declared_inputs, flat_paths
 from sinagot.engine.state.bench import Bench
@@ -164,8 +165,8 @@ def _record_done(job: Job, bench: Bench, event: dict[str, Any]) -> dict[str, Any
 
 def _is_what_would_be_made(job: Job, event: dict[str, Any]) -> bool:
     """Say whether an attempt begun now would come from the same; an input that is gone could not be read again."""
-    content = job.step.settings.reads_content
-    inputs = {path: print_of(path, content=content) for path in declared_inputs(job.inputs)}
+    look = job_look(job)
+    inputs = {path: look(path) for path in declared_inputs(job.inputs)}
     now = source_of(job, inputs)
     try:
         if any(event[name] != now[name] for name in ("params", "paths", "code")):

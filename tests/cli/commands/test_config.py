@@ -79,6 +79,33 @@ def test_show_of_a_record_and_step(invoke: Invoke, make_lab: Lab) -> None:
     assert text.splitlines()[-1].endswith("workspace.toml:15")
 
 
+def test_show_tells_how_each_input_is_told(invoke: Invoke, make_lab: Lab) -> None:
+    """Where something is said of single inputs each has a row, with the place that says how it is told."""
+    member = (
+        "    CHECK = {'a': 'digest', 'c': 'digest'}\n    PATH_IN = {one: one + '/{id}' for one in 'abcd'}\n"
+    )
+    one = ONE.replace("    def run", member + "    def run")
+    toml = TOML.replace("[run]\n", "[run]\ncheck = {c = 'stat'}\n") + "[steps.one.check]\nb = 'digest'\n"
+    lab = make_lab(1, toml=toml, one=one)
+    found, other = json.loads(invoke(lab, "config", "show", "REC-1", "--json").stdout)["steps"]
+    assert values(found["settings"]) == {
+        "check.a": ("digest", "class attribute CHECK"),
+        "check.b": ("digest", 18),
+        "check.c": ("digest", "class attribute CHECK"),
+        "check.d": ("stat", "default"),
+        "retries": (1, 7),
+    }
+    assert "check" not in values(other["settings"]), "its only input is not named"
+    assert 'check.a  "digest"' in " ".join(invoke(lab, "config", "show", "REC-1", "one").stdout.split(" "))
+    lab = make_lab(1, name="other", toml=toml.replace("{c = 'stat'}", "'digest'"), one=one)
+    found, other = json.loads(invoke(lab, "config", "show", "REC-1", "--json").stdout)["steps"]
+    assert values(found["settings"])["check.d"] == ("digest", 6)
+    assert values(other["settings"])["check"] == ("digest", 6)
+    lab = make_lab(1, name="third", toml=toml, one=one.replace("CHECK", "check"))
+    found, _ = json.loads(invoke(lab, "config", "show", "REC-1", "--json").stdout)["steps"]
+    assert values(found["settings"])["check.c"] == ("stat", 6)
+
+
 def test_show_names_arguments_and_files(invoke: Invoke, make_lab: Lab) -> None:
     """A path of the command line is an argument; of several files the last one that has a key is named."""
     lab = make_lab(1, toml=TOML)
