@@ -106,6 +106,7 @@ def with_environment(
     old = {name: variables[name] for name in _ALIASES if variables.get(name)}
     if old.get("SINAGOT_RAY_NUM_CPUS"):
         said.setdefault("SINAGOT_WORKERS", old["SINAGOT_RAY_NUM_CPUS"])
+    if "SINAGOT_WORKERS" in said and configuration.run.mode == "main_process":
         said.setdefault("SINAGOT_MODE", "processes")
     if old.get("SINAGOT_RAY_LOCAL_MODE", "").lower() in _TRUE:
         said["SINAGOT_MODE"] = variables.get("SINAGOT_MODE") or "main_process"

@@ -119,7 +119,8 @@ class FlowReport:
 def report_flow(scope: Selection, step: str | None) -> FlowReport:
     """Look where the records of a scope stand; see `Scope.report_flow`."""
     workspace = scope.workspace
-    nodes = workspace.nodes_of(scope, step)
+    # A value that nothing stores is nowhere to be found: it counts with what is made from it.
+    nodes = [node for node in workspace.nodes_of(scope, step) if node.is_kept or not node.is_node]
     ids = scope.record_ids()
     survey = survey_of(workspace, ids)
     stands = [[_stand(survey, record, node) for node in nodes] for record in range(len(ids))]

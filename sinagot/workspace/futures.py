@@ -18,7 +18,7 @@ from sinagot.engine.planning.graph import on_the_way
 from sinagot.engine.planning.jobs import JobMaker
 from sinagot.engine.planning.plan import Verdict
 from sinagot.engine.state.history import RunFolder
-from sinagot.errors import NotFoundError
+from sinagot.errors import NotFoundError, StorageError
 from sinagot.scripts.program import packed
 from sinagot.scripts.snapshot import copy_sources
 from sinagot.workflow.distant import RemoteNode, remote_value
@@ -87,9 +87,15 @@ class _Request:
                 text = f"the limits of step {one.label!r} do not hold for futures: nothing stores it; give it a storage"
                 warnings.warn(text, UserWarning, stacklevel=4)
         parameters = Parameters(self._workspace.configuration)
-        prepared = prepare_run(self._workspace, chosen, self._choice, self._folder.path, parameters)
-        self._folder.begin(kind="futures", records=len(ids), **prepared.manifest)
-        (owner,) = copy_sources([packed(blueprint.recipe.code.owner)], f"{self._folder.path}/code")
+        try:
+            prepared = prepare_run(self._workspace, chosen, self._choice, self._folder.path, parameters)
+            self._folder.begin(kind="futures", records=len(ids), **prepared.manifest)
+            (owner,) = copy_sources([packed(blueprint.recipe.code.owner)], f"{self._folder.path}/code")
+        except OSError as error:
+            raise StorageError(
+                f"the state folder {options.state_path} can't be written: {error.strerror or error}; futures need it",
+                path=options.state_path,
+            ) from error
         wanted = frozenset() if node is None or node.is_kept else frozenset({node.index})
         spare = on_the_way(chosen, () if node is None else {node.index})
         survey = survey_of(self._workspace, ids)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -159,8 +160,9 @@ class Values:
         if path.exists():
             node = self._blueprint.node_of(self._blueprint.graph(), part)
             origin = self.origins.get(node.key(workflow_id))
-            if origin is not None and same_prints(origin.outputs, [print_of(str(path), content=True)]):
-                return False  # it is what was written: whoever reads it is at fault
+            with suppress(OSError):  # it cannot be read at all
+                if origin is not None and same_prints(origin.outputs, [print_of(str(path), content=True)]):
+                    return False  # it is what was written: whoever reads it is at fault
             folder = aside_folder(str(self._workspace.configuration.output_path))
             kept = move_aside(str(path), folder)
             self._tell(part, workflow_id, f"{error}; {PUT_ASIDE} {kept}, and made again")
@@ -374,7 +376,8 @@ class Values:
         if word == Outcome.MISSING_INPUT:
             values = self._blueprint.values_of(workflow_id)
             paths = [slot.final(values) for slot in one.inputs if not slot.free]
-            names = [str(slot.name) for slot, path in zip(one.inputs, paths, strict=False) if path in missing]
+            found = [slot.name for slot, path in zip(one.inputs, paths, strict=False) if path in missing]
+            names = [name for name in found if name is not None]
             raise MissingDataError(
                 f"{asked.label!r} of {workflow_id!r} cannot be made: {' and '.join(map(repr, names)) or 'input'} "
                 f"is not there: {', '.join(missing)}",
