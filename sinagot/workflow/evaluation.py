@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -44,7 +45,8 @@ class NodeScript(ProgramScript):
             work.keep(part, data)
             return
         assert part.handler is not None and part.storage is not None, "what is kept has both"
-        part.handler.write(self.path.output, _checked(part, self.id, data), **part.storage.write_kwargs)
+        with _told(part, self.id, data):
+            part.handler.write(self.path.output, part.handler.check(data), **part.storage.write_kwargs)
 
 
 class Evaluation:
@@ -150,12 +152,12 @@ def _flat(paths: Any) -> list[str]:
     return [str(path) for path in paths.values()] if isinstance(paths, dict) else [str(paths)]
 
 
-def _checked(part: Part, workflow_id: str, data: Any) -> Any:
-    """Give data that fit the annotation; else nothing is written."""
-    assert part.handler is not None, "only what is stored is checked"
+@contextmanager
+def _told(part: Part, workflow_id: str, data: Any) -> Iterator[None]:
+    """Tell of which node data cannot be stored; what was begun of their file is never published."""
     try:
-        return part.handler.check(data)
-    except (TypeError, ValueError) as error:
+        yield
+    except (TypeError, ValueError, ArithmeticError, NotImplementedError, RecursionError) as error:
         raise UnstorableDataError(
             f"node {part.name!r} of {workflow_id!r}: {error}; nothing was written",
             record_id=workflow_id,

@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 
 from sinagot.errors import MissingExtraError, WorkflowError
 
-__all__ = ["LocalStorage", "TypeHandler", "find_handler", "without_none"]
+__all__ = ["LocalStorage", "TypeHandler", "find_handler", "is_table", "is_union", "without_none"]
 
 #: Modules with handlers; each registers its own when it is imported.
 _BUILT_IN = (
@@ -107,6 +107,8 @@ class TypeHandler:
     needs: ClassVar[Mapping[str, tuple[str, str]]] = {}
     annotation: Any = None
     suffix: str = ""
+    #: `read_kwargs` of the storage: what is written has to be readable with them.
+    read_kwargs: Mapping[str, Any] = types.MappingProxyType({})
     #: The file is one that we made, and not one that somebody delivered.
     is_own: bool = True
 
@@ -161,6 +163,11 @@ class TypeHandler:
 _HANDLERS: list[type[TypeHandler]] = []
 
 
+def is_union(annotation: Any) -> bool:
+    """Say whether a type is one of several: ``int | str``."""
+    return typing.get_origin(annotation) in (typing.Union, types.UnionType)
+
+
 def without_none(annotation: Any) -> tuple[Any, bool]:
     """Take None out of a type.
 
@@ -178,7 +185,7 @@ def without_none(annotation: Any) -> tuple[Any, bool]:
         return without_none(annotation.__supertype__)
     if typing.get_origin(annotation) is typing.Annotated:
         return without_none(typing.get_args(annotation)[0])
-    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
+    if is_union(annotation):
         parts = typing.get_args(annotation)
         rest = [part for part in parts if part is not type(None)]
         if len(rest) < len(parts) and len(rest) == 1:
@@ -187,7 +194,9 @@ def without_none(annotation: Any) -> tuple[Any, bool]:
 
 
 def _class_of(annotation: Any) -> Any:
-    """Give the class that a type is about: ``dict`` of ``dict[str, int]``."""
+    """Give the class that a type is about: ``dict`` of ``dict[str, int]``; one of several is anything."""
+    if is_union(annotation):
+        return Any
     origin = typing.get_origin(annotation)
     return origin if isinstance(origin, type) else annotation
 
@@ -260,11 +269,12 @@ def find_handler(annotation: Any, storage: LocalStorage, *, is_seed: bool, where
             _require(kind, suffix, where)
             handler = kind()
             handler.annotation, handler.suffix, handler.is_own = wanted, suffix, not is_seed
+            handler.read_kwargs = storage.read_kwargs
             _prepare(handler, where, suffix)
             return _OrNone(handler) if takes_none else handler
     own = [kind for _, _, kind in found if kind.data_type is not object]
     known = sorted({one for kind in own for one in (*kind.suffixes, *(kind.reads_only if is_seed else ()))})
-    shown = getattr(wanted, "__name__", None) or str(wanted)
+    shown = str(wanted) if is_union(wanted) else getattr(wanted, "__name__", str(wanted))
     if known:
         hint = f"files of this type end with {', '.join(known)}"
     elif own:
