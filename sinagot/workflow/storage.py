@@ -54,7 +54,8 @@ class LocalStorage:
         read_kwargs: Mapping[str, Any] | None = None,
         write_kwargs: Mapping[str, Any] | None = None,
     ) -> None:
-        parts: list[Any] = [os.fspath(path)] if isinstance(path, (str, os.PathLike)) else list(path)
+        is_one = isinstance(path, (str, os.PathLike))
+        parts: list[Any] = [os.fspath(path)] if is_one else list(path) if isinstance(path, Sequence) else []
         if not parts or not all(isinstance(part, str) and part for part in parts):
             raise WorkflowError(
                 f"LocalStorage: a path is a text or a list of texts, and not empty; found {path!r}"
@@ -109,6 +110,8 @@ class TypeHandler:
     suffix: str = ""
     #: `read_kwargs` of the storage: what is written has to be readable with them.
     read_kwargs: Mapping[str, Any] = types.MappingProxyType({})
+    #: None may be among the data.
+    takes_none: bool = False
     #: The file is one that we made, and not one that somebody delivered.
     is_own: bool = True
 
@@ -155,7 +158,13 @@ class TypeHandler:
         raise NotImplementedError
 
     def check(self, data: Any) -> Any:
-        """Give data that fit the annotation, or raise TypeError; numbers may be turned into their own kind."""
+        """Give data that fit the annotation, or raise TypeError; numbers may be turned into their own kind.
+
+        Unless a subclass says otherwise, data are of the class that the annotation names.
+        """
+        kind = _class_of(self.annotation)
+        if isinstance(kind, type) and kind is not Any and not _is_one(data, kind):
+            raise TypeError(f"should be {kind.__name__}, found {type(data).__name__}")
         return data
 
 
@@ -199,6 +208,13 @@ def _class_of(annotation: Any) -> Any:
         return Any
     origin = typing.get_origin(annotation)
     return origin if isinstance(origin, type) else annotation
+
+
+def _is_one(data: Any, kind: type) -> bool:
+    try:
+        return isinstance(data, kind) or (kind is float and type(data) is int)
+    except TypeError:
+        return True  # protocols that Python does not ask for
 
 
 def _is_about(wanted: Any, kind: Any) -> int | None:
@@ -269,7 +285,7 @@ def find_handler(annotation: Any, storage: LocalStorage, *, is_seed: bool, where
             _require(kind, suffix, where)
             handler = kind()
             handler.annotation, handler.suffix, handler.is_own = wanted, suffix, not is_seed
-            handler.read_kwargs = storage.read_kwargs
+            handler.read_kwargs, handler.takes_none = storage.read_kwargs, takes_none
             _prepare(handler, where, suffix)
             return _OrNone(handler) if takes_none else handler
     own = [kind for _, _, kind in found if kind.data_type is not object]

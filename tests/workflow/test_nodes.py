@@ -247,6 +247,13 @@ def test_workflow_shows_itself_with_what_is_stored(tmp_path: Path) -> None:
     assert "2 workflows" in ws._repr_html_()
 
 
+@pytest.mark.parametrize("path", [None, 3, "", [], ["a", 3], b"x"])
+def test_storage_without_a_path_is_refused(path: object) -> None:
+    """A storage needs a path: anything else is an error that shows what was found."""
+    with pytest.raises(WorkflowError, match=r"a path is a text or a list of texts, and not empty; found"):
+        sg.LocalStorage(path)  # type: ignore[arg-type]
+
+
 def test_type_checker_sees_workflows_and_records(tmp_path: Path) -> None:
     """Under mypy's strict rules `ws[id]` is the workflow class of a bound workspace, and a record of any other."""
     pytest.importorskip("mypy")

@@ -288,3 +288,20 @@ class Flows(sg.Workspace[Flow]):
         assert f"node '{name}' of 'W1': cannot be stored in a file .json" in str(told.value.__cause__)
         assert not list(tmp_path.glob(f"{name}/*"))
     ws.close()
+
+
+@pytest.mark.parametrize(("suffix", "null"), [(".json", "null"), (".yaml", "null\n"), (".yaml", "~\n")])
+@pytest.mark.parametrize("annotation", [dict, list[int], int, Aliased, Pair, date])
+def test_null_of_a_file_is_none(tmp_path: Path, annotation: Any, suffix: str, null: str) -> None:
+    """What a format writes for None is None where the annotation has it, and unreadable where it has not."""
+    (tmp_path / "x").write_text(null)
+    assert handler_of(annotation | None, suffix, is_seed=True).read(tmp_path / "x") is None
+    with pytest.raises(ValueError, match="Input should be"):
+        handler_of(annotation, suffix, is_seed=True).read(tmp_path / "x")
+
+
+def test_emptied_file_of_yaml_is_damaged(tmp_path: Path) -> None:
+    """A file that holds nothing at all does not stand for None."""
+    (tmp_path / "x").write_text("\n")
+    with pytest.raises(ValueError, match="Input should be"):
+        handler_of(dict[str, int] | None, ".yaml").read(tmp_path / "x")

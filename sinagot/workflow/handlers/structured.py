@@ -66,7 +66,8 @@ class _Structure(TypeHandler):
             import yaml
 
             plain = yaml.safe_load(data.decode("utf-8"))
-        return self._made(plain)
+        # An emptied file of YAML reads as nothing too, and is damaged.
+        return None if plain is None and self.takes_none and data.strip() else self._made(plain)
 
     def _made(self, plain: Any) -> Any:
         # What we wrote may have the names of fields: a model with an alias that it does not write itself, see `write`.
