@@ -54,8 +54,10 @@ class LocalStorage:
         read_kwargs: Mapping[str, Any] | None = None,
         write_kwargs: Mapping[str, Any] | None = None,
     ) -> None:
-        is_one = isinstance(path, (str, os.PathLike))
-        parts: list[Any] = [os.fspath(path)] if is_one else list(path) if isinstance(path, Sequence) else []
+        given: Any = path
+        if isinstance(given, (str, os.PathLike)):
+            given = [os.fspath(given)]
+        parts = list(given) if isinstance(given, Sequence) else []
         if not parts or not all(isinstance(part, str) and part for part in parts):
             raise WorkflowError(
                 f"LocalStorage: a path is a text or a list of texts, and not empty; found {path!r}"
