@@ -110,8 +110,9 @@ class TypeHandler:
     needs: ClassVar[Mapping[str, tuple[str, str]]] = {}
     annotation: Any = None
     suffix: str = ""
-    #: `read_kwargs` of the storage: what is written has to be readable with them.
+    #: Those of the storage: what is written has to come back with them.
     read_kwargs: Mapping[str, Any] = types.MappingProxyType({})
+    write_kwargs: Mapping[str, Any] = types.MappingProxyType({})
     #: None may be among the data.
     takes_none: bool = False
     #: The file is one that we made, and not one that somebody delivered.
@@ -287,7 +288,8 @@ def find_handler(annotation: Any, storage: LocalStorage, *, is_seed: bool, where
             _require(kind, suffix, where)
             handler = kind()
             handler.annotation, handler.suffix, handler.is_own = wanted, suffix, not is_seed
-            handler.read_kwargs, handler.takes_none = storage.read_kwargs, takes_none
+            handler.read_kwargs, handler.write_kwargs = storage.read_kwargs, storage.write_kwargs
+            handler.takes_none = takes_none
             _prepare(handler, where, suffix)
             return _OrNone(handler) if takes_none else handler
     own = [kind for _, _, kind in found if kind.data_type is not object]
