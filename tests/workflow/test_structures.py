@@ -10,6 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal, Optional, Union
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -192,6 +193,14 @@ def test_model_is_written_as_other_programs_know_it(tmp_path: Path) -> None:
     assert seed.read(tmp_path / "x.json").rate == 2.0
 
 
+@pytest.mark.parametrize("suffix", [".json", ".yaml"])
+def test_numbers_of_numpy_and_those_that_are_none_inside(tmp_path: Path, suffix: str) -> None:
+    """Numbers of numpy become numbers, and one that is none stays so, in structures of any type."""
+    made = {"a": np.float64(0.5), "b": [np.int64(3), float("nan")], "c": np.float32("nan")}
+    found = round_trip(tmp_path, dict, suffix, made)
+    assert repr(found) == "{'a': 0.5, 'b': [3, nan], 'c': nan}"
+
+
 @quick
 @given(st.data(), suffixes)
 def test_keys_come_back_by_the_annotation(tmp_path: Path, data: st.DataObject, suffix: str) -> None:
@@ -216,6 +225,7 @@ def test_keys_come_back_by_the_annotation(tmp_path: Path, data: st.DataObject, s
         (dict, {"day": date(2020, 1, 1)}),
         (dict, {"a": Decimal("1.5")}),
         (dict, {"a": b"x"}),
+        (dict, {"a": np.array([1, 2])}),
         (dict, {"a": object()}),
         (list, [Colour.RED]),
         (list, [Pair([1])]),

@@ -8,6 +8,8 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 from datetime import datetime, time
+from decimal import Decimal
+from numbers import Real
 from typing import Any
 
 __all__ = ["difference"]
@@ -61,7 +63,7 @@ def _pairs(made: Any, read: Any) -> Iterator[tuple[str, Any, Any]] | None:
     for kind in (list, tuple):
         if isinstance(made, kind) and isinstance(read, kind) and len(made) == len(read):
             return ((f"[{place}]", *two) for place, two in enumerate(zip(made, read, strict=True)))
-    if made != made and read != read:
+    if all(isinstance(one, Real | Decimal) and one != one for one in (made, read)):
         return iter(())
     if type(made) is not type(read):
         return None
