@@ -10,7 +10,8 @@ import inspect
 import os
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -49,17 +50,13 @@ class NodeScript(ProgramScript):
             work.keep(part, data)
             return
         assert part.handler is not None and part.storage is not None, "what is kept has both"
-        data, target = _checked(part, self.id, data), Path(self.path.output)
-        if part.handler.data_type is PurePath:
-            kept = [
-                str(self.data_path),
-                *(one for path in dict(self.path.input or {}).values() for one in _flat(path)),
-            ]
-            try:
+        with _told(part, self.id, data):
+            data, target = part.handler.check(data), Path(self.path.output)
+            if part.handler.data_type is PurePath and isinstance(data, PurePath):
+                inputs = dict(self.path.input or {}).values()
+                kept = [str(self.data_path), *(one for path in inputs for one in _flat(path))]
                 data = _to_be_moved(data, target, began, kept)
-            except ValueError as error:
-                raise _unstorable(part, self.id, data, error) from error
-        part.handler.write(target, data, **part.storage.write_kwargs)
+            part.handler.write(target, data, **part.storage.write_kwargs)
 
 
 class Evaluation:
@@ -165,22 +162,18 @@ def _flat(paths: Any) -> list[str]:
     return [str(path) for path in paths.values()] if isinstance(paths, dict) else [str(paths)]
 
 
-def _checked(part: Part, workflow_id: str, data: Any) -> Any:
-    """Give data that fit the annotation; else nothing is written."""
-    assert part.handler is not None, "only what is stored is checked"
+@contextmanager
+def _told(part: Part, workflow_id: str, data: Any) -> Iterator[None]:
+    """Tell of which node data cannot be stored; what was begun of their file is never published."""
     try:
-        return part.handler.check(data)
-    except (TypeError, ValueError) as error:
-        raise _unstorable(part, workflow_id, data, error) from error
-
-
-def _unstorable(part: Part, workflow_id: str, data: Any, error: Exception) -> UnstorableDataError:
-    return UnstorableDataError(
-        f"node {part.name!r} of {workflow_id!r}: {error}; nothing was written",
-        record_id=workflow_id,
-        key=part.name,
-        value=type(data).__name__,
-    )
+        yield
+    except (TypeError, ValueError, ArithmeticError, NotImplementedError, RecursionError) as error:
+        raise UnstorableDataError(
+            f"node {part.name!r} of {workflow_id!r}: {error}; nothing was written",
+            record_id=workflow_id,
+            key=part.name,
+            value=type(data).__name__,
+        ) from error
 
 
 def _to_be_moved(data: Path, target: Path, began: float, kept: Sequence[str]) -> Path:

@@ -6,7 +6,7 @@ Knows names, functions and arguments; must not know where anything is stored. `s
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, Protocol, TypeVar, cast, overload
 
 from sinagot.errors import WorkflowError
@@ -15,7 +15,18 @@ from sinagot.workflow.sourcetexts import SourceText, source_text_of
 if TYPE_CHECKING:
     from sinagot.config.settings import StepSettings
 
-__all__ = ["Call", "Node", "ScriptCall", "Seed", "StepFunction", "script", "seed", "step"]
+__all__ = [
+    "AsyncStepFunction",
+    "Call",
+    "Node",
+    "ScriptCall",
+    "Seed",
+    "StepDecorator",
+    "StepFunction",
+    "script",
+    "seed",
+    "step",
+]
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -160,14 +171,40 @@ class StepFunction(Protocol[_P, _R_co]):
         ...  # pragma: no cover
 
 
+class AsyncStepFunction(Protocol[_P, _R_co]):
+    """A coroutine function that `step` has decorated: its node gives what is awaited."""
+
+    __name__: str
+
+    def __call__(self, *args: _P.args, **kwargs: _P.kwargs) -> Coroutine[Any, Any, _R_co]:
+        """Call the function."""
+        ...  # pragma: no cover
+
+    @property
+    def step(self) -> Callable[..., _R_co]:
+        """Makes a node, as that of any step function."""
+        ...  # pragma: no cover
+
+
+class StepDecorator(Protocol):
+    """What `step` gives when it is called with settings."""
+
+    @overload
+    def __call__(self, function: Callable[_P, Coroutine[Any, Any, _R]], /) -> AsyncStepFunction[_P, _R]: ...
+    @overload
+    def __call__(self, function: Callable[_P, _R], /) -> StepFunction[_P, _R]: ...
+
+
+@overload
+def step(function: Callable[_P, Coroutine[Any, Any, _R]], /) -> AsyncStepFunction[_P, _R]: ...
+
+
 @overload
 def step(function: Callable[_P, _R], /) -> StepFunction[_P, _R]: ...
 
 
 @overload
-def step(
-    *, version: str | int | None = None, **settings: Any
-) -> Callable[[Callable[_P, _R]], StepFunction[_P, _R]]: ...
+def step(*, version: str | int | None = None, **settings: Any) -> StepDecorator: ...
 
 
 def step(function: Any = None, /, *, version: str | int | None = None, **settings: Any) -> Any:

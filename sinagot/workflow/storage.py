@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 
 from sinagot.errors import MissingExtraError, WorkflowError
 
-__all__ = ["LocalStorage", "TypeHandler", "find_handler", "without_none"]
+__all__ = ["LocalStorage", "TypeHandler", "find_handler", "is_table", "is_union", "without_none"]
 
 #: Modules with handlers; each registers its own when it is imported.
 _BUILT_IN = (
@@ -54,7 +54,10 @@ class LocalStorage:
         read_kwargs: Mapping[str, Any] | None = None,
         write_kwargs: Mapping[str, Any] | None = None,
     ) -> None:
-        parts: list[Any] = [os.fspath(path)] if isinstance(path, (str, os.PathLike)) else list(path)
+        given: Any = path
+        if isinstance(given, (str, os.PathLike)):
+            given = [os.fspath(given)]
+        parts = list(given) if isinstance(given, Sequence) else []
         if not parts or not all(isinstance(part, str) and part for part in parts):
             raise WorkflowError(
                 f"LocalStorage: a path is a text or a list of texts, and not empty; found {path!r}"
@@ -107,6 +110,11 @@ class TypeHandler:
     needs: ClassVar[Mapping[str, tuple[str, str]]] = {}
     annotation: Any = None
     suffix: str = ""
+    #: Those of the storage: what is written has to come back with them.
+    read_kwargs: Mapping[str, Any] = types.MappingProxyType({})
+    write_kwargs: Mapping[str, Any] = types.MappingProxyType({})
+    #: None may be among the data.
+    takes_none: bool = False
     #: The file is one that we made, and not one that somebody delivered.
     is_own: bool = True
 
@@ -153,12 +161,23 @@ class TypeHandler:
         raise NotImplementedError
 
     def check(self, data: Any) -> Any:
-        """Give data that fit the annotation, or raise TypeError; numbers may be turned into their own kind."""
+        """Give data that fit the annotation, or raise TypeError; numbers may be turned into their own kind.
+
+        Unless a subclass says otherwise, data are of the class that the annotation names.
+        """
+        kind = _class_of(self.annotation)
+        if isinstance(kind, type) and kind is not Any and not _is_one(data, kind):
+            raise TypeError(f"should be {kind.__name__}, found {type(data).__name__}")
         return data
 
 
 #: All handlers, in the order in which they were defined.
 _HANDLERS: list[type[TypeHandler]] = []
+
+
+def is_union(annotation: Any) -> bool:
+    """Say whether a type is one of several: ``int | str``."""
+    return typing.get_origin(annotation) in (typing.Union, types.UnionType)
 
 
 def without_none(annotation: Any) -> tuple[Any, bool]:
@@ -178,7 +197,7 @@ def without_none(annotation: Any) -> tuple[Any, bool]:
         return without_none(annotation.__supertype__)
     if typing.get_origin(annotation) is typing.Annotated:
         return without_none(typing.get_args(annotation)[0])
-    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
+    if is_union(annotation):
         parts = typing.get_args(annotation)
         rest = [part for part in parts if part is not type(None)]
         if len(rest) < len(parts) and len(rest) == 1:
@@ -187,9 +206,18 @@ def without_none(annotation: Any) -> tuple[Any, bool]:
 
 
 def _class_of(annotation: Any) -> Any:
-    """Give the class that a type is about: ``dict`` of ``dict[str, int]``."""
+    """Give the class that a type is about: ``dict`` of ``dict[str, int]``; one of several is anything."""
+    if is_union(annotation):
+        return Any
     origin = typing.get_origin(annotation)
     return origin if isinstance(origin, type) else annotation
+
+
+def _is_one(data: Any, kind: type) -> bool:
+    try:
+        return isinstance(data, kind) or (kind is float and type(data) is int)
+    except TypeError:
+        return True  # protocols that Python does not ask for
 
 
 def _is_about(wanted: Any, kind: Any) -> int | None:
@@ -260,11 +288,13 @@ def find_handler(annotation: Any, storage: LocalStorage, *, is_seed: bool, where
             _require(kind, suffix, where)
             handler = kind()
             handler.annotation, handler.suffix, handler.is_own = wanted, suffix, not is_seed
+            handler.read_kwargs, handler.write_kwargs = storage.read_kwargs, storage.write_kwargs
+            handler.takes_none = takes_none
             _prepare(handler, where, suffix)
             return _OrNone(handler) if takes_none else handler
     own = [kind for _, _, kind in found if kind.data_type is not object]
     known = sorted({one for kind in own for one in (*kind.suffixes, *(kind.reads_only if is_seed else ()))})
-    shown = getattr(wanted, "__name__", None) or str(wanted)
+    shown = str(wanted) if is_union(wanted) else getattr(wanted, "__name__", str(wanted))
     if known:
         hint = f"files of this type end with {', '.join(known)}"
     elif own:

@@ -86,6 +86,12 @@ def _targets(blueprint: NodeBlueprint, names: Sequence[str]) -> tuple[str, ...]:
     if not names:
         return tuple(part.name for part in blueprint.recipe.steps if part.is_kept)
     for name in names:
+        if not isinstance(name, str):
+            raise NotFoundError(
+                f"compute() takes names of nodes one by one, as in compute('a', 'b'); found {name!r}",
+                name=name,
+                allowed=known,
+            )
         if name not in known:
             what = "is a seed: it is given" if name in parts and parts[name].is_seed else "is no step"
             hint = did_you_mean(name, known)

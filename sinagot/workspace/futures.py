@@ -45,8 +45,8 @@ def remote(
 ) -> list[Any]:
     """Compute a node of all workflows on Dask; see `CodeFirst.remote`."""
     parts = blueprint.recipe.parts
-    if name not in parts:
-        hint = did_you_mean(name, parts)
+    if name not in tuple(parts):
+        hint = did_you_mean(str(name), parts)
         raise NotFoundError(
             f"no node {name!r}; there are {', '.join(parts)}{'; ' + hint if hint else ''}", name=name
         )

@@ -65,6 +65,8 @@ class RecordCollection(Scope):
         ------
         InvalidIdError
             An id does not match the pattern.
+        TypeError
+            One text was given instead of a list.
 
         Examples
         --------
@@ -73,6 +75,9 @@ class RecordCollection(Scope):
         >>> ws.records.select(["REC-20200603", "REC-20200601"]).ids()
         ['REC-20200601', 'REC-20200603']
         """
+        if isinstance(record_ids, str):
+            # Its letters would be taken for ids.
+            raise TypeError(f"ids are a list of texts; for one of them write [{record_ids!r}]")
         wanted = sorted(set(record_ids))
         for record_id in wanted:
             self._workspace.blueprint.ids.check(record_id)

@@ -101,6 +101,20 @@ def test_first_failure_can_end_the_batch(module: Write, tmp_path: Path, calls: C
     assert len(calls()) < 20
 
 
+def test_names_and_ids_are_not_taken_for_something_else(module: Write, tmp_path: Path, calls: Calls) -> None:
+    """A list in the place of a name, or one text in that of ids, is an error that says how to write it."""
+    ws = module("chain_flow", chain()).Chains(seeds(tmp_path / "data", 2))
+    with pytest.raises(
+        NotFoundError, match=r"one by one, as in compute\('a', 'b'\); found \['more', 'result'\]"
+    ):
+        ws.compute(["more", "result"])
+    with pytest.raises(NotFoundError, match=r"no node \['result'\]; there are number, more, result"):
+        ws.remote(["result"])
+    with pytest.raises(TypeError, match=r"ids are a list of texts; for one of them write \['W00001'\]"):
+        ws.compute("result", ids="W00001")
+    assert calls() == []
+
+
 def test_some_workflows_and_force(module: Write, tmp_path: Path, calls: Calls) -> None:
     """Only the ids that are named are computed; with force the named node runs again, what it is made from does not."""
     ws = module("chain_flow", chain()).Chains(seeds(tmp_path / "data", 5))

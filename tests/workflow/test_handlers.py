@@ -336,7 +336,7 @@ def test_handler_without_its_methods_is_refused(missing: str) -> None:
 
 
 def test_handler_of_ones_own(tmp_path: Path) -> None:
-    """A class derived from TypeHandler stores a type of the user's, and its subclasses."""
+    """A class derived from TypeHandler stores a type of the user's, and its subclasses, and is given nothing else."""
 
     class Tag(tuple[str, ...]):
         __slots__ = ()
@@ -355,6 +355,9 @@ def test_handler_of_ones_own(tmp_path: Path) -> None:
         assert round_trip(tmp_path, Tag, ".tag", Tag("ab")) == ("a", "b")
         assert round_trip(tmp_path, Long, "", Long("abc")) == ("a", "b", "c")
         assert round_trip(tmp_path, Tag | None, "", None) is None
+        for kind, data in ((Tag, ("ab",)), (Long, Tag("ab")), (Tag, None), (Tag | None, "ab")):
+            with pytest.raises(TypeError, match=f"should be {'Long' if kind is Long else 'Tag'}, found"):
+                find_handler(kind, LocalStorage("x.tag"), is_seed=False, where="W.x").check(data)
     finally:
         from sinagot.workflow import storage
 

@@ -9,6 +9,7 @@ import typing
 from pathlib import Path
 from typing import Any
 
+from sinagot.workflow.handlers.labels import check_labels
 from sinagot.workflow.storage import TypeHandler
 
 __all__: list[str] = []
@@ -60,11 +61,16 @@ class _Frame(TypeHandler, data_type="pandas.DataFrame"):
             data.to_json(path, **{"orient": "table", "double_precision": 15, **kwargs})
 
     def check(self, data: Any) -> Any:
-        """Refuse what is no table."""
+        """Refuse what is no table, and what text does not hold."""
         import pandas as pd
 
         if not isinstance(data, pd.DataFrame):
             raise TypeError(f"should be DataFrame, found {type(data).__name__}")
+        if self.suffix in _SEPARATORS:
+            is_indexed = not _only_counts(data.index)
+            check_labels(
+                data, self.suffix, is_indexed=is_indexed, reading=self.read_kwargs, writing=self.write_kwargs
+            )
         return data
 
 
