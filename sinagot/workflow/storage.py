@@ -117,6 +117,8 @@ class TypeHandler:
     takes_none: bool = False
     #: The file is one that we made, and not one that somebody delivered.
     is_own: bool = True
+    #: Data are paths of files and folders, which are moved to where they are stored.
+    gives_paths: bool = False
 
     def __init_subclass__(
         cls, *, data_type: Any = None, suffixes: Sequence[str] | None = None, **options: Any
@@ -356,6 +358,7 @@ class _OrNone(TypeHandler):
     def __init__(self, inner: TypeHandler) -> None:
         self.inner = inner
         self.annotation, self.suffix, self.is_own = inner.annotation, inner.suffix, inner.is_own
+        self.gives_paths = inner.gives_paths
 
     def read(self, path: Path, **kwargs: Any) -> Any:
         """Read a file; one that holds the mark of None gives None."""

@@ -45,6 +45,19 @@ class Givings(sg.Workspace[Giving]):
     result = sg.LocalStorage("result/{workflow_id}")
 
 
+class Maybe(sg.Workflow):
+    source: Path = sg.seed()
+    how: str = sg.seed()
+    result: Path | None = given.step(source, how)
+
+
+class Maybes(sg.Workspace[Maybe]):
+    source = sg.LocalStorage("raw/{workflow_id}.txt")
+    how = sg.LocalStorage("how")
+    result = sg.LocalStorage("result/{workflow_id}")
+
+
+@pytest.mark.parametrize("kind", [Givings, Maybes])
 @pytest.mark.parametrize(
     ("how", "expected"),
     [
@@ -57,7 +70,11 @@ class Givings(sg.Workspace[Giving]):
     ],
 )
 def test_only_what_the_step_made_is_moved(
-    how: str, expected: str | dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    how: str,
+    expected: str | dict[str, str],
+    kind: type[sg.Workspace[Giving]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The result is stored in each case; input data and older files stay, new ones leave nothing behind."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
@@ -69,7 +86,7 @@ def test_only_what_the_step_made_is_moved(
     (root / "how").write_text(how)
     (tmp_path / "elsewhere.txt").write_text("elsewhere")
     time.sleep(0.05)
-    with Givings(root) as ws:
+    with kind(root) as ws:
         found = ws["a"].result
         assert found == root / "result" / "a" and not found.is_symlink()
         stored = (

@@ -151,6 +151,8 @@ class _Bytes(TypeHandler, data_type=bytes):
 class _FileOrFolder(TypeHandler, data_type=PurePath):
     """The step returns a path: that file or folder is moved in; the data are the path where it lies."""
 
+    gives_paths = True
+
     def read(self, path: Path, **kwargs: Any) -> Path:
         os.stat(path)
         return path
