@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from sinagot.config.hints import did_you_mean
 from sinagot.errors import NotFoundError, StepFailedError, StoredDataError
-from sinagot.workflow.collecting import Collected, stored_values
+from sinagot.workflow.collecting import Collected
+from sinagot.workflow.collection_files import CollectionFile
 from sinagot.workflow.evaluation import PUT_ASIDE
 from sinagot.workspace.narrowing import Narrowing
 from sinagot.workspace.node_blueprint import NodeBlueprint
@@ -215,4 +216,4 @@ def _stored(workspace: Any, blueprint: NodeBlueprint, one: Collected) -> dict[st
     path = Path(blueprint.root, one.storage.path)
     if not path.exists():
         return {}
-    return stored_values(blueprint.recipe, one, path)
+    return CollectionFile(blueprint.recipe, one).read(path)
