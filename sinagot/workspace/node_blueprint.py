@@ -89,6 +89,11 @@ class NodeBlueprint(Blueprint):
         """Folder that the paths of storages start from."""
         return self._root
 
+    @property
+    def roots(self) -> tuple[str, ...]:
+        """Folders of data and outputs, and of storages: the data may lie in a folder of it."""
+        return tuple(dict.fromkeys((*super().roots, self._root)))
+
     def free_names(self) -> list[str]:
         """List the steps of the workflow class."""
         return [part.name for part in self.recipe.steps]

@@ -101,3 +101,19 @@ def test_collection_of_no_node_is_told(module: Write) -> None:
 
         class Wrong(flow.Stored):  # type: ignore[name-defined]
             all_more = sg.collect(Other.more)
+
+
+@pytest.mark.parametrize("dataset", ["dataset", ".", "elsewhere/data"])
+def test_collection_is_made_once_wherever_the_dataset_is(module: Write, tmp_path: Path, dataset: str) -> None:
+    """What a collection was made from is known again in a dataset of its own folder, and after a move of all."""
+    place = tmp_path / "one"
+    (place / dataset).mkdir(parents=True)
+    (place / "workspace.toml").write_text(f'[path]\ndataset = "{dataset}"\n[steps]\nscripts = []\n')
+    lab = module("collect_flow", FLOW).Stored
+    with lab(seeds(place, 2)) as ws:
+        assert ws.steps.run(printing=False).ok
+        assert ws.steps.run(printing=False).counts["done"] == 0
+    moved = place.rename(tmp_path / "two")
+    with lab(moved) as ws:
+        assert ws.steps.run(printing=False).counts["done"] == 0
+        assert ws.tens_table == {"W00000": 0, "W00001": 10}
