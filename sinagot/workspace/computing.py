@@ -13,13 +13,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sinagot.config.hints import did_you_mean
+from sinagot.engine.state.aside import aside_folder, move_aside
 from sinagot.errors import NotFoundError, StepFailedError, StoredDataError
+from sinagot.scripts.group import GROUP_ID
 from sinagot.workflow.collecting import Collected
 from sinagot.workflow.collection_files import CollectionFile
 from sinagot.workflow.evaluation import PUT_ASIDE
 from sinagot.workspace.narrowing import Narrowing
 from sinagot.workspace.node_blueprint import NodeBlueprint
 from sinagot.workspace.running import start_run
+from sinagot.workspace.values import tell
 
 if TYPE_CHECKING:
     from sinagot.engine.accounts.report import RunReport
@@ -197,13 +200,29 @@ def collect_values(workspace: Any, blueprint: NodeBlueprint, one: Collected) -> 
 
 
 def _stored(workspace: Any, blueprint: NodeBlueprint, one: Collected) -> dict[str, Any]:
-    """Bring a stored collection up to date, as a run would, and read it."""
+    """Bring a stored collection up to date, as a run would, and read it; one that cannot be read is made again."""
+    assert one.storage is not None, "only stored collections come here"
+    path = Path(blueprint.root, one.storage.path)
+    file = CollectionFile(blueprint.recipe, one)
+    _bring_up_to_date(workspace, one)
+    try:
+        found = file.read(path) if path.exists() else {}
+    except StoredDataError as error:
+        kept = move_aside(str(path), aside_folder(str(workspace.configuration.output_path)))
+        tell(workspace, one.name, GROUP_ID, f"{error}; {PUT_ASIDE} {kept}, and made again")
+        _bring_up_to_date(workspace, one)
+        found = file.read(path)
+    return found
+
+
+def _bring_up_to_date(workspace: Any, one: Collected) -> None:
     narrowing = Narrowing(until_step=one.name)
     report = start_run(workspace.records, narrowing, force=False, progress=None, **_OPTIONS)
     bad = [group for group in report.failures if group.outcome != "blocked"]
     own = [group for group in bad if group.step == one.name]
     if own or (bad and one.strict):
-        group = (own or bad)[0]
+        # Where a step before it failed, that is why a strict collection does.
+        group = next((group for group in bad if one.strict and group.step != one.name), None) or own[0]
         raise StepFailedError(
             f"{one.name}: {group.cause}", report=report, node=group.step, workflow_id=group.records[0]
         )
@@ -211,9 +230,4 @@ def _stored(workspace: Any, blueprint: NodeBlueprint, one: Collected) -> dict[st
         names = sorted({name for group in bad for name in group.records})
         text = f"{one.name}: {len(names)} workflow(s) are left out: {', '.join(names[:10])}"
         text += f" ({bad[0].step}: {bad[0].cause})"
-        warnings.warn(text, UserWarning, stacklevel=5)
-    assert one.storage is not None, "only stored collections come here"
-    path = Path(blueprint.root, one.storage.path)
-    if not path.exists():
-        return {}
-    return CollectionFile(blueprint.recipe, one).read(path)
+        warnings.warn(text, UserWarning, stacklevel=6)

@@ -226,7 +226,9 @@ class NodeBlueprint(Blueprint):
             None,
             self.recipe.code.collection_source(collected.name),
             True,
-            self._configured(collected.name, None, self.configuration.run.steps)._replace(rerun="outdated"),
+            self._configured(collected.name, None, self.configuration.run.steps)._replace(
+                rerun="outdated", check="content"
+            ),
             " + ".join(slot.pattern.canonical for slot in inputs) + f" -> {pattern.canonical}",
         )
         return StepNode(

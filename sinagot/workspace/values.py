@@ -39,10 +39,19 @@ if TYPE_CHECKING:
     from sinagot.engine.planning.graph import RecordGraph
     from sinagot.workspace.contracts import House
 
-__all__ = ["Values"]
+__all__ = ["Values", "tell"]
 
 #: A damaged file is made again; one that is damaged again and again is not our file alone.
 _MOST_TRIES = 3
+
+
+def tell(workspace: House, label: str, record_id: str, text: str) -> None:
+    """Write a warning into the log of a record, on behalf of a step that is not running."""
+    options = run_options(workspace, ignore_missing=False, debug=False, printing=False)
+    context = dict.fromkeys(("task", "modality", "run_id", "attempt"))
+    context |= {"workspace_version": options.workspace_version, "record_id": record_id, "step_label": label}
+    line = make_line(context, StepStatus.PROCESSING, text, level="WARNING")
+    RecordLog(options.log, record_id).write(line)
 
 
 class Values:
@@ -156,20 +165,8 @@ class Values:
                 return False  # it is what was written: whoever reads it is at fault
             folder = aside_folder(str(self._workspace.configuration.output_path))
             kept = move_aside(str(path), folder)
-            self._tell(part, workflow_id, f"{error}; {PUT_ASIDE} {kept}, and made again")
+            tell(self._workspace, part.name, workflow_id, f"{error}; {PUT_ASIDE} {kept}, and made again")
         return True
-
-    def _tell(self, part: Part, workflow_id: str, text: str) -> None:
-        """Write a warning into the log of a record, on behalf of a step that is not running."""
-        options = run_options(self._workspace, ignore_missing=False, debug=False, printing=False)
-        context = dict.fromkeys(("task", "modality", "run_id", "attempt"))
-        context |= {
-            "workspace_version": options.workspace_version,
-            "record_id": workflow_id,
-            "step_label": part.name,
-        }
-        line = make_line(context, StepStatus.PROCESSING, text, level="WARNING")
-        RecordLog(options.log, workflow_id).write(line)
 
     # -- fresh or not
 

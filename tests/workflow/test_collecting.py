@@ -117,3 +117,30 @@ def test_collection_is_made_once_wherever_the_dataset_is(module: Write, tmp_path
     with lab(moved) as ws:
         assert ws.steps.run(printing=False).counts["done"] == 0
         assert ws.tens_table == {"W00000": 0, "W00001": 10}
+
+
+@pytest.mark.parametrize("text", ["{}", '{"W00000": 0', '{"W00000": 5}'])
+def test_damaged_collection_is_put_aside_and_made_again(module: Write, tmp_path: Path, text: str) -> None:
+    """A stored collection that is torn, or that somebody edited, is no data: it is kept apart, logged, made again."""
+    with module("collect_flow", FLOW).Stored(seeds(tmp_path, 2)) as ws:
+        good = ws.tens_file
+        (tmp_path / "tables" / "tens.json").write_text(text)
+        assert ws.tens_file == good == {"W00000": 0, "W00001": 10}
+        kept = list((tmp_path / ".sinagot" / "aside").rglob("tens.json"))
+        assert [one.read_text() for one in kept] == [text]
+        assert ws.steps.run(printing=False).counts["failed"] == 0
+        assert ws.steps.run(printing=False).counts["done"] == 0
+    assert "it is kept as" in (tmp_path / "LOG" / "all%2Frecords.log").read_text()
+
+
+def test_torn_collection_that_nobody_is_known_to_have_made_is_made_again(
+    module: Write, tmp_path: Path
+) -> None:
+    """A file from elsewhere is trusted as long as it can be read."""
+    (seeds(tmp_path, 2) / "tables").mkdir()
+    with module("collect_flow", FLOW).Stored(tmp_path) as ws:
+        ws.compute("tens", progress=False)
+        (tmp_path / "tables" / "tens.json").write_text('{"W00000": 7}')
+        assert ws.tens_file == {"W00000": 7}
+        (tmp_path / "tables" / "tens.json").write_text("{")
+        assert ws.tens_file == {"W00000": 0, "W00001": 10}
