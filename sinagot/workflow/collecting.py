@@ -22,7 +22,10 @@ from sinagot.workflow.storage import LocalStorage
 if TYPE_CHECKING:
     from sinagot.workflow.parts import Parts
 
-__all__ = ["CollectScript", "Collected", "collect"]
+__all__ = ["LEFT_OUT", "CollectScript", "Collected", "collect"]
+
+#: What the log says of a workflow that failed: its id, and why.
+LEFT_OUT = "%s is left out: %s"
 
 
 class Collected:
@@ -121,7 +124,7 @@ class CollectScript(GroupTemplate, ProgramScript):
                 found[workflow_id] = data if is_read else file.check(data)
             except Exception as error:  # noqa: BLE001  (one bad workflow does not stop the others)
                 failures[workflow_id] = f"{type(error).__name__}: {error}"
-                self.logger.error("%s is left out: %s", workflow_id, failures[workflow_id])
+                self.logger.error(LEFT_OUT, workflow_id, failures[workflow_id])
         left_out = [*self.missing, *failures]
         if left_out and collected.strict:
             first = next(iter(failures.values()), "its data are not there")

@@ -305,7 +305,7 @@ class CodeFirst(Generic[W]):
         """Give the data of one node of all workflows; attributes made by `sinagot.collect` come here."""
         from sinagot.workspace.computing import collect_values
 
-        return collect_values(self, self._nodes, one)
+        return collect_values(self, self._nodes, self._values, one)
 
     # -- pictures
 
