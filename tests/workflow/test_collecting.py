@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from pathlib import Path
 
@@ -231,3 +232,42 @@ def test_damaged_result_on_the_way_is_made_again(module: Write, tmp_path: Path) 
         (tmp_path / "tens" / "W00001.txt").write_text("x")
         assert list(ws.tables_on_demand) == ["W00000", "W00001"]
         assert list(ws.tables_on_demand["W00001"]["n"]) == [10, 11]
+
+
+class Numbers(sg.Workflow):
+    """One seed."""
+
+    number: int = sg.seed()
+
+
+class Free(sg.Workspace[Numbers]):
+    """What every workspace has."""
+
+    number = sg.LocalStorage("number/{workflow_id}.txt")
+
+
+def test_collection_does_not_take_the_place_of_a_member(tmp_path: Path) -> None:
+    """Any attribute that a workspace has is refused as the name of a collection, with a name that is free."""
+    ws = Free(tmp_path)
+    members = {*dir(ws), *vars(ws), "records", "values", "items", "get", "root_path", "client"} - {"number"}
+    for name in members:
+        with pytest.raises(WorkflowError, match=rf"Lab\.{re.escape(name)}: .* call it all_"):
+            type("Lab", (Free,), {name: sg.collect(Numbers.number)})  # type: ignore[attr-defined]
+    first = type("Lab", (Free,), {"all_records": sg.collect(Numbers.number)})  # type: ignore[attr-defined]
+    again = type("Lab", (first,), {"all_records": sg.collect(Numbers.number, strict=True)})  # type: ignore[attr-defined]
+    assert again(seeds(tmp_path, 2)).all_records == {"W00000": 0, "W00001": 1}
+
+
+@pytest.mark.parametrize(
+    "name", ["records", "steps", "values", "get", "items", "stale", "client", "problems", "root_path"]
+)
+def test_nodes_may_be_called_as_members_are(tmp_path: Path, name: str) -> None:
+    """A node and its storage may have the name of a member: the workspace keeps its own, the workflow has the data."""
+    members = {name: sg.seed(), "__annotations__": {name: int}}
+    flow = type("Flow", (sg.Workflow,), members)
+    lab = type("Lab", (sg.Workspace[flow],), {name: sg.LocalStorage("number/{workflow_id}.txt")})  # type: ignore[misc,valid-type]
+    ws = lab(seeds(tmp_path, 2))
+    assert list(ws) == ws.records.ids() == list(ws.keys()) == ["W00000", "W00001"]
+    assert getattr(ws["W00001"], name) == getattr(ws.get("W00001"), name) == 1
+    assert len(list(ws.values())) == len(ws.items()) == 2
+    assert not isinstance(getattr(ws, name), sg.LocalStorage)
