@@ -61,6 +61,8 @@ class RunOptions(NamedTuple):
     durability: str = "lazy"
     #: Seconds to wait for an input that should be there; None is what the drive needs.
     latency_wait: float | None = None
+    #: Folders below which paths are noted short, as `RecordGraph.roots`.
+    roots: tuple[str, ...] = ()
 
     @property
     def is_full(self) -> bool:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from sinagot.dataset.records import RecordIds
@@ -80,10 +81,56 @@ class Session:
         StorageError
             A folder can't be written.
         """
+        with self._at_work():
+            return self._compute(*args, **options)
+
+    def compute_each(
+        self,
+        graph: RecordGraph,
+        rule: RecordIds,
+        ids: Sequence[str],
+        *,
+        selected: frozenset[int],
+        wanted: frozenset[int],
+        spare: frozenset[int],
+        params_of: ParamsOf,
+        origins: Origins,
+    ) -> Iterator[tuple[str, Answer, Memory]]:
+        """Do as `compute` for many records; what is on disk is looked at once for all of them.
+
+        Yields
+        ------
+        str, Answer, Memory
+            Record, what came of it, and its values: they are gone when the caller lets go of them.
+        """
+        origins.refresh()
+        survey = self._survey(graph, rule, ids, params_of, origins)
+        for place, record_id in enumerate(ids):
+            memory = Memory()
+            with self._at_work():
+                answer, is_held = self._once(
+                    survey, place, memory, params_of, selected=selected, wanted=wanted, spare=spare
+                )
+                if is_held:
+                    answer = self._compute(
+                        graph,
+                        rule,
+                        record_id,
+                        selected=selected,
+                        wanted=wanted,
+                        spare=spare,
+                        params_of=params_of,
+                        origins=origins,
+                        memory=memory,
+                    )
+            yield record_id, answer, memory
+
+    @contextmanager
+    def _at_work(self) -> Iterator[None]:
         with self._guard:
             self._busy += 1
         try:
-            return self._compute(*args, **options)
+            yield
         finally:
             with self._guard:
                 self._busy -= 1
@@ -135,35 +182,52 @@ class Session:
             # What another run was at is asked for once more.
             results = {name: one for name, one in results.items() if one.outcome != Outcome.HELD}
             origins.refresh()
-            options = self._options
-            survey = Survey(
-                graph,
-                (record_id,),
-                rule,
-                options.state_path,
-                options.log.folder,
-                params_of=params_of,
-                origins=origins,
+            survey = self._survey(graph, rule, (record_id,), params_of, origins)
+            answer, is_held = self._once(
+                survey, 0, memory, params_of, selected=selected, wanted=wanted, spare=spare, is_known=is_known
             )
-            survey.note_failures((0,), range(len(graph.nodes)))
-            plans = survey.plan(0, ignore_missing=False, selected=selected, wanted=wanted, spare=spare)
-            maker = JobMaker(survey, options, params_of, wanted)
-            is_held = False
-            for planned in plans:
-                numbers = [
-                    job.node
-                    for job in planned
-                    if job.verdict == Verdict.RUN
-                    and (job.node in wanted or not is_known(graph.nodes[job.node]))
-                ]
-                steps = {number: graph.nodes[number].job_step for number in numbers}
-                jobs = maker.jobs(0, numbers, steps)
-                for job, result in self._run(jobs, memory):
-                    results[job.step.label] = result
-                    is_held = is_held or result.outcome == Outcome.HELD
+            results |= answer.results
             if not is_held:
-                return Answer([job for planned in plans for job in planned], results)
+                return Answer(answer.planned, results)
             time.sleep(_PAUSE)
+
+    def _survey(
+        self, graph: RecordGraph, rule: RecordIds, ids: Sequence[str], params_of: ParamsOf, origins: Origins
+    ) -> Survey:
+        state, log = self._options.state_path, self._options.log.folder
+        survey = Survey(graph, ids, rule, state, log, params_of=params_of, origins=origins)
+        survey.note_failures(range(len(ids)), range(len(graph.nodes)))
+        return survey
+
+    def _once(
+        self,
+        survey: Survey,
+        place: int,
+        memory: Memory,
+        params_of: ParamsOf,
+        *,
+        selected: frozenset[int],
+        wanted: frozenset[int],
+        spare: frozenset[int],
+        is_known: Callable[[StepNode], bool] = lambda node: False,
+    ) -> tuple[Answer, bool]:
+        """Plan some steps of a record of a survey and run what has to be run; say too whether another run is at it."""
+        nodes = survey.graph.nodes
+        plans = survey.plan(place, ignore_missing=False, selected=selected, wanted=wanted, spare=spare)
+        maker = JobMaker(survey, self._options, params_of, wanted)
+        results: dict[str, JobResult] = {}
+        is_held = False
+        for planned in plans:
+            numbers = [
+                job.node
+                for job in planned
+                if job.verdict == Verdict.RUN and (job.node in wanted or not is_known(nodes[job.node]))
+            ]
+            steps = {number: nodes[number].job_step for number in numbers}
+            for job, result in self._run(maker.jobs(place, numbers, steps), memory):
+                results[job.step.label] = result
+                is_held = is_held or result.outcome == Outcome.HELD
+        return Answer([job for planned in plans for job in planned], results), is_held
 
     def _run(self, jobs: Sequence[Job], memory: Memory) -> list[tuple[Job, JobResult]]:
         """Run a chain; a job that is to be tried again is, after its pause."""

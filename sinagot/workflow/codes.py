@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["NodeCode", "literals_of"]
 
+#: How collections are written: files of an earlier form are made again.
+_COLLECTION_FORMAT = 2
 #: Modules whose classes no other process could import.
 _MAIN = ("__main__", "__mp_main__")
 
@@ -182,7 +184,9 @@ class NodeCode:
         storage = collected.storage
         kwargs = literals_of(storage.write_kwargs) if storage is not None else {}
         digest = digest_of_text(
-            json.dumps([collected.takes, collected.strict, kwargs, pieces, shape], sort_keys=True)
+            json.dumps(
+                [_COLLECTION_FORMAT, collected.takes, collected.strict, kwargs, pieces, shape], sort_keys=True
+            )
         )
         owner = self.owner
         assert owner.program is not None, "it names a class"

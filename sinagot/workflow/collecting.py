@@ -6,29 +6,26 @@ Knows nodes, tables and files of values; must not know which workflows there are
 from __future__ import annotations
 
 import os
-import types
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from sinagot.engine.memory import Memory
-from sinagot.errors import SinagotError, StepFailedError, WorkflowError
+from sinagot.errors import StepFailedError, WorkflowError
 from sinagot.scripts.group import GroupTemplate
 from sinagot.scripts.program import ProgramScript
+from sinagot.workflow.collection_files import CollectionFile
 from sinagot.workflow.evaluation import Evaluation
 from sinagot.workflow.nodes import Node
-from sinagot.workflow.storage import LocalStorage, TypeHandler, find_handler, is_table, without_none
+from sinagot.workflow.storage import LocalStorage
 
 if TYPE_CHECKING:
     from sinagot.workflow.parts import Parts
 
-__all__ = ["CollectScript", "Collected", "collect", "stored_values"]
+__all__ = ["LEFT_OUT", "CollectScript", "Collected", "collect"]
 
-#: Column of the ids in a stored table.
-ID_COLUMN = "workflow_id"
-#: Column of values that are no tables.
-_VALUE_COLUMN = "value"
-_TABLES = (".csv", ".tsv", ".parquet", ".feather")
+#: What the log says of a workflow that failed: its id, and why.
+LEFT_OUT = "%s is left out: %s"
 
 
 class Collected:
@@ -115,17 +112,19 @@ class CollectScript(GroupTemplate, ProgramScript):
     def run(self) -> None:
         """Collect and write."""
         collected = self.RECIPE.collections[self.COLLECTION]
+        file = CollectionFile(self.RECIPE, collected)
+        part = self.RECIPE.parts[collected.takes]
+        is_read = part.is_seed or part.is_kept
         found, failures = {}, {}
         for workflow_id, files in self.inputs.items():
             memory = Memory()
             memory.aside = self.memory.aside
             try:
-                found[workflow_id] = Evaluation(self.RECIPE, workflow_id, files, memory).value(
-                    collected.takes
-                )
+                data = Evaluation(self.RECIPE, workflow_id, files, memory).value(collected.takes)
+                found[workflow_id] = data if is_read else file.check(data)
             except Exception as error:  # noqa: BLE001  (one bad workflow does not stop the others)
                 failures[workflow_id] = f"{type(error).__name__}: {error}"
-                self.logger.error("%s is left out: %s", workflow_id, failures[workflow_id])
+                self.logger.error(LEFT_OUT, workflow_id, failures[workflow_id])
         left_out = [*self.missing, *failures]
         if left_out and collected.strict:
             first = next(iter(failures.values()), "its data are not there")
@@ -133,74 +132,4 @@ class CollectScript(GroupTemplate, ProgramScript):
                 f"{len(left_out)} workflow(s) have no {collected.takes}, and the collection is strict: "
                 f"{', '.join(left_out[:10])} ({first})"
             )
-        handler = handler_of(self.RECIPE, collected)
-        storage = collected.storage
-        assert storage is not None, "only stored collections are steps"
-        handler.write(
-            Path(self.path.output), _as_stored(self.RECIPE, collected, found), **storage.write_kwargs
-        )
-
-
-def handler_of(recipe: Parts, collected: Collected) -> TypeHandler:
-    """Find what reads and writes the file of a collection.
-
-    Raises
-    ------
-    WorkflowError
-        The type of its data cannot be stored so.
-    """
-    storage = collected.storage
-    assert storage is not None, "only stored collections have a file"
-    where = f"{recipe.title}.{collected.name}"
-    inner = recipe.parts[collected.takes].annotation
-    kind: Any = "pandas.DataFrame"
-    if storage.suffix not in _TABLES:
-        kind = types.GenericAlias(dict, (str, Any if inner is None else inner))
-    return find_handler(kind, storage, is_seed=False, where=where)
-
-
-def _as_stored(recipe: Parts, collected: Collected, found: dict[str, Any]) -> Any:
-    """Make one table of many tables or values; values by id stay what they are."""
-    storage = collected.storage
-    assert storage is not None
-    if storage.suffix not in _TABLES:
-        return found
-    import pandas as pd
-
-    if not is_table(recipe.parts[collected.takes].annotation) and not any(
-        isinstance(value, pd.DataFrame) for value in found.values()
-    ):
-        return pd.DataFrame({ID_COLUMN: list(found), _VALUE_COLUMN: list(found.values())})
-    if not found:
-        return pd.DataFrame({ID_COLUMN: []})
-    for workflow_id, table in found.items():
-        if ID_COLUMN in table.columns:
-            raise SinagotError(
-                f"the table of {workflow_id!r} has a column {ID_COLUMN!r} of its own; rename it"
-            )
-    tables = pd.concat(list(found.values()), keys=list(found), names=[ID_COLUMN])
-    return tables.reset_index(level=0).reset_index(drop=True)
-
-
-def stored_values(recipe: Parts, collected: Collected, path: Path) -> dict[str, Any]:
-    """Read a stored collection back: id -> data.
-
-    Raises
-    ------
-    StoredDataError
-        The file cannot be read.
-    """
-    storage = collected.storage
-    assert storage is not None, "only stored collections have a file"
-    handler = handler_of(recipe, collected)
-    found = handler.read(path, **storage.read_kwargs)
-    if storage.suffix not in _TABLES:
-        return dict(found)
-    if list(found.columns) == [ID_COLUMN, _VALUE_COLUMN] and not is_table(
-        recipe.parts[collected.takes].annotation
-    ):
-        annotation, _ = without_none(recipe.parts[collected.takes].annotation)
-        make = annotation if annotation in (int, float, str, bool) else lambda value: value
-        return {str(one): make(value) for one, value in found.itertuples(index=False)}
-    groups = found.groupby(ID_COLUMN, sort=False)
-    return {str(one): table.drop(columns=ID_COLUMN).reset_index(drop=True) for one, table in groups}
+        file.write(Path(self.path.output), found)

@@ -12,7 +12,7 @@ import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from sinagot.dataset.prints import print_of
@@ -52,7 +52,7 @@ class NodeScript(ProgramScript):
         assert part.handler is not None and part.storage is not None, "what is kept has both"
         with _told(part, self.id, data):
             data, target = part.handler.check(data), Path(self.path.output)
-            if part.handler.gives_paths and isinstance(data, PurePath):
+            if part.handler.gives_paths and isinstance(data, Path):
                 inputs = dict(self.path.input or {}).values()
                 kept = [str(self.data_path), *(one for path in inputs for one in _flat(path))]
                 data = _to_be_moved(data, target, began, kept)

@@ -106,7 +106,7 @@ class Recipe:
                 )
 
     def _check_collections(self) -> None:
-        from sinagot.workflow.collecting import handler_of
+        from sinagot.workflow.collection_files import CollectionFile
 
         for name, collected in self.collections.items():
             if collected.takes not in self.parts:
@@ -124,7 +124,7 @@ class Recipe:
                     attribute=name,
                 )
             if collected.storage is not None:
-                handler_of(self, collected)
+                CollectionFile(self, collected)
 
     def _part(self, name: str, node: Node, *, is_checked: bool) -> Part:
         storage = self.storages.get(name)

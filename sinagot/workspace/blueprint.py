@@ -137,8 +137,13 @@ class Blueprint:
             self._reroot([*nodes, *groups])
             self._check_outputs(nodes, groups)
             check_configured(self.configuration, [*nodes, *groups])
-            self._graph = (version, RecordGraph(nodes, groups))
+            self._graph = (version, RecordGraph(nodes, groups, self.roots))
         return self._graph[1]
+
+    @property
+    def roots(self) -> tuple[str, ...]:
+        """Folders of data and outputs: what is noted of a path is where it lies below them."""
+        return tuple(dict.fromkeys(map(str, (self.configuration.data_path, self.configuration.output_path))))
 
     def script_class(self, label: str, modality: str | None, task: str | None) -> type[ScriptTemplate]:
         """Give the class of a step's script, as the file is now.

@@ -35,6 +35,11 @@ __all__ = ["CodeFirst", "bind"]
 
 W = TypeVar("W")
 
+#: Where the members of workspaces are from: those of `Mapping` are among them.
+_MODULES = ("sinagot", "collections", "typing", "builtins")
+#: Attributes that instances alone have.
+_IN_INSTANCES = ("client", "problems", "root_path", "workflow_class")
+
 
 class CodeFirst(Generic[W]):
     """A workspace of workflows; made by ``sinagot.Workspace[W]``.
@@ -85,6 +90,8 @@ class CodeFirst(Generic[W]):
                     cls, name
                 )  # a node may be called as a member of workspaces is: `ws.<name>` stays the member
         collections = {name: value for name, value in vars(cls).items() if isinstance(value, Collected)}
+        for name in collections:
+            _check_free(cls, name)
         cls._collections = {**cls._collections, **collections}
         is_bare = bool(vars(cls).get("_is_bare"))
         cls._recipe = Recipe(
@@ -305,7 +312,7 @@ class CodeFirst(Generic[W]):
         """Give the data of one node of all workflows; attributes made by `sinagot.collect` come here."""
         from sinagot.workspace.computing import collect_values
 
-        return collect_values(self, self._nodes, one)
+        return collect_values(self, self._nodes, self._values, one)
 
     # -- pictures
 
@@ -330,6 +337,17 @@ class CodeFirst(Generic[W]):
         """End the worker processes and clusters that this workspace started, and close its files."""
         self._values.close()
         super().close()  # type: ignore[misc]
+
+
+def _check_free(cls: type, name: str) -> None:
+    """Refuse a collection of a name that workspaces need for themselves: it would stand in the place of a member."""
+    own = [kind for kind in cls.__mro__ if kind.__module__.partition(".")[0] in _MODULES]
+    if name.startswith("_") or name in _IN_INSTANCES or any(hasattr(kind, name) for kind in own):
+        raise WorkflowError(
+            f"{cls.__name__}.{name}: a collection cannot have this name: {name!r} is an attribute of every "
+            f"workspace, or begins with '_'; call it all_{name.strip('_')}",
+            attribute=name,
+        )
 
 
 def bind(kind: type, workflow: Any) -> type:

@@ -14,14 +14,20 @@ from typing import TYPE_CHECKING, Any
 
 from sinagot.config.hints import did_you_mean
 from sinagot.engine.job import Outcome
+from sinagot.engine.state.aside import aside_folder, move_aside
 from sinagot.errors import NotFoundError, StepFailedError, StoredDataError
-from sinagot.workflow.collecting import Collected, stored_values
+from sinagot.runlog.read import read_lines
+from sinagot.scripts.group import GROUP_ID
+from sinagot.workflow.collecting import LEFT_OUT, Collected
+from sinagot.workflow.collection_files import CollectionFile
 from sinagot.workflow.evaluation import PUT_ASIDE
 from sinagot.workspace.narrowing import Narrowing
 from sinagot.workspace.node_blueprint import NodeBlueprint
 from sinagot.workspace.running import start_run
+from sinagot.workspace.values import Values, tell
 
 if TYPE_CHECKING:
+    from sinagot.engine.accounts.ledger import Failure
     from sinagot.engine.accounts.report import RunReport
     from sinagot.engine.run import Progress
 
@@ -179,7 +185,9 @@ def _make_again(workspace: Any, narrowing: Narrowing, report: RunReport, given: 
         report.ledger.adopt(again.ledger)
 
 
-def collect_values(workspace: Any, blueprint: NodeBlueprint, one: Collected) -> dict[str, Any]:
+def collect_values(
+    workspace: Any, blueprint: NodeBlueprint, values: Values, one: Collected
+) -> dict[str, Any]:
     """Give the data of one node of all workflows, id -> data; those that fail are left out and named.
 
     Parameters
@@ -188,6 +196,8 @@ def collect_values(workspace: Any, blueprint: NodeBlueprint, one: Collected) -> 
         A code-first one.
     blueprint : NodeBlueprint
         Its blueprint.
+    values : Values
+        Its data on demand.
     one : Collected
         What is collected.
 
@@ -199,15 +209,22 @@ def collect_values(workspace: Any, blueprint: NodeBlueprint, one: Collected) -> 
     if one.storage is not None:
         return _stored(workspace, blueprint, one)
     part = blueprint.recipe.parts[one.takes]
+    found: dict[str, Any] = {}
+    failures: dict[str, Exception] = {}
+    ids = list(workspace)
     if part.is_kept and not part.is_script and not part.is_seed:
-        compute(workspace, blueprint, (one.takes,), ids=None, force=False, on_error="collect", progress=False)
-    found, failures = {}, {}
-    for workflow_id in workspace:
-        try:
-            found[workflow_id] = workspace.workflow(workflow_id).__getattribute__(one.takes)
-        except (StepFailedError, StoredDataError) as error:
+        report = compute(
+            workspace, blueprint, (one.takes,), ids=None, force=False, on_error="collect", progress=False
+        )
+        # These have just failed: reading them would only let them fail again.
+        failures = {failure.record_id: _failed(failure, one.takes) for failure in _causes(report)}
+    for workflow_id, data, error in values.each([one for one in ids if one not in failures], one.takes):
+        if error is None:
+            found[workflow_id] = data
+        else:
             failures[workflow_id] = error
     if failures:
+        failures = {workflow_id: failures[workflow_id] for workflow_id in ids if workflow_id in failures}
         first, problem = next(iter(failures.items()))
         text = f"{one.name}: {len(failures)} of {len(failures) + len(found)} workflows have no {one.takes}: "
         text += f"{', '.join(list(failures)[:10])} ({problem})"
@@ -217,24 +234,71 @@ def collect_values(workspace: Any, blueprint: NodeBlueprint, one: Collected) -> 
     return found
 
 
+def _causes(report: RunReport) -> list[Failure]:
+    """Give what failed itself, once a record."""
+    bad = [one for one in report.ledger.failures if one.outcome != Outcome.BLOCKED]
+    return list({one.record_id: one for one in reversed(bad)}.values())[::-1]
+
+
+def _failed(failure: Failure, name: str) -> StepFailedError:
+    step, cause = failure.step_label, failure.cause
+    return StepFailedError(
+        f"step {step!r} of {failure.record_id!r} failed: {cause.exc_type}: {cause.message}",
+        workflow_id=failure.record_id,
+        node=step,
+        blocked=() if step == name else (name,),
+    )
+
+
 def _stored(workspace: Any, blueprint: NodeBlueprint, one: Collected) -> dict[str, Any]:
-    """Bring a stored collection up to date, as a run would, and read it."""
+    """Bring a stored collection up to date, as a run would, and read it; one that cannot be read is made again."""
+    assert one.storage is not None, "only stored collections come here"
+    path = Path(blueprint.root, one.storage.path)
+    file = CollectionFile(blueprint.recipe, one)
+    failed = _bring_up_to_date(workspace, one)
+    try:
+        found = file.read(path) if path.exists() else {}
+    except StoredDataError as error:
+        kept = move_aside(str(path), aside_folder(str(workspace.configuration.output_path)))
+        tell(workspace, one.name, GROUP_ID, f"{error}; {PUT_ASIDE} {kept}, and made again")
+        failed = _bring_up_to_date(workspace, one)
+        found = file.read(path)
+    left_out = {name: why for name, why in failed.items() if name not in found}
+    lacking = [name for name in workspace if name not in found and name not in left_out]
+    left_out |= _said_of(workspace, one.name, lacking)
+    if left_out:
+        left_out = dict(sorted(left_out.items()))
+        text = f"{one.name}: {len(left_out)} workflow(s) are left out: {', '.join(list(left_out)[:10])}"
+        warnings.warn(f"{text} ({next(iter(left_out.values()))})", UserWarning, stacklevel=5)
+    return found
+
+
+def _said_of(workspace: Any, name: str, lacking: Sequence[str]) -> dict[str, str]:
+    """Give why workflows are not in a stored collection, as the step that made it has said in its log."""
+    if not lacking:
+        return {}
+    lines, _ = read_lines(str(workspace.configuration.log_path), GROUP_ID)
+    said = [str(line.get("message", "")) for line in reversed(lines) if line.get("step_label") == name]
+    found = {}
+    for workflow_id in lacking:
+        start = LEFT_OUT % (workflow_id, "")
+        why = next((text.removeprefix(start) for text in said if text.startswith(start)), None)
+        if why is not None:  # the others are excluded, or have no input
+            found[workflow_id] = why
+    return found
+
+
+def _bring_up_to_date(workspace: Any, one: Collected) -> dict[str, str]:
+    """Run what a stored collection needs, and it; gives the workflows of which a step failed, and why."""
     narrowing = Narrowing(until_step=one.name)
     report = start_run(workspace.records, narrowing, force=False, progress=None, **_OPTIONS)
     bad = [group for group in report.failures if group.outcome != "blocked"]
     own = [group for group in bad if group.step == one.name]
     if own or (bad and one.strict):
-        group = (own or bad)[0]
+        # Where a step before it failed, that is why a strict collection does.
+        group = next((group for group in bad if one.strict and group.step != one.name), None) or own[0]
         raise StepFailedError(
             f"{one.name}: {group.cause}", report=report, node=group.step, workflow_id=group.records[0]
         )
-    if bad:
-        names = sorted({name for group in bad for name in group.records})
-        text = f"{one.name}: {len(names)} workflow(s) are left out: {', '.join(names[:10])}"
-        text += f" ({bad[0].step}: {bad[0].cause})"
-        warnings.warn(text, UserWarning, stacklevel=5)
-    assert one.storage is not None, "only stored collections come here"
-    path = Path(blueprint.root, one.storage.path)
-    if not path.exists():
-        return {}
-    return stored_values(blueprint.recipe, one, path)
+    said = ((one.record_id, one.step_label, one.cause) for one in _causes(report))
+    return {name: f"{step}: {cause.exc_type}: {cause.message}" for name, step, cause in said}

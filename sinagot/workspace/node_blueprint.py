@@ -23,7 +23,6 @@ from sinagot.workflow.nodes import ScriptCall
 from sinagot.workflow.parts import Part
 from sinagot.workflow.recipe import Recipe
 from sinagot.workspace.blueprint import Blueprint
-from sinagot.workspace.input_names import settled
 from sinagot.workspace.parameters import Parameters
 
 __all__ = ["RERUN", "NodeBlueprint"]
@@ -89,6 +88,11 @@ class NodeBlueprint(Blueprint):
     def root(self) -> str:
         """Folder that the paths of storages start from."""
         return self._root
+
+    @property
+    def roots(self) -> tuple[str, ...]:
+        """Folders of data and outputs, and of storages: the data may lie in a folder of it."""
+        return tuple(dict.fromkeys((*super().roots, self._root)))
 
     def free_names(self) -> list[str]:
         """List the steps of the workflow class."""
@@ -223,7 +227,7 @@ class NodeBlueprint(Blueprint):
             None,
             self.recipe.code.collection_source(collected.name),
             True,
-            settled(said._replace(rerun="outdated"), inputs),
+            said._replace(rerun="outdated", check="content"),
             " + ".join(slot.pattern.canonical for slot in inputs) + f" -> {pattern.canonical}",
         )
         return StepNode(

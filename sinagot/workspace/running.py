@@ -179,6 +179,7 @@ def run_options(workspace: House, *, ignore_missing: bool, debug: bool, printing
         printing=printing,
         durability=configuration.run.durability,
         latency_wait=configuration.run.latency_wait,
+        roots=workspace.blueprint.roots,
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,10 +40,19 @@ if TYPE_CHECKING:
     from sinagot.engine.planning.graph import RecordGraph
     from sinagot.workspace.contracts import House
 
-__all__ = ["Values"]
+__all__ = ["Values", "tell"]
 
 #: A damaged file is made again; one that is damaged again and again is not our file alone.
 _MOST_TRIES = 3
+
+
+def tell(workspace: House, label: str, record_id: str, text: str) -> None:
+    """Write a warning into the log of a record, on behalf of a step that is not running."""
+    options = run_options(workspace, ignore_missing=False, debug=False, printing=False)
+    context = dict.fromkeys(("task", "modality", "run_id", "attempt"))
+    context |= {"workspace_version": options.workspace_version, "record_id": record_id, "step_label": label}
+    line = make_line(context, StepStatus.PROCESSING, text, level="WARNING")
+    RecordLog(options.log, record_id).write(line)
 
 
 class Values:
@@ -110,6 +119,47 @@ class Values:
                     raise
         raise AssertionError("the last try gives or raises")
 
+    def each(self, ids: Sequence[str], name: str) -> Iterator[tuple[str, Any, Exception | None]]:
+        """Give the data of a node of many workflows, one after the other, or what went wrong with each.
+
+        Parameters
+        ----------
+        ids : sequence of str
+            Ids of records.
+        name : str
+            Name of the node.
+
+        Notes
+        -----
+        What nothing stores is computed in this process: its values are needed here, and sending them costs more than
+        most of them. Folders are looked at once for all, and values on the way are let go with their workflow.
+        """
+        part = self._blueprint.recipe.parts[name]
+        if part.is_seed or part.is_kept:
+            for workflow_id in ids:
+                yield self._one(workflow_id, name)
+            return
+        graph = self._blueprint.graph()
+        node = self._blueprint.node_of(graph, part)
+        session, request = self._request(graph, node)
+        for workflow_id, answer, memory in session.compute_each(graph, self._blueprint.ids, ids, **request):
+            try:
+                self._raise_failure(graph, node, workflow_id, answer, memory)
+                found = workflow_id, memory.values[name][1], None
+            except StoredDataError as error:
+                is_gone = self._is_put_aside(error, workflow_id)
+                yield self._one(workflow_id, name) if is_gone else (workflow_id, None, error)
+            except StepFailedError as error:
+                yield workflow_id, None, error
+            else:
+                yield found
+
+    def _one(self, workflow_id: str, name: str) -> tuple[str, Any, Exception | None]:
+        try:
+            return workflow_id, self.get(workflow_id, name, Memory()), None
+        except (StepFailedError, StoredDataError) as error:
+            return workflow_id, None, error
+
     def _get(self, graph: RecordGraph, part: Part, workflow_id: str, memory: Memory) -> Any:
         node = self._blueprint.node_of(graph, part)
         if node.is_kept and self._is_fresh(graph, node, workflow_id):
@@ -165,20 +215,8 @@ class Values:
                     return False  # it is what was written: whoever reads it is at fault
             folder = aside_folder(str(self._workspace.configuration.output_path))
             kept = move_aside(str(path), folder)
-            self._tell(part, workflow_id, f"{error}; {PUT_ASIDE} {kept}, and made again")
+            tell(self._workspace, part.name, workflow_id, f"{error}; {PUT_ASIDE} {kept}, and made again")
         return True
-
-    def _tell(self, part: Part, workflow_id: str, text: str) -> None:
-        """Write a warning into the log of a record, on behalf of a step that is not running."""
-        options = run_options(self._workspace, ignore_missing=False, debug=False, printing=False)
-        context = dict.fromkeys(("task", "modality", "run_id", "attempt"))
-        context |= {
-            "workspace_version": options.workspace_version,
-            "record_id": workflow_id,
-            "step_label": part.name,
-        }
-        line = make_line(context, StepStatus.PROCESSING, text, level="WARNING")
-        RecordLog(options.log, workflow_id).write(line)
 
     # -- fresh or not
 
@@ -273,6 +311,18 @@ class Values:
     # -- computing
 
     def _compute(self, graph: RecordGraph, node: StepNode, workflow_id: str, memory: Memory) -> Answer:
+        session, request = self._request(graph, node)
+        return session.compute(
+            graph,
+            self._blueprint.ids,
+            workflow_id,
+            **request,
+            memory=memory,
+            is_known=lambda one: self._is_known(graph, one, workflow_id, memory),
+        )
+
+    def _request(self, graph: RecordGraph, node: StepNode) -> tuple[Session, dict[str, Any]]:
+        """Give the session that computes a node, and what it is to be asked."""
         chosen = self._blueprint.feeding(graph, node)
         for one in chosen:
             if one.error is not None:
@@ -280,18 +330,13 @@ class Values:
         session = self._session
         if session is None or session.is_over:
             session = self._session = self._begin(graph)
-        return session.compute(
-            graph,
-            self._blueprint.ids,
-            workflow_id,
-            selected=frozenset(one.index for one in chosen),
-            wanted=frozenset() if node.is_kept else frozenset({node.index}),
-            spare=on_the_way(chosen, {node.index}),
-            params_of=Parameters(self._workspace.configuration),
-            origins=self.origins,
-            memory=memory,
-            is_known=lambda one: self._is_known(graph, one, workflow_id, memory),
-        )
+        return session, {
+            "selected": frozenset(one.index for one in chosen),
+            "wanted": frozenset() if node.is_kept else frozenset({node.index}),
+            "spare": on_the_way(chosen, {node.index}),
+            "params_of": Parameters(self._workspace.configuration),
+            "origins": self.origins,
+        }
 
     def _is_known(self, graph: RecordGraph, node: StepNode, workflow_id: str, memory: Memory) -> bool:
         if node.is_kept or not node.is_node:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import warnings
 from pathlib import Path
 
 import pandas as pd
@@ -10,7 +12,7 @@ import pytest
 
 import sinagot as sg
 from sinagot.errors import WorkflowError
-from tests.workflow.conftest import Calls, Write, seeds
+from tests.workflow.conftest import COUNTING, Calls, Write, seeds
 
 FLOW = """
 import pandas as pd
@@ -40,6 +42,7 @@ class Stored(sg.Workspace[Flow]):
     tens_table = sg.collect(Flow.tens).to("tables/tens.csv")
     tens_file = sg.collect(Flow.tens).to("tables/tens.json")
     all_rows = sg.collect(Flow.rows).to("tables/rows.csv")
+    tables_on_demand = sg.collect(Flow.rows)
 """
 
 
@@ -120,3 +123,170 @@ def test_collection_of_no_node_is_told(module: Write) -> None:
 
         class Wrong(flow.Stored):  # type: ignore[name-defined]
             all_more = sg.collect(Other.more)
+
+
+@pytest.mark.parametrize("dataset", ["dataset", ".", "elsewhere/data"])
+def test_collection_is_made_once_wherever_the_dataset_is(module: Write, tmp_path: Path, dataset: str) -> None:
+    """What a collection was made from is known again in a dataset of its own folder, and after a move of all."""
+    place = tmp_path / "one"
+    (place / dataset).mkdir(parents=True)
+    (place / "workspace.toml").write_text(f'[path]\ndataset = "{dataset}"\n[steps]\nscripts = []\n')
+    lab = module("collect_flow", FLOW).Stored
+    with lab(seeds(place, 2)) as ws:
+        assert ws.steps.run(printing=False).ok
+        assert ws.steps.run(printing=False).counts["done"] == 0
+    moved = place.rename(tmp_path / "two")
+    with lab(moved) as ws:
+        assert ws.steps.run(printing=False).counts["done"] == 0
+        assert ws.tens_table == {"W00000": 0, "W00001": 10}
+
+
+@pytest.mark.parametrize("text", ["{}", '{"W00000": 0', '{"W00000": 5}'])
+def test_damaged_collection_is_put_aside_and_made_again(module: Write, tmp_path: Path, text: str) -> None:
+    """A stored collection that is torn, or that somebody edited, is no data: it is kept apart, logged, made again."""
+    with module("collect_flow", FLOW).Stored(seeds(tmp_path, 2)) as ws:
+        good = ws.tens_file
+        (tmp_path / "tables" / "tens.json").write_text(text)
+        assert ws.tens_file == good == {"W00000": 0, "W00001": 10}
+        kept = list((tmp_path / ".sinagot" / "aside").rglob("tens.json"))
+        assert [one.read_text() for one in kept] == [text]
+        assert ws.steps.run(printing=False).counts["failed"] == 0
+        assert ws.steps.run(printing=False).counts["done"] == 0
+    assert "it is kept as" in (tmp_path / "LOG" / "all%2Frecords.log").read_text()
+
+
+def test_torn_collection_that_nobody_is_known_to_have_made_is_made_again(
+    module: Write, tmp_path: Path
+) -> None:
+    """A file from elsewhere is trusted as long as it can be read."""
+    (seeds(tmp_path, 2) / "tables").mkdir()
+    with module("collect_flow", FLOW).Stored(tmp_path) as ws:
+        ws.compute("tens", progress=False)
+        (tmp_path / "tables" / "tens.json").write_text('{"W00000": 7}')
+        assert ws.tens_file == {"W00000": 7}
+        (tmp_path / "tables" / "tens.json").write_text("{")
+        assert ws.tens_file == {"W00000": 0, "W00001": 10}
+
+
+FAILING = (
+    COUNTING
+    + """
+@sg.step
+def kept(number: int, workflow_id: str) -> int:
+    note("kept", workflow_id)
+    if number == 1:
+        raise ValueError("one is bad")
+    return number
+
+@sg.step
+def passing(number: int, workflow_id: str) -> int:
+    note("passing", workflow_id)
+    if number == 2:
+        raise ValueError("two is bad")
+    return number * 10
+
+class Flow(sg.Workflow):
+    number: int = sg.seed()
+    stored: int = kept.step(number)
+    unstored: int = passing.step(number)
+    after: int = passing.step(stored)
+
+class Lab(sg.Workspace[Flow]):
+    number = sg.LocalStorage("number/{workflow_id}.txt")
+    stored = sg.LocalStorage("stored/{workflow_id}.txt")
+    all_stored = sg.collect(Flow.stored)
+    all_unstored = sg.collect(Flow.unstored)
+    all_after = sg.collect(Flow.after)
+    after_file = sg.collect(Flow.after).to("after.json")
+    unstored_file = sg.collect(Flow.unstored).to("unstored.json")
+    strict_file = sg.collect(Flow.stored, strict=True).to("strict.json")
+    strict_after = sg.collect(Flow.unstored, strict=True).to("strict_after.json")
+"""
+)
+
+
+def test_failing_values_of_a_stored_collection_are_named(module: Write, tmp_path: Path) -> None:
+    """Who is left out of a stored collection is said with the cause, whether or not a file holds what failed."""
+    with module("failing_flow", FAILING).Lab(seeds(tmp_path, 4)) as ws:
+        for _ in range(2):  # also where the collection is up to date
+            with pytest.warns(
+                UserWarning, match=r"unstored_file: 1 workflow.*: W00002 \(ValueError: two is bad"
+            ):
+                assert list(ws.unstored_file) == ["W00000", "W00001", "W00003"]
+        with pytest.warns(
+            UserWarning, match=r"after_file: 2 workflow.*: W00001, W00002 \(stored: ValueError: one is bad"
+        ):
+            assert ws.after_file == {"W00000": 0, "W00003": 30}
+        (tmp_path / "number" / "W00002.txt").write_text("5")
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            assert list(ws.unstored_file) == list(ws)
+
+
+def test_strict_collection_says_what_failed(module: Write, tmp_path: Path) -> None:
+    """A strict collection fails with the cause of the step that failed, and not with what lacks for it."""
+    with module("failing_flow", FAILING).Lab(seeds(tmp_path, 4)) as ws:
+        with pytest.raises(sg.StepFailedError, match=r"strict_file: .*one is bad"):
+            ws.strict_file
+        with pytest.raises(sg.StepFailedError, match=r"strict_after: .*W00002.*two is bad"):
+            ws.strict_after
+
+
+@pytest.mark.parametrize("name", ["all_stored", "all_unstored", "all_after"])
+def test_collecting_calls_each_step_once(module: Write, tmp_path: Path, calls: Calls, name: str) -> None:
+    """Also a step that fails is called once for each workflow."""
+    with (
+        module("failing_flow", FAILING).Lab(seeds(tmp_path, 4)) as ws,
+        pytest.warns(UserWarning, match="is bad"),
+    ):
+        assert len(getattr(ws, name)) == {"all_stored": 3, "all_unstored": 3, "all_after": 2}[name]
+    found = calls()
+    assert len(found) == len(set(found)) == {"all_stored": 4, "all_unstored": 4, "all_after": 4 + 3}[name]
+
+
+def test_damaged_result_on_the_way_is_made_again(module: Write, tmp_path: Path) -> None:
+    """A collection that nothing stores survives a torn result on the way to it."""
+    with module("collect_flow", FLOW).Stored(seeds(tmp_path, 2)) as ws:
+        assert len(ws.all_tens) == 2
+        (tmp_path / "tens" / "W00001.txt").write_text("x")
+        assert list(ws.tables_on_demand) == ["W00000", "W00001"]
+        assert list(ws.tables_on_demand["W00001"]["n"]) == [10, 11]
+
+
+class Numbers(sg.Workflow):
+    """One seed."""
+
+    number: int = sg.seed()
+
+
+class Free(sg.Workspace[Numbers]):
+    """What every workspace has."""
+
+    number = sg.LocalStorage("number/{workflow_id}.txt")
+
+
+def test_collection_does_not_take_the_place_of_a_member(tmp_path: Path) -> None:
+    """Any attribute that a workspace has is refused as the name of a collection, with a name that is free."""
+    ws = Free(tmp_path)
+    members = {*dir(ws), *vars(ws), "records", "values", "items", "get", "root_path", "client"} - {"number"}
+    for name in members:
+        with pytest.raises(WorkflowError, match=rf"Lab\.{re.escape(name)}: .* call it all_"):
+            type("Lab", (Free,), {name: sg.collect(Numbers.number)})  # type: ignore[attr-defined]
+    first = type("Lab", (Free,), {"all_records": sg.collect(Numbers.number)})  # type: ignore[attr-defined]
+    again = type("Lab", (first,), {"all_records": sg.collect(Numbers.number, strict=True)})  # type: ignore[attr-defined]
+    assert again(seeds(tmp_path, 2)).all_records == {"W00000": 0, "W00001": 1}
+
+
+@pytest.mark.parametrize(
+    "name", ["records", "steps", "values", "get", "items", "stale", "client", "problems", "root_path"]
+)
+def test_nodes_may_be_called_as_members_are(tmp_path: Path, name: str) -> None:
+    """A node and its storage may have the name of a member: the workspace keeps its own, the workflow has the data."""
+    members = {name: sg.seed(), "__annotations__": {name: int}}
+    flow = type("Flow", (sg.Workflow,), members)
+    lab = type("Lab", (sg.Workspace[flow],), {name: sg.LocalStorage("number/{workflow_id}.txt")})  # type: ignore[misc,valid-type]
+    ws = lab(seeds(tmp_path, 2))
+    assert list(ws) == ws.records.ids() == list(ws.keys()) == ["W00000", "W00001"]
+    assert getattr(ws["W00001"], name) == getattr(ws.get("W00001"), name) == 1
+    assert len(list(ws.values())) == len(ws.items()) == 2
+    assert not isinstance(getattr(ws, name), sg.LocalStorage)

@@ -163,8 +163,7 @@ class Changes:
         self._paths_of = paths_of
         self._text_of = text_of
         self._params_of = params_of
-        slots = [slot for node in graph.nodes for slot in (*node.inputs, *node.outputs)]
-        self._roots = list(dict.fromkeys(slot.root for slot in slots)) or [""]
+        self._roots = graph.roots
         self._shapes: dict[int, _Shape] = {}
         #: The parameters that were asked for last, and their text: nearly always those of all records.
         self._params: dict[int, tuple[Mapping[str, Any], str]] = {}
@@ -198,7 +197,7 @@ class Changes:
 
     def short(self, path: str) -> str:
         """Give a path as origins keep it."""
-        return short_path(path, self._roots[0], self._roots[-1])
+        return short_path(path, *self._roots)
 
     def _params_text(self, node: StepNode, record_id: str) -> str:
         params = self._params_of(node, record_id)

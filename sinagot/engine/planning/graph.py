@@ -171,6 +171,8 @@ class RecordGraph:
         In configuration order: unit by unit, each unit's steps in their order. Patterns are bound to task and modality.
     groups : sequence of StepNode
         Steps that run once, for all records, after those that write their inputs.
+    roots : sequence of str
+        Folders below which the files of its steps lie; each path is noted below the first one that it is below.
 
     Attributes
     ----------
@@ -185,7 +187,10 @@ class RecordGraph:
         Steps wait for each other in a circle.
     """
 
-    def __init__(self, nodes: Sequence[StepNode], groups: Sequence[StepNode] = ()) -> None:
+    def __init__(
+        self, nodes: Sequence[StepNode], groups: Sequence[StepNode] = (), roots: Sequence[str] = ()
+    ) -> None:
+        self.roots = tuple(roots)
         edges, same_unit = _edges(nodes)
         order = _order(nodes, edges, same_unit)
         place = {old: new for new, old in enumerate(order)}

@@ -8,20 +8,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, NamedTuple
 
 from sinagot.dataset.prints import print_of
 from sinagot.engine.job import Job, JobStep, RunOptions
 from sinagot.engine.paths import Paths, flat_paths
-from sinagot.engine.planning.changes import Changes
+from sinagot.engine.planning.changes import DAMAGED, Changes
 from sinagot.engine.planning.graph import RecordGraph, Slot, StepNode
 from sinagot.engine.planning.outdated import Present
 from sinagot.engine.planning.plan import Facts, PlannedJob, Reason, Verdict, decide
 from sinagot.engine.planning.status import Evidence, StepStatus, needs_log, step_status
 from sinagot.engine.planning.survey import Survey
 from sinagot.engine.state.claims import file_key
-from sinagot.engine.state.origins import prints_of
+from sinagot.engine.state.origins import Prints, prints_of
 from sinagot.scripts.group import GROUP_ID
 
 __all__ = ["GroupSurvey", "Members"]
@@ -224,19 +224,23 @@ class GroupSurvey(Survey):
     def job(self, node: StepNode, step: JobStep, options: RunOptions, params: Mapping[str, Any]) -> Job:
         """Make the job of a group step."""
         members = self.members(node)
+        outputs = StepNode.paths(node.outputs, node.is_dict_out, self._final)
+        is_outdated = self._is_outdated(node)
+        is_damaged = is_outdated and any(reason.code == DAMAGED for reason in self._changed(node))
         return Job(
             node.key(GROUP_ID),
             GROUP_ID,
             step,
             members.flat,
-            StepNode.paths(node.outputs, node.is_dict_out, self._final),
+            outputs,
             StepNode.paths(node.control, False, self._final) if node.control else None,
             (),  # what a feeding step has made was looked at here, record by record
             options,
             params,
             self.rerun_of(node) == "always",
             # Where another run was at it, and nothing else is a reason, what is there afterwards is its result.
-            self.outputs_seen(node) if self._is_outdated(node) else None,
+            self.outputs_seen(node) if is_outdated else None,
+            damaged=tuple(flat_paths(outputs)) if is_damaged else (),
             members=members.paths,
             absent=members.missing,
             failure=self.failed_attempt(GROUP_ID, node),
@@ -285,10 +289,14 @@ class _GroupChanges(Changes):
         """Look at what is there now for a group step whose outputs are there."""
         assert node.job_step is not None
         members = self._survey.members(node)
+        outputs: Prints = self._survey.outputs_seen(node)
+        if content:
+            paths = self._survey.paths(node.outputs, node.is_dict_out, GROUP_ID)
+            outputs = prints_of(paths, partial(print_of, content=True), self.short)
         return Present(
             ["inputs"],
             prints_of(members.flat, self._look(node, members.paths.values(), content), self.short),
-            self._survey.outputs_seen(node),
+            outputs,
             node.job_step.source.digest,
             self._params_text(node, record_id),
             node.job_step.paths,

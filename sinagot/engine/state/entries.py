@@ -130,9 +130,9 @@ def event_of(
 
 def source_of(job: Job, inputs: dict[str, str | None]) -> dict[str, Any]:
     """Give what a result is made from, as `sinagot.engine.state.origins.Origin` keeps it."""
-    data, output = job.options.data_path, job.options.output_path
+    roots = job.options.roots
     return {
-        "inputs": prints_of(job.inputs, inputs.get, lambda path: short_path(path, data, output)),
+        "inputs": prints_of(job.inputs, inputs.get, lambda path: short_path(path, *roots)),
         "params": params_text(job.params),
         "paths": job.step.paths,
         "code": job.step.source.digest,
@@ -146,10 +146,9 @@ def _origin_of(
     made = {path: f"{size} {mtime_ns}" for path, size, mtime_ns in published.outputs if size}
     if job.step.settings.check == "content":
         made = {path: f"{text} {digests[path]}" if path in digests else text for path, text in made.items()}
-    data, output = job.options.data_path, job.options.output_path
 
     def short(path: str) -> str:
-        return short_path(path, data, output)
+        return short_path(path, *job.options.roots)
 
     return {
         **source,

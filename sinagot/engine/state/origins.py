@@ -73,15 +73,17 @@ def params_text(params: Any) -> str:
     return json.dumps(params, sort_keys=True, default=str) if params else "{}"
 
 
-def short_path(path: str, data: str, output: str) -> str:
-    """Give a path as it is kept: a dataset that was moved is still the same.
+def short_path(path: str, *roots: str) -> str:
+    """Give a path as it is kept, below the first root that it is below: a dataset that was moved is still the same.
+
+    Who notes and who compares give the same roots, those of the graph: else all inputs look new.
 
     Examples
     --------
     >>> short_path("/lab/raw/a.csv", "/lab", "/lab"), short_path("/tmp/x", "/lab", "/lab")
     ('raw/a.csv', '/tmp/x')
     """
-    for root in (data, output):
+    for root in roots:
         if path.startswith(root) and path[len(root) : len(root) + 1] == "/":
             return path[len(root) + 1 :]
     return path

@@ -126,7 +126,7 @@ def _is_in_place(job: Job, event: dict[str, Any]) -> bool:
 
 
 def _short(job: Job) -> Any:
-    return lambda path: short_path(path, job.options.data_path, job.options.output_path)
+    return lambda path: short_path(path, *job.options.roots)
 
 
 def _roll_forward(job: Job, bench: Bench, committed: Committed) -> bool:
