@@ -36,7 +36,7 @@ __all__ = ["CodeFirst", "bind"]
 W = TypeVar("W")
 
 #: Where the members of workspaces are from: those of `Mapping` are among them.
-_MODULES = ("sinagot", "collections", "typing", "builtins")
+_MODULES = ("sinagot", "collections", "typing")
 #: Attributes that instances alone have.
 _IN_INSTANCES = ("client", "problems", "root_path", "workflow_class")
 
@@ -79,6 +79,9 @@ class CodeFirst(Generic[W]):
         super().__init_subclass__(**options)
         if not hasattr(cls, "workflow_class"):
             return
+        collections = {name: value for name, value in vars(cls).items() if isinstance(value, Collected)}
+        for name in collections:
+            _check_free(cls, name)
         own = {name: value for name, value in vars(cls).items() if isinstance(value, LocalStorage)}
         cls._storages = {**cls._storages, **own}
         for name in own:
@@ -89,9 +92,6 @@ class CodeFirst(Generic[W]):
                 delattr(
                     cls, name
                 )  # a node may be called as a member of workspaces is: `ws.<name>` stays the member
-        collections = {name: value for name, value in vars(cls).items() if isinstance(value, Collected)}
-        for name in collections:
-            _check_free(cls, name)
         cls._collections = {**cls._collections, **collections}
         is_bare = bool(vars(cls).get("_is_bare"))
         cls._recipe = Recipe(
@@ -341,7 +341,7 @@ class CodeFirst(Generic[W]):
 
 def _check_free(cls: type, name: str) -> None:
     """Refuse a collection of a name that workspaces need for themselves: it would stand in the place of a member."""
-    own = [kind for kind in cls.__mro__ if kind.__module__.partition(".")[0] in _MODULES]
+    own = [kind for kind in cls.__mro__[1:] if kind.__module__.partition(".")[0] in _MODULES]
     if name.startswith("_") or name in _IN_INSTANCES or any(hasattr(kind, name) for kind in own):
         raise WorkflowError(
             f"{cls.__name__}.{name}: a collection cannot have this name: {name!r} is an attribute of every "

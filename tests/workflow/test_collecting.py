@@ -269,7 +269,7 @@ def test_collection_does_not_take_the_place_of_a_member(tmp_path: Path) -> None:
     """Any attribute that a workspace has is refused as the name of a collection, with a name that is free."""
     ws = Free(tmp_path)
     members = {*dir(ws), *vars(ws), "records", "values", "items", "get", "root_path", "client"} - {"number"}
-    for name in members:
+    for name in (name for name in members if not name.startswith("__")):
         with pytest.raises(WorkflowError, match=rf"Lab\.{re.escape(name)}: .* call it all_"):
             type("Lab", (Free,), {name: sg.collect(Numbers.number)})  # type: ignore[attr-defined]
     first = type("Lab", (Free,), {"all_records": sg.collect(Numbers.number)})  # type: ignore[attr-defined]
