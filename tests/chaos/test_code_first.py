@@ -12,9 +12,18 @@ from pathlib import Path
 import pytest
 
 from sinagot.dataset.prints import content_digest
-from tests.workflow.conftest import COUNTING, Calls, Write, calls, module, seeds
+from tests.chaos.conftest import FULL
+from tests.workflow.conftest import COUNTING, Calls, Write, calls, litter, module, seeds
+from tests.workflow.many import check_interrupt, check_many, needs_peaks
 
 __all__ = ["calls", "module"]
+
+pytestmark = pytest.mark.chaos
+
+MANY = 10_000
+only_with_all = pytest.mark.skipif(
+    not FULL, reason="10,000 workflows are for `make chaos`; 2,000 are in tests/workflow/test_compute.py"
+)
 
 LARGE = (
     COUNTING
@@ -59,15 +68,6 @@ class Larges(sg.Workspace[Large]):
     data = sg.LocalStorage("data/{workflow_id}.bin")
 '''
 )
-
-
-def litter(root: Path) -> list[str]:
-    """Give what nobody needs any more: stages, claims, owners, parts of files."""
-    state = root / ".sinagot"
-    found = [
-        path for name in ("stage", "claims", "owners") for path in (state / name).rglob("*") if path.is_file()
-    ]
-    return [str(path) for path in (*found, *root.rglob("*~"), *root.rglob("*.part"))]
 
 
 @pytest.mark.parametrize("workers", [0, 1], ids=["here", "processes"])
@@ -190,3 +190,18 @@ class Flows(sg.Workspace[Flow]):
     with flow.Flows(root) as ws:
         assert ws.compute("data").counts["done"] == 2
     assert litter(root) == []
+
+
+@only_with_all
+@needs_peaks
+@pytest.mark.timeout(900)
+def test_ten_thousand_workflows_cost_their_caller_nothing(tmp_path: Path, calls: Calls) -> None:
+    """Ten thousand workflows on two workers: memory stays flat, progress is told, the second run computes nothing."""
+    check_many(tmp_path, calls, few=MANY // 10, many=MANY)
+
+
+@only_with_all
+@pytest.mark.timeout(900)
+def test_interrupt_of_ten_thousand_leaves_whole_files_only(tmp_path: Path, calls: Calls) -> None:
+    """Ctrl-C ends a large batch and leaves whole files; the next one does exactly what is left, and leaves no litter."""
+    check_interrupt(tmp_path, calls, count=MANY)
