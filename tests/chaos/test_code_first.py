@@ -12,9 +12,19 @@ from pathlib import Path
 import pytest
 
 from sinagot.dataset.prints import content_digest
-from tests.workflow.conftest import COUNTING, Calls, Write, calls, module, seeds
+from tests.chaos.conftest import FULL, StartProgram
+from tests.chaos.mounts import check_program, needs_mounts
+from tests.workflow.conftest import COUNTING, Calls, Write, calls, litter, module, seeds
+from tests.workflow.many import check_interrupt, check_many, needs_peaks
 
 __all__ = ["calls", "module"]
+
+pytestmark = pytest.mark.chaos
+
+MANY = 10_000
+only_with_all = pytest.mark.skipif(
+    not FULL, reason="10,000 workflows are for `make chaos`; 2,000 are in tests/workflow/test_compute.py"
+)
 
 LARGE = (
     COUNTING
@@ -59,15 +69,6 @@ class Larges(sg.Workspace[Large]):
     data = sg.LocalStorage("data/{workflow_id}.bin")
 '''
 )
-
-
-def litter(root: Path) -> list[str]:
-    """Give what nobody needs any more: stages, claims, owners, parts of files."""
-    state = root / ".sinagot"
-    found = [
-        path for name in ("stage", "claims", "owners") for path in (state / name).rglob("*") if path.is_file()
-    ]
-    return [str(path) for path in (*found, *root.rglob("*~"), *root.rglob("*.part"))]
 
 
 @pytest.mark.parametrize("workers", [0, 1], ids=["here", "processes"])
@@ -143,50 +144,84 @@ class Torns(sg.Workspace[Torn]):
         assert [wf.value for wf in ws.values()] == [0, 2, 4, 6, 8, 10]
 
 
-def test_full_disk_fails_the_job_and_nothing_else(module: Write, tmp_path: Path) -> None:
+FULL_DISK = """
+from pathlib import Path
+root = Path({root!r})
+mount("-t", "tmpfs", "-o", "size=8m", "tmpfs", str(root))
+from full_flow import SIZE, Flows
+from tests.workflow.conftest import litter, seeds
+
+seeds(root, 8)
+ballast = root / "ballast"
+ballast.write_bytes(bytes(2_000_000))
+with Flows(root) as ws:
+    report = ws.compute("data"{options})
+    counts = report.counts
+    assert counts["done"] >= 1 and counts["failed"] >= 1 and counts["done"] + counts["failed"] == 8, counts
+    assert all(group.exc_type == "OSError" for group in report.failures), report.failures
+    assert all("No space left on device" in group.message for group in report.failures), report.failures
+    found = sorted((root / "data").iterdir())
+    assert len(found) == counts["done"]
+    for path in found:
+        assert path.read_bytes() == path.name.encode() * SIZE
+    # Read one by one it is the same error, of the workflow that was asked for.
+    lacking = next(name for name in ws if not (root / "data" / name).exists())
+    try:
+        ws[lacking].data
+    except sg.StepFailedError as error:
+        assert (error.workflow_id, error.node) == (lacking, "data") and isinstance(error.__cause__, OSError)
+    else:
+        raise AssertionError("there is space")
+    assert sorted((root / "data").iterdir()) == found
+ballast.unlink()
+mount("-o", "remount,size=40m", str(root))
+with Flows(root) as ws:
+    assert ws.compute("data").counts["done"] == counts["failed"]
+    assert all(wf.data == wf.workflow_id.encode() * SIZE for wf in ws.values())
+assert len(list((root / "data").iterdir())) == 8
+assert litter(root) == [], litter(root)
+"""
+
+
+@needs_mounts
+@pytest.mark.parametrize("workers", [0, 2], ids=["here", "processes"])
+def test_full_disk_fails_the_job_and_nothing_else(tmp_path: Path, start: StartProgram, workers: int) -> None:
     """A result for which there is no space is a failed step: nothing half is stored, and it is made when there is."""
     text = """
-import errno
-import os
-from pathlib import Path
 import sinagot as sg
 
-class Full(bytes):
-    pass
-
-class FullHandler(sg.TypeHandler, data_type=Full):
-    def check(self, data):
-        return Full(data)
-
-    def write(self, path, data):
-        path.write_bytes(data[:10])
-        if os.environ.get("FULL"):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
-        path.write_bytes(data)
-
-    def read(self, path):
-        return path.read_bytes()
+SIZE = 400_000
 
 @sg.step
-def data(number: int) -> bytes:
-    return b"x" * 100
+def data(number: int, workflow_id: str) -> bytes:
+    return workflow_id.encode() * SIZE
 
 class Flow(sg.Workflow):
     number: int = sg.seed()
-    data: Full = data.step(number)
+    data: bytes = data.step(number)
 
 class Flows(sg.Workspace[Flow]):
     number = sg.LocalStorage("number/{workflow_id}.txt")
     data = sg.LocalStorage("data/{workflow_id}")
 """
-    root = seeds(tmp_path / "root", 2)
-    flow = module("full_flow", text)
-    with pytest.MonkeyPatch.context() as patch, flow.Flows(root) as ws:
-        patch.setenv("FULL", "1")
-        report = ws.compute("data")
-        assert [group.exc_type for group in report.failures] == ["OSError"]
-        assert str(root / "data" / "W00000") in report.failures[0].message
-        assert not any((root / "data").glob("*"))
-    with flow.Flows(root) as ws:
-        assert ws.compute("data").counts["done"] == 2
-    assert litter(root) == []
+    (tmp_path / "full_flow.py").write_text(text)
+    (tmp_path / "root").mkdir()
+    options = f", workers={workers}" if workers else ""
+    check_program(
+        start, "import sinagot as sg\n" + FULL_DISK.format(root=str(tmp_path / "root"), options=options)
+    )
+
+
+@only_with_all
+@needs_peaks
+@pytest.mark.timeout(900)
+def test_ten_thousand_workflows_cost_their_caller_nothing(tmp_path: Path, calls: Calls) -> None:
+    """Ten thousand workflows on two workers: memory stays flat, progress is told, the second run computes nothing."""
+    check_many(tmp_path, calls, few=MANY // 10, many=MANY)
+
+
+@only_with_all
+@pytest.mark.timeout(900)
+def test_interrupt_of_ten_thousand_leaves_whole_files_only(tmp_path: Path, calls: Calls) -> None:
+    """Ctrl-C ends a large batch and leaves whole files; the next one does exactly what is left, and leaves no litter."""
+    check_interrupt(tmp_path, calls, count=MANY)

@@ -12,7 +12,7 @@ import pytest
 
 from sinagot.testing import make_workspace, script_text
 from tests.chaos.conftest import StartProgram, heal, litter, statuses
-from tests.chaos.test_storage import PRIVATE, needs_mounts
+from tests.chaos.mounts import check_program, needs_mounts
 
 pytestmark = pytest.mark.chaos
 
@@ -130,5 +130,4 @@ workspace.close()
 (workspace.data_path / "mended").touch()
 assert workspace.steps.run(mode="main_process", printing=False).counts["done"] == 1
 """
-    program = start(PRIVATE + text)
-    assert program.wait() == 0, program.said
+    check_program(start, text)

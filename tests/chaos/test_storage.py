@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -13,27 +12,9 @@ from sinagot import Workspace
 from sinagot.errors import StorageError
 from sinagot.testing import make_workspace, script_text
 from tests.chaos.conftest import StartProgram, litter, outputs, statuses
+from tests.chaos.mounts import check_program, needs_mounts
 
 pytestmark = pytest.mark.chaos
-
-HAS_NAMESPACES = subprocess.run(["unshare", "-rm", "true"], capture_output=True, check=False).returncode == 0
-needs_mounts = pytest.mark.skipif(not HAS_NAMESPACES, reason="private mounts are not allowed here")
-
-#: Begins a program in a mount namespace of its own: what it mounts, nobody else sees.
-PRIVATE = """
-import os, subprocess, sys
-if "inside" not in sys.argv:
-    os.execvp("unshare", ["unshare", "-rm", sys.executable, __file__, "inside"])
-
-def mount(*arguments):
-    subprocess.run(["mount", *arguments], check=True)
-"""
-
-
-def check_program(start: StartProgram, text: str) -> None:
-    """Run a program, which must end well."""
-    program = start(PRIVATE + text)
-    assert program.wait() == 0, program.said
 
 
 @needs_mounts

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 from sinagot.errors import ConfigurationError
 from sinagot.testing import make_workspace
 from tests.chaos.conftest import ROOT, heal
+from tests.chaos.mounts import needs_mounts
 from tests.clusters import DaskProcesses
 
 pytestmark = [
@@ -18,9 +18,6 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.filterwarnings("ignore:Mismatched versions found"),  # Dask has its own word for it
 ]
-
-HAS_MOUNTS = subprocess.run(["unshare", "-rm", "true"], capture_output=True, check=False).returncode == 0
-needs_mounts = pytest.mark.skipif(not HAS_MOUNTS, reason="private mounts are not allowed here")
 
 
 def installed(name: str, version: str) -> Callable[[Path], None]:

@@ -52,6 +52,43 @@ def note(name, workflow_id):
 
 """
 
+#: Two steps, one behind the other.
+CHAIN = (
+    COUNTING
+    + """
+import time
+
+@sg.step
+def plus(number: int, workflow_id: str) -> int:
+    note("plus", workflow_id)
+    if number in BAD:
+        raise ValueError(f"number {number} is bad")
+    time.sleep(PAUSE)
+    return number + 1
+
+@sg.step
+def twice(number: int, workflow_id: str) -> int:
+    note("twice", workflow_id)
+    return 2 * number
+
+class Chain(sg.Workflow):
+    number: int = sg.seed()
+    more: int = plus.step(number)
+    result: int = twice.step(more)
+
+class Chains(sg.Workspace[Chain]):
+    number = sg.LocalStorage("number/{workflow_id}.txt")
+    more = sg.LocalStorage("more/{workflow_id}.txt")
+    result = sg.LocalStorage("result/{workflow_id}.txt")
+"""
+)
+
+
+def chain(bad: str = "()", pause: float = 0.0) -> str:
+    """Give the text of a module of two steps; some numbers are bad."""
+    return f"BAD = {bad}\nPAUSE = {pause}\n{CHAIN}"
+
+
 Write = Callable[[str, str], ModuleType]
 
 
@@ -116,3 +153,12 @@ def seeds(folder: Path, count: int, name: str = "number") -> Path:
     for number in range(count):
         (folder / name / f"W{number:05}.txt").write_text(f"{number}\n")
     return folder
+
+
+def litter(root: Path) -> list[str]:
+    """Give what nobody needs any more: stages, claims, owners, parts of files."""
+    state = root / ".sinagot"
+    found = [
+        path for name in ("stage", "claims", "owners") for path in (state / name).rglob("*") if path.is_file()
+    ]
+    return [str(path) for path in (*found, *root.rglob("*~"), *root.rglob("*.part"))]

@@ -4,53 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 import sinagot as sg
 from sinagot.errors import NotFoundError
-from tests.workflow.conftest import COUNTING, Calls, Write, seeds
-
-CHAIN = (
-    COUNTING
-    + """
-import time
-
-@sg.step
-def plus(number: int, workflow_id: str) -> int:
-    note("plus", workflow_id)
-    if number in BAD:
-        raise ValueError(f"number {number} is bad")
-    time.sleep(PAUSE)
-    return number + 1
-
-@sg.step
-def twice(number: int, workflow_id: str) -> int:
-    note("twice", workflow_id)
-    return 2 * number
-
-class Chain(sg.Workflow):
-    number: int = sg.seed()
-    more: int = plus.step(number)
-    result: int = twice.step(more)
-
-class Chains(sg.Workspace[Chain]):
-    number = sg.LocalStorage("number/{workflow_id}.txt")
-    more = sg.LocalStorage("more/{workflow_id}.txt")
-    result = sg.LocalStorage("result/{workflow_id}.txt")
-"""
-)
-
-
-def chain(bad: str = "()", pause: float = 0.0) -> str:
-    """Give the text of a module of two steps; some numbers are bad."""
-    return f"BAD = {bad}\nPAUSE = {pause}\n{CHAIN}"
+from tests.workflow.conftest import COUNTING, Calls, Write, chain, seeds
+from tests.workflow.many import check_interrupt, check_many, needs_peaks
 
 
 def programs(folder: Path, text: str, count: int) -> list[subprocess.Popen[str]]:
@@ -161,42 +124,17 @@ def test_two_processes_compute_each_step_once(module: Write, tmp_path: Path, cal
     assert calls() == sorted(f"{name} W{number:05}" for number in range(30) for name in ("plus", "twice"))
 
 
-def test_many_workflows_and_nothing_the_second_time(module: Write, tmp_path: Path, calls: Calls) -> None:
-    """Some thousand workflows on two workers: all are done, progress is told, the second run computes nothing."""
-    root = seeds(tmp_path / "data", 1000)
-    seen: list[Any] = []
-    with module("chain_flow", chain()).Chains(root) as ws:
-        report = ws.compute("result", workers=2, progress=seen.append)
-        assert report.counts["done"] == 2000
-        assert seen and seen[-1].total == 2000
-        calls.clear()
-        assert ws.compute("result", workers=2).counts["up_to_date"] == 2000
-        assert calls() == []
+@pytest.mark.slow
+@needs_peaks
+def test_many_workflows_cost_their_caller_nothing(tmp_path: Path, calls: Calls) -> None:
+    """Thousands of workflows on two workers: memory stays flat, progress is told, the second run computes nothing."""
+    check_many(tmp_path, calls, few=200, many=2_000)
 
 
-def test_interrupt_leaves_whole_files_only(module: Write, tmp_path: Path) -> None:
-    """Ctrl-C ends a batch; what is stored by then is whole, and the next one goes on."""
-    root = seeds(tmp_path / "data", 200)
-    flow = module("chain_flow", chain(pause=0.02))
-    program = f"""
-from chain_flow import Chains
-if __name__ == "__main__":
-    Chains({str(root)!r}).compute("result", workers=2)
-"""
-    (running,) = programs(tmp_path / "code", program, 1)
-    end = time.monotonic() + 30
-    while not (root / "result").exists() and time.monotonic() < end:
-        time.sleep(0.05)
-    running.send_signal(signal.SIGINT)
-    running.communicate(timeout=30)
-    assert running.returncode == -signal.SIGINT or running.returncode == 130 or running.returncode == 1
-    stored = list((root / "result").iterdir())
-    assert stored
-    for file in stored:
-        assert file.read_text() == f"{2 * (int(file.stem[1:]) + 1)}\n"
-    with flow.Chains(root) as ws:
-        assert ws.compute("result", workers=2).ok
-    assert len(list((root / "result").iterdir())) == 200
+@pytest.mark.slow
+def test_interrupt_leaves_whole_files_only(tmp_path: Path, calls: Calls) -> None:
+    """Ctrl-C ends a batch and leaves whole files; the next one does exactly what is left, and leaves no litter."""
+    check_interrupt(tmp_path, calls, count=2_000)
 
 
 def test_class_in_the_main_module_travels_by_value(tmp_path: Path) -> None:

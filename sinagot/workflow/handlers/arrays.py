@@ -15,6 +15,12 @@ __all__: list[str] = []
 
 #: Name of the one array in an ``.npz`` that we write.
 _ONLY = "data"
+#: Attributes by which netCDF says how values are written; xarray obeys them when it reads.
+_CONVENTIONS = frozenset(
+    ("_FillValue", "missing_value", "scale_factor", "add_offset", "_Unsigned", "_Encoding", "coordinates")
+)
+#: Whole years that nanoseconds of 64 bits reach.
+_FIRST_YEAR, _LAST_YEAR = 1678, 2261
 
 
 class _Array(TypeHandler, data_type="numpy.ndarray"):
@@ -68,16 +74,51 @@ class _Labelled(TypeHandler):
         return load(path, **kwargs)
 
     def write(self, path: Path, data: Any, **kwargs: Any) -> None:
-        """Write netCDF."""
-        data.to_netcdf(path, **kwargs)
+        """Write netCDF; the values as they are, and not as rounded as those of the file that they came from."""
+        data.drop_encoding().to_netcdf(path, **kwargs)
 
     def check(self, data: Any) -> Any:
-        """Refuse what is of another kind."""
+        """Refuse what is of another kind, and what would come back from netCDF as something else."""
         import xarray
 
         if not isinstance(data, getattr(xarray, self._name)):
             raise TypeError(f"should be {self._name}, found {type(data).__name__}")
+        for name in data.coords:
+            if name not in data.dims and len(str(name).split()) > 1:
+                raise ValueError(
+                    f"coordinate {name!r} has a blank in its name: netCDF takes it for data; rename it"
+                )
+        for name, variable in (data.variables if self._name == "Dataset" else _variables(data)).items():
+            _check_variable(name, variable)
         return data
+
+
+def _variables(array: Any) -> dict[Any, Any]:
+    return {**{name: one.variable for name, one in array.coords.items()}, array.name: array.variable}
+
+
+def _check_variable(name: Any, variable: Any) -> None:
+    """Refuse attributes by which netCDF says how values are written, and dates that are read as something else."""
+    for key, value in variable.attrs.items():
+        is_convention = (
+            key in _CONVENTIONS
+            or (key == "units" and "since" in str(value))
+            or (key == "dtype" and str(value).startswith(("bool", "timedelta64")))
+        )
+        if is_convention:
+            raise ValueError(
+                f"attribute {key!r} of {name!r} says in netCDF how values are written, and they would come back as "
+                "others; rename it"
+            )
+    if variable.dtype.kind == "M":
+        import numpy as np
+
+        moments = variable.values
+        years = moments[~np.isnat(moments)].astype("M8[Y]").astype("int64") + 1970
+        if ((years < _FIRST_YEAR) | (years > _LAST_YEAR)).any():
+            raise ValueError(
+                f"{name!r} has dates that are not within the years {_FIRST_YEAR} to {_LAST_YEAR}"
+            )
 
 
 class _Dataset(_Labelled, data_type="xarray.Dataset"):
