@@ -23,7 +23,7 @@ from sinagot.engine.planning.plan import Verdict
 from sinagot.engine.session import Answer, Session
 from sinagot.engine.state.aside import aside_folder, move_aside
 from sinagot.engine.state.claims import file_key
-from sinagot.engine.state.origins import Origins, same_prints
+from sinagot.engine.state.origins import Origins, params_text, same_prints
 from sinagot.errors import MissingDataError, StepFailedError, StoredDataError
 from sinagot.runlog.lines import make_line
 from sinagot.runlog.write import RecordLog
@@ -120,6 +120,9 @@ class Values:
         else:
             answer = self._compute(graph, node, workflow_id, memory)
             self._raise_failure(graph, node, workflow_id, answer, memory)
+            for one in self._blueprint.feeding(graph, node):
+                if one.is_node and not one.is_kept:
+                    memory.versions[one.label] = _version(one)
         if node.is_kept:
             return self._load(part, node, workflow_id)
         return memory.values[part.name][1]
@@ -128,7 +131,7 @@ class Values:
         self, graph: RecordGraph, part: Part, node: StepNode, workflow_id: str, memory: Memory
     ) -> tuple[Any] | None:
         """Give a value that no file holds and that was computed for this object before, if it came from the same."""
-        if part.name not in memory.values:
+        if part.name not in memory.values or memory.versions.get(part.name) != _version(node):
             return None
         values = self._blueprint.values_of(workflow_id)
         files = {str(slot.name): slot.final(values) for slot in node.inputs}
@@ -384,3 +387,8 @@ class Values:
         session, self._session = self._session, None
         if session is not None:
             session.close()
+
+
+def _version(node: StepNode) -> tuple[str, str]:
+    """Give what a value comes from besides files: code and arguments."""
+    return node.job_step.source.digest if node.job_step is not None else "", params_text(node.params)
