@@ -16,7 +16,16 @@ from collections.abc import Iterator
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
-__all__ = ["attributes_in", "changed_in", "functions_of", "globals_in", "is_data", "is_library", "is_pure"]
+__all__ = [
+    "attributes_in",
+    "changed_in",
+    "functions_of",
+    "globals_in",
+    "is_data",
+    "is_library",
+    "is_library_file",
+    "is_pure",
+]
 
 _DATA = (bool, int, float, complex, str, bytes, type(None), list, tuple, dict, set, frozenset, bytearray)
 #: What changes its owner in place.
@@ -50,6 +59,11 @@ def _library_folders() -> tuple[str, ...]:
     return tuple(os.path.join(real, "") for one in found for real in {one, os.path.realpath(one)})
 
 
+def is_library_file(file: str) -> bool:
+    """Say whether a file is of an installed package, or of Python itself."""
+    return file.startswith(("<frozen ", *_library_folders()))
+
+
 def is_library(thing: Any) -> bool:
     """Say whether a function, class or module is installed, not the user's own.
 
@@ -60,7 +74,7 @@ def is_library(thing: Any) -> bool:
     """
     code = getattr(thing, "__code__", None)
     if isinstance(code, CodeType) and not isinstance(thing, type):
-        return code.co_filename.startswith(("<frozen ", *_library_folders()))
+        return is_library_file(code.co_filename)
     name = thing.__name__ if isinstance(thing, ModuleType) else getattr(thing, "__module__", None)
     module = sys.modules.get(str(name))
     if module is None or name == "__main__":
@@ -68,7 +82,7 @@ def is_library(thing: Any) -> bool:
     file = getattr(module, "__file__", None)
     if file is None:
         return name in sys.builtin_module_names or getattr(module, "__spec__", None) is not None
-    return bool(file.startswith(_library_folders()))
+    return is_library_file(file)
 
 
 def is_data(value: Any) -> bool:
