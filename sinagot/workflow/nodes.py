@@ -136,8 +136,17 @@ def iter_nodes(value: Any) -> Iterator[Node]:
             yield from iter_nodes(one)
 
 
-def fill(value: Any, get: Callable[[Node], Any]) -> Any:
+def fill(value: Any, get: Callable[[Node], Any], keep: Callable[[Any], Any] | None = None) -> Any:
     """Put something in the place of each node in a value; lists, tuples and dicts without nodes stay what they are.
+
+    Parameters
+    ----------
+    value : Any
+        Maybe with nodes.
+    get : callable
+        Gives what stands in the place of a node.
+    keep : callable, optional
+        Gives what stands in the place of a part without nodes.
 
     Examples
     --------
@@ -148,10 +157,10 @@ def fill(value: Any, get: Callable[[Node], Any]) -> Any:
     if isinstance(value, Node):
         return get(value)
     if next(iter_nodes(value), None) is None:
-        return value
+        return value if keep is None else keep(value)
     if isinstance(value, dict):
-        return {key: fill(one, get) for key, one in value.items()}
-    filled = [fill(one, get) for one in value]
+        return {key: fill(one, get, keep) for key, one in value.items()}
+    filled = [fill(one, get, keep) for one in value]
     return tuple(filled) if isinstance(value, tuple) else filled
 
 

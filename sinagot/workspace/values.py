@@ -29,6 +29,7 @@ from sinagot.runlog.lines import make_line
 from sinagot.runlog.write import RecordLog
 from sinagot.scripts.codes import StepStatus
 from sinagot.workflow.evaluation import PUT_ASIDE, Evaluation, read_part
+from sinagot.workflow.handing import own
 from sinagot.workflow.parts import Part
 from sinagot.workspace.choices import ExecutorChoice
 from sinagot.workspace.node_blueprint import NodeBlueprint
@@ -114,7 +115,7 @@ class Values:
             return self._load(part, node, workflow_id)
         known = None if node.is_kept else self._remembered(graph, part, node, workflow_id, memory)
         if known is not None:
-            return known[0]
+            return own(known[0])
         if node.is_kept and any(needs_child(one.settings) for one in self._blueprint.feeding(graph, node)):
             self._compute_within_limits(part, workflow_id)
         else:
@@ -125,7 +126,7 @@ class Values:
                     memory.versions[one.label] = _version(one)
         if node.is_kept:
             return self._load(part, node, workflow_id)
-        return memory.values[part.name][1]
+        return own(memory.values[part.name][1])
 
     def _remembered(
         self, graph: RecordGraph, part: Part, node: StepNode, workflow_id: str, memory: Memory
