@@ -12,6 +12,7 @@ import sys
 import sysconfig
 from collections.abc import Mapping
 from functools import cached_property
+from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 from sinagot.errors import WorkflowError
@@ -85,6 +86,8 @@ class NodeCode:
         self._literals: dict[str, dict[str, Any]] = {}
         self._watch = Watch()
         self._number = 0
+        #: Attributes may be read in several threads.
+        self._lock = RLock()
 
     def version(self) -> int:
         """Give a number that is another one when a function or value that steps use is not what it was.
@@ -93,14 +96,16 @@ class NodeCode:
         -----
         Costs some microseconds a step, and a pickle of what could have been changed in place.
         """
-        if not self._watch.is_same():
-            self._forget()
-        return self._number
+        with self._lock:
+            if not self._watch.is_same():
+                self._forget()
+            return self._number
 
     def look_again(self) -> None:
         """Look at large data, too, when the next version is asked for."""
-        if self._watch.has_large:
-            self._forget()
+        with self._lock:
+            if self._watch.has_large:
+                self._forget()
 
     def _forget(self) -> None:
         self._number += 1
@@ -172,15 +177,18 @@ class NodeCode:
 
     def pieces(self, name: str) -> dict[str, str]:
         """Give name and digest of each piece of code that counts for one step alone."""
-        if name not in self._pieces:
-            node = self._recipe.parts[name].node
-            assert isinstance(node, Call), "only steps have code"
-            if node.options.version is not None:
-                self._pieces[name] = {name_of(node.function): f"version {node.options.version}"}
-            else:
-                text = text_kept(node.function)
-                self._pieces[name] = pieces_of(node.function, text, self._digests, self._watch)
-        return self._pieces[name]
+        with self._lock:
+            found = self._pieces.get(name)
+            if found is None:
+                node = self._recipe.parts[name].node
+                assert isinstance(node, Call), "only steps have code"
+                if node.options.version is not None:
+                    found = {name_of(node.function): f"version {node.options.version}"}
+                else:
+                    text = text_kept(node.function)
+                    found = pieces_of(node.function, text, self._digests, self._watch)
+                self._pieces[name] = found
+        return found
 
     def literals(self, name: str) -> dict[str, Any]:
         """Give the plain values among the arguments of a step.
@@ -190,16 +198,18 @@ class NodeCode:
         WorkflowError
             One cannot be told apart from others, and the step has no version that stands for it.
         """
-        if name not in self._literals:
-            node = self._recipe.parts[name].node
-            assert isinstance(node, Call), "only steps have arguments"
-            constants = self._recipe.workflow.__constants__
-            self._literals[name] = {
-                key: self._literal(name, key, value, node, constants)
-                for key, value in node.arguments.items()
-                if not isinstance(value, Node) or value.name in constants
-            }
-        return self._literals[name]
+        with self._lock:
+            found = self._literals.get(name)
+            if found is None:
+                node = self._recipe.parts[name].node
+                assert isinstance(node, Call), "only steps have arguments"
+                constants = self._recipe.workflow.__constants__
+                found = self._literals[name] = {
+                    key: self._literal(name, key, value, node, constants)
+                    for key, value in node.arguments.items()
+                    if not isinstance(value, Node) or value.name in constants
+                }
+        return found
 
     def check_literals(self, name: str) -> None:
         """See that the arguments of a step can be told again, here and in other processes."""
@@ -234,7 +244,8 @@ class NodeCode:
 
     def source(self, name: str) -> SourceSet:
         """Give what names a step in a job: its digest is of its own code and of that whose values it takes."""
-        if name not in self._sources:
+        found = self._sources.get(name)
+        if found is None:
             recipe = self._recipe
             part = recipe.parts[name]
             pieces = {
@@ -246,8 +257,9 @@ class NodeCode:
             assert owner.program is not None, "it names a class"
             program = owner.program._replace(pieces=tuple(sorted(pieces.items())))
             path = owner.path if self._home is not None else self._file_of(part.node)
-            self._sources[name] = owner._replace(step=name, path=path, digest=digest, program=program)
-        return self._sources[name]
+            found = owner._replace(step=name, path=path, digest=digest, program=program)
+            self._sources[name] = found
+        return found
 
     def collection_source(self, name: str) -> SourceSet:
         """Give what names a stored collection in a job: besides files, values count that it computes itself."""
