@@ -21,6 +21,7 @@ from sinagot.errors import (
     ScopeError,
     ScriptError,
     SinagotError,
+    WorkflowError,
     WorkspaceBusyError,
 )
 
@@ -33,6 +34,7 @@ _CODES: tuple[tuple[type[Exception], int], ...] = (
     (WorkspaceBusyError, Exit.BUSY),
     (ConfigurationError, Exit.INVALID),
     (ScriptError, Exit.INVALID),
+    (WorkflowError, Exit.INVALID),
     (AmbiguousRecordError, Exit.INVALID),
     (MissingExtraError, Exit.INVALID),
     (JobError, Exit.FAILED),

@@ -20,6 +20,8 @@ class Memory:
     ----------
     values : dict
         Name -> what the value came from, and the value. Whoever asks compares the former with what is there now.
+    versions : dict
+        Name -> what made the value besides that, kept by whoever keeps the values longer than one chain.
     aside : str
         Folder for files that turn out to be damaged.
     error : BaseException or None
@@ -33,10 +35,11 @@ class Memory:
     (([1.0],), None)
     """
 
-    __slots__ = ("_held", "aside", "error", "values")
+    __slots__ = ("_held", "aside", "error", "values", "versions")
 
     def __init__(self) -> None:
         self.values: dict[str, tuple[Any, Any]] = {}
+        self.versions: dict[str, Any] = {}
         self.error: BaseException | None = None
         self.aside = ""
         self._held: list[tuple[ClaimDesk, Claim]] = []

@@ -12,18 +12,23 @@ import sys
 import sysconfig
 from collections.abc import Mapping
 from functools import cached_property
-from hashlib import sha256
+from threading import RLock
 from typing import TYPE_CHECKING, Any
 
+from sinagot.errors import WorkflowError
 from sinagot.scripts.imports import find_sources
 from sinagot.scripts.sources import LocalModule, Program, SourceSet, digest_of, keep_text
-from sinagot.workflow.nodes import Call, Node, fill, text_kept
-from sinagot.workflow.sourcetexts import SourceText, digest_of_text, pieces_of, source_text_of
+from sinagot.workflow.literals import Exact, Shown, UntellableError, check_stable, shortened
+from sinagot.workflow.names import is_data
+from sinagot.workflow.nodes import Call, Node, fill, name_of, text_kept
+from sinagot.workflow.pieces import code_text, pieces_of
+from sinagot.workflow.sourcetexts import SourceText, digest_of_text
+from sinagot.workflow.watch import Watch
 
 if TYPE_CHECKING:
     from sinagot.workflow.parts import Parts
 
-__all__ = ["NodeCode", "literals_of"]
+__all__ = ["NodeCode", "literals_of", "storage_literals"]
 
 #: How collections are written: files of an earlier form are made again.
 _COLLECTION_FORMAT = 2
@@ -31,43 +36,40 @@ _COLLECTION_FORMAT = 2
 _MAIN = ("__main__", "__mp_main__")
 
 
-def literals_of(value: Any, constants: Mapping[str, Any] | None = None) -> Any:
-    """Make plain values of an argument, so that equal ones are equal texts; a node is named.
+def literals_of(value: Any, constants: Mapping[str, Any] | None = None, watch: Watch | None = None) -> Any:
+    """Make plain values of an argument, so that equal ones are equal texts, and no others; a node is named.
+
+    Raises
+    ------
+    UntellableError
+        Nothing tells it apart from another value.
 
     Examples
     --------
-    >>> literals_of({"a": (1, 2.5)}), literals_of(1j)
-    ({'a': [1, 2.5]}, "complex '1j'")
+    >>> literals_of({"a": [1, 2.5]}), literals_of(1j)
+    ({'a': [1, 2.5]}, '<1j>')
     """
     known = constants or {}
 
     def name(node: Node) -> Any:
-        return known.get(node.name, f"<{node.name}>")
+        return known.get(node.name, Shown(f"<{node.name}>"))
 
-    return _plain(fill(value, name))
+    filled = fill(value, name)
+    if watch is not None and is_data(filled):
+        watch.data(filled)
+    told: dict[int, str] = {}
+    return shortened(Exact(lambda code: code_text(code, watch, told))(filled))
 
 
-def _plain(value: Any) -> Any:
-    if value is None or type(value) in (bool, int, float, str):
-        return value
-    if isinstance(value, dict):
-        return {str(key): _plain(one) for key, one in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(one) for one in value]
-    if isinstance(value, (set, frozenset)):
-        return sorted((_plain(one) for one in value), key=repr)
-    if hasattr(value, "__code__"):
-        pieces = pieces_of(value, source_text_of(value), {})
-        return f"function {value.__name__} {digest_of_text(json.dumps(pieces))[:16]}"
-    shown = repr(value)
-    if len(shown) < 200 and " at 0x" not in shown:
-        return f"{type(value).__name__} {shown!r}"
-    import pickle
-
-    try:
-        return f"{type(value).__name__} {sha256(pickle.dumps(value)).hexdigest()}"
-    except Exception:  # noqa: BLE001  (whatever the user's object does)
-        return f"{type(value).__module__}.{type(value).__qualname__}"
+def storage_literals(kwargs: Mapping[str, Any]) -> Any:
+    """Make plain values of the options of a storage; one that nothing tells apart counts by its class."""
+    found = {}
+    for key, value in kwargs.items():
+        try:
+            found[str(key)] = literals_of(value)
+        except UntellableError:
+            found[str(key)] = f"<{type(value).__qualname__}>"
+    return found
 
 
 class NodeCode:
@@ -83,6 +85,36 @@ class NodeCode:
         self._recipe = recipe
         self._sources: dict[str, SourceSet] = {}
         self._pieces: dict[str, dict[str, str]] = {}
+        self._literals: dict[str, dict[str, Any]] = {}
+        self._watch = Watch()
+        self._number = 0
+        #: Attributes may be read in several threads.
+        self._lock = RLock()
+
+    def version(self) -> int:
+        """Give a number that is another one when a function or value that steps use is not what it was.
+
+        Notes
+        -----
+        Costs some microseconds a step, and a pickle of what could have been changed in place.
+        """
+        with self._lock:
+            if not self._watch.is_same():
+                self._forget()
+            return self._number
+
+    def look_again(self) -> None:
+        """Look at large data, too, when the next version is asked for."""
+        with self._lock:
+            if self._watch.has_large:
+                self._forget()
+
+    def _forget(self) -> None:
+        self._number += 1
+        self._watch = Watch()
+        self._pieces.clear()
+        self._literals.clear()
+        self._sources.clear()
 
     @cached_property
     def _home(self) -> tuple[str, str, SourceText] | None:
@@ -147,18 +179,75 @@ class NodeCode:
 
     def pieces(self, name: str) -> dict[str, str]:
         """Give name and digest of each piece of code that counts for one step alone."""
-        if name not in self._pieces:
-            node = self._recipe.parts[name].node
-            assert isinstance(node, Call), "only steps have code"
+        with self._lock:
+            found = self._pieces.get(name)
+            if found is None:
+                node = self._recipe.parts[name].node
+                assert isinstance(node, Call), "only steps have code"
+                if node.options.version is not None:
+                    found = {name_of(node.function): f"version {node.options.version}"}
+                else:
+                    text = text_kept(node.function)
+                    found = pieces_of(node.function, text, self._digests, self._watch)
+                self._pieces[name] = found
+        return found
+
+    def literals(self, name: str) -> dict[str, Any]:
+        """Give the plain values among the arguments of a step.
+
+        Raises
+        ------
+        WorkflowError
+            One cannot be told apart from others, and the step has no version that stands for it.
+        """
+        with self._lock:
+            found = self._literals.get(name)
+            if found is None:
+                node = self._recipe.parts[name].node
+                assert isinstance(node, Call), "only steps have arguments"
+                constants = self._recipe.workflow.__constants__
+                found = self._literals[name] = {
+                    key: self._literal(name, key, value, node, constants)
+                    for key, value in node.arguments.items()
+                    if not isinstance(value, Node) or value.name in constants
+                }
+        return found
+
+    def check_literals(self, name: str) -> None:
+        """See that the arguments of a step can be told again, here and in other processes."""
+        node = self._recipe.parts[name].node
+        assert isinstance(node, Call), "only steps have arguments"
+        self.literals(name)
+        for key, value in node.arguments.items() if node.options.version is None else ():
+            if not isinstance(value, Node):
+                try:
+                    check_stable(fill(value, lambda one: Shown(one.name)), literals_of)
+                except UntellableError as error:
+                    raise self._untellable(name, key, value, node, error) from error
+
+    def _literal(self, name: str, key: str, value: Any, node: Call, constants: Mapping[str, Any]) -> Any:
+        try:
+            return literals_of(value, constants, self._watch)
+        except UntellableError as error:
+            given = constants.get(value.name) if isinstance(value, Node) else value
             if node.options.version is not None:
-                self._pieces[name] = {node.function.__name__: f"version {node.options.version}"}
-            else:
-                self._pieces[name] = pieces_of(node.function, text_kept(node.function), self._digests)
-        return self._pieces[name]
+                return f"<{type(given).__qualname__}>"
+            raise self._untellable(name, key, given, node, error) from error
+
+    def _untellable(self, name: str, key: str, value: Any, node: Call, error: Exception) -> WorkflowError:
+        title = self._recipe.workflow.__name__
+        return WorkflowError(
+            f"{title}.{name}: nothing tells whether the argument {key} ({type(value).__name__}) is the same in another "
+            f'process: {error}; make it a seed, or write @sg.step(version="1") at {name_of(node.function)} and change '
+            "the version whenever the argument changes",
+            workflow=title,
+            attribute=name,
+        )
 
     def source(self, name: str) -> SourceSet:
         """Give what names a step in a job: its digest is of its own code and of that whose values it takes."""
-        if name not in self._sources:
+        found = self._sources.get(name)
+        if found is None:
             recipe = self._recipe
             part = recipe.parts[name]
             pieces = {
@@ -170,8 +259,9 @@ class NodeCode:
             assert owner.program is not None, "it names a class"
             program = owner.program._replace(pieces=tuple(sorted(pieces.items())))
             path = owner.path if self._home is not None else self._file_of(part.node)
-            self._sources[name] = owner._replace(step=name, path=path, digest=digest, program=program)
-        return self._sources[name]
+            found = owner._replace(step=name, path=path, digest=digest, program=program)
+            self._sources[name] = found
+        return found
 
     def collection_source(self, name: str) -> SourceSet:
         """Give what names a stored collection in a job: besides files, values count that it computes itself."""
@@ -182,7 +272,7 @@ class NodeCode:
         pieces = {piece: digest for one in inner for piece, digest in self.pieces(one).items()}
         shape = [self._shape(one) for one in inner]
         storage = collected.storage
-        kwargs = literals_of(storage.write_kwargs) if storage is not None else {}
+        kwargs = storage_literals(storage.write_kwargs) if storage is not None else {}
         digest = digest_of_text(
             json.dumps(
                 [_COLLECTION_FORMAT, collected.takes, collected.strict, kwargs, pieces, shape], sort_keys=True
@@ -193,13 +283,21 @@ class NodeCode:
         program = owner.program._replace(pieces=tuple(sorted(pieces.items())))
         return owner._replace(step=name, digest=digest, program=program)
 
-    @cached_property
+    @property
     def owner(self) -> SourceSet:
         """What names the class itself in a job."""
+        recipe = self._recipe
+        if self._home is None:
+            # Processes that have an earlier pickle must not go on with it when a function is another one now.
+            version = f"{recipe.key}-{self._number}"
+            program = Program(recipe.key, "", recipe.title, version, is_pickled=True)
+            return SourceSet(recipe.title, None, "<code>", "", "", version, program=program)
+        return self._owner_in_file
+
+    @cached_property
+    def _owner_in_file(self) -> SourceSet:
         recipe, home = self._recipe, self._home
-        if home is None:
-            program = Program(recipe.key, "", recipe.title, recipe.key, is_pickled=True)
-            return SourceSet(recipe.title, None, "<code>", "", "", recipe.key, program=program)
+        assert home is not None, "only classes with a file"
         module, title, text = home
         program = Program(recipe.key, module, title, self._version)
         digest = keep_text(text.data)

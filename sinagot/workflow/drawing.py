@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from html import escape
 from typing import Any
 
-from sinagot.workflow.nodes import Call, Node, ScriptCall, fill
+from sinagot.workflow.nodes import Call, Node, ScriptCall, fill, name_of
 from sinagot.workflow.order import in_order, parts_of
 
 __all__ = ["as_table", "draw"]
@@ -52,7 +52,7 @@ def _text(node: Node) -> str:
         return "seed"
     shown = [_short(value) for value in node.args]
     shown += [f"{name}={_short(value)}" for name, value in node.kwargs.items()]
-    return f"{node.function.__name__}({', '.join(shown)})"
+    return f"{name_of(node.function)}({', '.join(shown)})"
 
 
 def _short(value: Any) -> str:

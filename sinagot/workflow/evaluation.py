@@ -19,6 +19,7 @@ from sinagot.dataset.prints import print_of
 from sinagot.engine.state.aside import move_aside
 from sinagot.errors import MissingDataError, StoredDataError, UnstorableDataError
 from sinagot.scripts.program import ProgramScript
+from sinagot.workflow.handing import own
 from sinagot.workflow.nodes import ID_PARAMETER, Call, Node, fill
 from sinagot.workflow.storage import LocalStorage, TypeHandler, find_handler, without_none
 
@@ -80,6 +81,8 @@ class Evaluation:
         self._files = _grouped(files)
         self._memory = memory
         self._read: dict[str, Any] = {}
+        #: How many steps are being computed, each for the one before.
+        self._depth = 0
 
     def value(self, name: str) -> Any:
         """Give the data of a node: from its file, from memory, or computed now."""
@@ -133,15 +136,29 @@ class Evaluation:
         """Call the function of a node with its arguments."""
         node = part.node
         assert isinstance(node, Call), "only steps are computed"
-        kwargs = {name: fill(value, self._get) for name, value in node.kwargs.items()}
-        if node.takes_id:
-            kwargs[ID_PARAMETER] = self._id
-        data = node.function(*(fill(value, self._get) for value in node.args), **kwargs)
+        self._depth += 1
+        try:
+            args = [self._argument(value) for value in node.args]
+            kwargs = {name: self._argument(value) for name, value in node.kwargs.items()}
+            if node.takes_id:
+                kwargs[ID_PARAMETER] = self._id
+            data = node.function(*args, **kwargs)
+        finally:
+            self._depth -= 1
         return _awaited(data) if inspect.isawaitable(data) else data
+
+    def _argument(self, value: Any) -> Any:
+        """Give an argument to a step, for it to do with what it likes; see `sinagot.workflow.handing`."""
+        return fill(value, self._get, own)
 
     def _get(self, node: Node) -> Any:
         constants = self._recipe.workflow.__constants__
-        return constants[node.name] if node.name in constants else self.value(node.name)
+        if node.name in constants:
+            return own(constants[node.name])
+        # The step that is asked for is the last one: what was read from a file for it, nobody needs after it.
+        is_last = node.name in self._files and self._depth == 1
+        found = self.value(node.name)
+        return found if is_last else own(found)
 
 
 def _grouped(files: Mapping[str, Any]) -> dict[str, Any]:

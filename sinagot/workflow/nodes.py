@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Coroutine, Iterator, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, Protocol, TypeVar, cast, overload
 
 from sinagot.errors import WorkflowError
@@ -23,6 +24,7 @@ __all__ = [
     "Seed",
     "StepDecorator",
     "StepFunction",
+    "name_of",
     "script",
     "seed",
     "step",
@@ -60,6 +62,15 @@ class Node:
     def iter_parts(self) -> Iterator[Node]:
         """Give the nodes that this one is made from."""
         return iter(())
+
+    def step(self, *args: Any, **kwargs: Any) -> Any:
+        """Refuse to be a function: in the body of a class an attribute may hide the one that it was made from."""
+        what = f"{name_of(self.function)}.step(...) made" if isinstance(self, Call) else "was declared"
+        raise WorkflowError(
+            f"{self!r} has no step: the name stands for the attribute that {what} further up in the class, not for a "
+            "function; give the attribute another name than the function",
+            attribute=self.name or None,
+        )
 
     @property
     def kind(self) -> str:
@@ -137,8 +148,17 @@ def iter_nodes(value: Any) -> Iterator[Node]:
             yield from iter_nodes(one)
 
 
-def fill(value: Any, get: Callable[[Node], Any]) -> Any:
+def fill(value: Any, get: Callable[[Node], Any], keep: Callable[[Any], Any] | None = None) -> Any:
     """Put something in the place of each node in a value; lists, tuples and dicts without nodes stay what they are.
+
+    Parameters
+    ----------
+    value : Any
+        Maybe with nodes.
+    get : callable
+        Gives what stands in the place of a node.
+    keep : callable, optional
+        Gives what stands in the place of a part without nodes.
 
     Examples
     --------
@@ -149,10 +169,10 @@ def fill(value: Any, get: Callable[[Node], Any]) -> Any:
     if isinstance(value, Node):
         return get(value)
     if next(iter_nodes(value), None) is None:
-        return value
+        return value if keep is None else keep(value)
     if isinstance(value, dict):
-        return {key: fill(one, get) for key, one in value.items()}
-    filled = [fill(one, get) for one in value]
+        return {key: fill(one, get, keep) for key, one in value.items()}
+    filled = [fill(one, get, keep) for one in value]
     return tuple(filled) if isinstance(value, tuple) else filled
 
 
@@ -254,7 +274,7 @@ def _decorated(function: Any, options: StepOptions) -> Any:
             _bind(function, args, kwargs)
         except TypeError as error:
             raise WorkflowError(
-                f"{_name_of(function)}.step(...): {error}", attribute=_name_of(function)
+                f"{name_of(function)}.step(...): {error}", attribute=name_of(function)
             ) from None
         return Call(function, args, kwargs, options)
 
@@ -263,7 +283,7 @@ def _decorated(function: Any, options: StepOptions) -> Any:
         function.step_text = source_text_of(function)
     except AttributeError:
         raise WorkflowError(
-            f"@step: nothing can be written on {function!r}; wrap it: def own(x): return {_name_of(function)}(x)"
+            f"@step: nothing can be written on {function!r}; wrap it: def own(x): return {name_of(function)}(x)"
         ) from None
     return function
 
@@ -273,7 +293,17 @@ def text_kept(function: Any) -> SourceText | None:
     return cast("SourceText | None", getattr(function, "step_text", None))
 
 
-def _name_of(function: Any) -> str:
+def name_of(function: Any) -> str:
+    """Give the name of a function; of a partial one that of the whole, of an object that is called that of its class.
+
+    Examples
+    --------
+    >>> from functools import partial
+    >>> name_of(len), name_of(partial(partial(len)))
+    ('len', 'len')
+    """
+    while isinstance(function, partial):
+        function = function.func
     return str(getattr(function, "__name__", type(function).__name__))
 
 

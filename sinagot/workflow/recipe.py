@@ -17,7 +17,7 @@ from sinagot.config.hints import did_you_mean
 from sinagot.errors import WorkflowError
 from sinagot.scripts.program import LIVE
 from sinagot.scripts.sources import SourceSet
-from sinagot.workflow.codes import NodeCode, literals_of
+from sinagot.workflow.codes import NodeCode, storage_literals
 from sinagot.workflow.nodes import Call, Node, ScriptCall, Seed
 from sinagot.workflow.order import in_order, parts_of
 from sinagot.workflow.parts import Part
@@ -83,9 +83,12 @@ class Recipe:
             self.parts[name] = self._part(name, nodes[name], is_checked=is_checked)
         self._check_collections()
         #: Names this recipe in jobs.
-        self.key = f"{os.getpid()}-{next(_NUMBERS)}-{os.urandom(4).hex()}"
+        self.key: str = f"{os.getpid()}-{next(_NUMBERS)}-{os.urandom(4).hex()}"
         LIVE[self.key] = self
         self._scripts: dict[str, type] = {}
+        if handlers is None:  # elsewhere it was checked where the class was made
+            for part in self.steps:
+                self.code.check_literals(part.name)
 
     def _check_names(self) -> None:
         nodes = self.workflow.__nodes__
@@ -166,26 +169,16 @@ class Recipe:
     def literals(self, name: str) -> dict[str, Any]:
         """Give the plain values among the arguments of a step, and of those whose values it takes."""
         part = self.parts[name]
-        found = dict(self._own_literals(name))
+        found = dict(self.code.literals(name))
         for other in part.values:
-            found |= {f"{other}.{key}": value for key, value in self._own_literals(other).items()}
+            found |= {f"{other}.{key}": value for key, value in self.code.literals(other).items()}
         for other in part.files:
             storage = self.parts[other].storage
             if storage is not None and storage.read_kwargs:
-                found[f"{other}.read_kwargs"] = literals_of(storage.read_kwargs)
+                found[f"{other}.read_kwargs"] = storage_literals(storage.read_kwargs)
         if part.storage is not None and part.storage.write_kwargs:
-            found["write_kwargs"] = literals_of(part.storage.write_kwargs)
+            found["write_kwargs"] = storage_literals(part.storage.write_kwargs)
         return found
-
-    def _own_literals(self, name: str) -> dict[str, Any]:
-        node = self.parts[name].node
-        assert isinstance(node, Call), "only steps have arguments"
-        constants = self.workflow.__constants__
-        return {
-            key: literals_of(value, constants)
-            for key, value in node.arguments.items()
-            if not isinstance(value, Node) or value.name in constants
-        }
 
     # -- code
 

@@ -1,23 +1,23 @@
-"""What a function is made of: its own text, and that of everything in its module that it uses.
+"""The text of a module: what stands where in it, and which names it binds.
 
-Knows texts, names and syntax trees; must not execute anything. Comments and blank lines outside of functions do not
-count, nor does code that the function never names.
+Knows texts, names and syntax trees; must not execute anything. `sinagot.workflow.pieces` finds what counts for a step.
 """
 
 from __future__ import annotations
 
 import ast
 import inspect
+import linecache
 import os
 import textwrap
 from collections.abc import Iterator
 from functools import cached_property
 from hashlib import sha256
+from types import CodeType
 from typing import Any
 
-__all__ = ["SourceText", "pieces_of", "source_text_of"]
+__all__ = ["SourceText", "cell_text_of", "digest_of_text", "source_text_of"]
 
-_PLAIN = (int, float, complex, str, bytes, bool, type(None))
 #: Text of a file that was read, by path, size and time of change.
 _READ: dict[tuple[str, int, int], SourceText] = {}
 _Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
@@ -74,22 +74,75 @@ class SourceText:
 
     def text_of(self, node: ast.stmt | ast.expr) -> str:
         """Give the lines of a statement as they are written, but for decorators that make it a step."""
+        if isinstance(node, ast.Lambda):  # another one may stand on the same line
+            return ast.get_source_segment(self._text, node) or ast.unparse(node)
         first, last = node.lineno, node.end_lineno or node.lineno
         lines = self._lines[first - 1 : last]
         if isinstance(node, _Definition):
             lines = [*(ast.unparse(one) + "\n" for one in node.decorator_list if not _is_step(one)), *lines]
         return textwrap.dedent("".join(lines)).strip()
 
-    def find(self, name: str, first_line: int) -> ast.stmt | ast.expr | None:
+    def find(self, code: CodeType) -> ast.stmt | ast.expr | None:
         """Find the definition of a function by name and first line; of a lambda, the expression."""
+        name, first_line = code.co_name, code.co_firstlineno
+        lambdas = []
         for node in ast.walk(self._tree):
             if isinstance(node, _Definition) and node.name == name:
                 lines = [node.lineno, *(one.lineno for one in node.decorator_list)]
                 if min(lines) <= first_line <= node.lineno:
                     return node
             elif isinstance(node, ast.Lambda) and name == "<lambda>" and node.lineno == first_line:
-                return node
+                lambdas.append(node)
+        if len(lambdas) > 1:
+            first, last = _span_of(code)
+            spans = [_span(node.body) for node in lambdas]
+            around = [span for span in spans if span[0] <= first and last <= span[1]]
+            lambdas = [lambdas[spans.index(max(around))]] if around else []
+        return lambdas[0] if lambdas else None
+
+    def find_class(self, name: str, lines: range) -> ast.ClassDef | None:
+        """Find the definition of a class by name, and lines that lie in it."""
+        for node in ast.walk(self._tree):
+            if isinstance(node, ast.ClassDef) and node.name == name:
+                last = node.end_lineno or node.lineno
+                if node.lineno <= lines.start and lines.stop - 1 <= last:
+                    return node
         return None
+
+    @cached_property
+    def _codes(self) -> dict[tuple[str, int], list[CodeType]]:
+        found: dict[tuple[str, int], list[CodeType]] = {}
+        pending = [compile(self._text, self.file, "exec", dont_inherit=True)]
+        while pending:
+            for constant in pending.pop().co_consts:
+                if isinstance(constant, CodeType):
+                    found.setdefault((constant.co_name, constant.co_firstlineno), []).append(constant)
+                    pending.append(constant)
+        return found
+
+    def is_of(self, code: CodeType) -> bool:
+        """Say whether a function was made of this text: a file may be another by now."""
+        return code in self._codes.get((code.co_name, code.co_firstlineno), ())
+
+
+_Span = tuple[tuple[int, int], tuple[int, int]]
+
+
+def _span(node: ast.expr) -> _Span:
+    last = (node.end_lineno or node.lineno, node.end_col_offset or 0)
+    return (node.lineno, node.col_offset), last
+
+
+def _span_of(code: CodeType) -> _Span:
+    """Give the first and the last place in the text that the instructions of a lambda come from."""
+    found = [
+        ((line, column), (end_line, end))
+        for line, end_line, column, end in code.co_positions()
+        if line is not None and end_line is not None and column is not None and end
+    ]
+    if not found:
+        return (0, 0), (0, 0)  # Python was told not to keep them
+    return min(first for first, _ in found), max(last for _, last in found)
 
 
 def _is_step(decorator: ast.expr) -> bool:
@@ -128,158 +181,7 @@ def source_text_of(function: Any) -> SourceText | None:
     return found
 
 
-def pieces_of(function: Any, text: SourceText | None, modules: dict[str, str]) -> dict[str, str]:
-    """Give name and digest of each piece of code that counts for a function.
-
-    Parameters
-    ----------
-    function : callable
-        The function.
-    text : SourceText or None
-        The text of its file, as it was when the function was made.
-    modules : dict of str to str
-        Name -> digest of the local modules that its module imports.
-
-    Returns
-    -------
-    dict of str to str
-        The function, what it names at the top of its module, and local modules that these import.
-
-    Notes
-    -----
-    A function in a notebook has no file: there the functions, classes and plain values count that it names. A function
-    without any text counts by its bytecode.
-    """
-    found: dict[str, str] = {}
-    _Collector(found, modules).add(function, text)
-    return dict(sorted(found.items()))
-
-
-class _Collector:
-    """Walks from one function to all that it uses."""
-
-    def __init__(self, found: dict[str, str], modules: dict[str, str]) -> None:
-        self.found = found
-        self.modules = modules
-        self._seen: set[int] = set()
-        self._named: set[tuple[str, str]] = set()
-
-    def add(self, function: Any, text: SourceText | None) -> None:
-        if id(function) in self._seen:
-            return
-        self._seen.add(id(function))
-        inner = getattr(function, "__wrapped__", None)
-        if inner is not None:
-            self.add(inner, text)
-        code = getattr(function, "__code__", None)
-        if code is None:
-            self._add_object(function)
-            return
-        name = str(getattr(function, "__qualname__", code.co_name)).rpartition("<locals>.")[2]
-        if text is None or text.file != code.co_filename:
-            text = source_text_of(function)
-        node = None
-        if text is not None:
-            try:
-                node = text.find(code.co_name, code.co_firstlineno)
-            except (SyntaxError, ValueError):
-                node = None
-        if text is not None and node is not None:
-            self.found[name] = digest_of_text(text.text_of(node))
-            self._follow(node, text)
-        else:
-            self._add_live(name, function)
-        self._add_cells(name, function)
-
-    def _follow(self, node: ast.AST, text: SourceText) -> None:
-        """Take in what a piece of text names at the top of its module, and local modules that it imports."""
-        for inner in ast.walk(node):
-            if isinstance(inner, ast.Name):
-                self._add_name(inner.id, text)
-            elif isinstance(inner, (ast.Import, ast.ImportFrom)):
-                self._add_import(inner)
-
-    def _add_name(self, name: str, text: SourceText) -> None:
-        statements = text.bindings.get(name, ())
-        for statement in statements:
-            if isinstance(statement, (ast.Import, ast.ImportFrom)):
-                self._add_import(statement)
-        own = [one for one in statements if not isinstance(one, (ast.Import, ast.ImportFrom))]
-        if own and (text.file, name) not in self._named:
-            self._named.add((text.file, name))
-            self.found[name] = digest_of_text("\n".join(map(text.text_of, own)))
-            for statement in own:
-                self._follow(statement, text)
-
-    def _add_import(self, statement: ast.Import | ast.ImportFrom) -> None:
-        if isinstance(statement, ast.Import):
-            names = [alias.name for alias in statement.names]
-        else:
-            base = statement.module or ""
-            names = [base, *(f"{base}.{alias.name}".lstrip(".") for alias in statement.names)]
-        for name in names:
-            for module, digest in self.modules.items():
-                # A relative import names the end of a module.
-                if module == name or (
-                    isinstance(statement, ast.ImportFrom)
-                    and statement.level
-                    and (module.endswith(f".{name}") and name)
-                ):
-                    self.found[f"module {module}"] = digest
-
-    def _add_live(self, name: str, function: Any) -> None:
-        """Take in a function without a file: its text if there is one, and what it names among living things."""
-        code = function.__code__
-        try:
-            self.found[name] = digest_of_text(textwrap.dedent(inspect.getsource(function)))
-        except (OSError, TypeError, IndentationError):
-            self.found[name] = digest_of_text(repr((code.co_code, code.co_names, _constants(code))))
-        for used in _names_in(code):
-            if used in function.__globals__:
-                self._add_value(used, function.__globals__[used])
-
-    def _add_cells(self, name: str, function: Any) -> None:
-        for used, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
-            try:
-                self._add_value(f"{name}.{used}", cell.cell_contents)
-            except ValueError:  # not filled yet
-                continue
-
-    def _add_value(self, name: str, value: Any) -> None:
-        if isinstance(value, _PLAIN) or (
-            isinstance(value, tuple) and all(isinstance(one, _PLAIN) for one in value)
-        ):
-            self.found[name] = digest_of_text(repr(value))
-        elif hasattr(value, "__code__"):
-            self.add(value, getattr(value, "step_text", None))
-        elif inspect.ismodule(value) and value.__name__ in self.modules:
-            self.found[f"module {value.__name__}"] = self.modules[value.__name__]
-        elif isinstance(value, type):
-            self._add_object(value)
-
-    def _add_object(self, value: Any) -> None:
-        """Take in a class, or an object that is called: by the text of its class, unless a library has it."""
-        kind = value if isinstance(value, type) else type(value)
-        if id(kind) in self._seen:
-            return
-        self._seen.add(id(kind))
-        try:
-            file = inspect.getfile(kind)
-            if os.sep + "site-packages" + os.sep in file or os.path.dirname(os.__file__) in file:
-                return
-            self.found[kind.__qualname__] = digest_of_text(textwrap.dedent(inspect.getsource(kind)))
-        except (OSError, TypeError):
-            return
-
-
-def _names_in(code: Any) -> set[str]:
-    """Give all global names in a code object and those inside of it."""
-    names = set(code.co_names)
-    for constant in code.co_consts:
-        if hasattr(constant, "co_names"):
-            names |= _names_in(constant)
-    return names
-
-
-def _constants(code: Any) -> tuple[Any, ...]:
-    return tuple(_constants(one) if hasattr(one, "co_consts") else one for one in code.co_consts)
+def cell_text_of(code: CodeType) -> SourceText | None:
+    """Give the text of a cell of a notebook, or of what was typed at a prompt; None when nobody kept it."""
+    lines = linecache.getlines(code.co_filename)
+    return SourceText(code.co_filename, "".join(lines).encode("utf-8", "surrogatepass")) if lines else None

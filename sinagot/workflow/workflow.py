@@ -10,12 +10,13 @@ import inspect
 import sys
 import typing
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any, ClassVar
 
 from sinagot.config.hints import did_you_mean
 from sinagot.errors import WorkflowError
 from sinagot.workflow.drawing import draw
-from sinagot.workflow.nodes import Call, Node
+from sinagot.workflow.nodes import Call, Node, name_of
 from sinagot.workflow.order import find_circle
 
 __all__ = ["Workflow"]
@@ -139,7 +140,7 @@ def _name_inner(cls: type, name: str, nodes: dict[str, Node]) -> None:
             continue
         if isinstance(part, Call) and (not part.name or "." in part.name):
             if not part.name:
-                part.name = f"{name}.{part.function.__name__}{number if number > 1 else ''}"
+                part.name = f"{name}.{name_of(part.function)}{number if number > 1 else ''}"
             nodes[part.name] = part
             _name_inner(cls, part.name, nodes)
         elif not _is_constant(cls, part.name):
@@ -184,8 +185,12 @@ def _annotation(cls: type, name: str, surroundings: Mapping[str, Any]) -> Any:
 
 def _returned(node: Call, surroundings: Mapping[str, Any]) -> Any:
     function = inspect.unwrap(node.function)
+    while isinstance(function, partial):
+        function = inspect.unwrap(function.func)
+    if not hasattr(function, "__annotations__"):
+        function = type(function).__call__  # an object that is called
     found = getattr(function, "__annotations__", {}).get("return")
-    where = f"{node.name}: what {node.function.__name__} returns"
+    where = f"{node.name}: what {name_of(node.function)} returns"
     return _resolve(found, getattr(function, "__globals__", {}), surroundings, where)
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from sinagot.config.hints import did_you_mean
 from sinagot.errors import ConfigurationError
+from sinagot.workflow.names import is_library_file
 
 __all__ = ["open_named"]
 
@@ -40,7 +41,7 @@ def open_named(name: str, root: str | os.PathLike[str], folders: Sequence[str] =
     Raises
     ------
     ConfigurationError
-        There is no such module or class, or it is bound to no workflow class.
+        There is no such module or class, it is bound to no workflow class, or the module fails when it is imported.
     """
     module_name, colon, class_name = name.partition(":")
     if not colon or not class_name:
@@ -50,18 +51,7 @@ def open_named(name: str, root: str | os.PathLike[str], folders: Sequence[str] =
     for folder in folders:
         if folder not in sys.path:
             sys.path.append(folder)
-    try:
-        found: Any = importlib.import_module(module_name)
-    except ModuleNotFoundError as error:
-        if error.name is None or not (module_name == error.name or module_name.startswith(f"{error.name}.")):
-            raise
-        where = ", ".join([*folders, "where Python looks"])
-        raise ConfigurationError.at(
-            f"no module {error.name!r} (looked for in {where})",
-            key="workflow.class",
-            found=name,
-            hint="start in the folder that holds it, or install it",
-        ) from error
+    found = _imported(name, module_name, folders)
     for part in class_name.split("."):
         if not hasattr(found, part):
             hint = did_you_mean(part, [one for one in dir(found) if not one.startswith("_")])
@@ -76,3 +66,47 @@ def open_named(name: str, root: str | os.PathLike[str], folders: Sequence[str] =
             found=name,
         )
     return found(root, **options)
+
+
+def _imported(name: str, module_name: str, folders: Sequence[str]) -> Any:
+    """Import a module; whatever ends that is an error of the module, told with the line where it is."""
+    try:
+        return importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name is None or not (module_name == error.name or module_name.startswith(f"{error.name}.")):
+            raise _broken(name, module_name, error) from error
+        where = ", ".join([*folders, "where Python looks"])
+        raise ConfigurationError.at(
+            f"no module {error.name!r} (looked for in {where})",
+            key="workflow.class",
+            found=name,
+            hint="start in the folder that holds it, or install it",
+        ) from error
+    except (Exception, SystemExit) as error:
+        raise _broken(name, module_name, error) from error
+
+
+def _broken(name: str, module_name: str, error: BaseException) -> ConfigurationError:
+    what = f"{type(error).__name__}: {error.msg if isinstance(error, SyntaxError) else error}"
+    place = _place(error)
+    return ConfigurationError.at(
+        f"module {module_name!r} cannot be imported: {f'{place}: ' if place else ''}{what}",
+        key="workflow.class",
+        found=name,
+        hint=f"repair the module; python -c 'import {module_name}' shows the whole traceback",
+    )
+
+
+def _place(error: BaseException) -> str:
+    """Give file and line of the innermost code of the user's own, else of any: libraries are asked by somebody."""
+    if isinstance(error, SyntaxError) and error.filename:
+        return f"{error.filename}:{error.lineno}"
+    own, any_place = "", ""
+    trace = error.__traceback__
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        any_place = f"{code.co_filename}:{trace.tb_lineno}"
+        if not is_library_file(code.co_filename):
+            own = any_place
+        trace = trace.tb_next
+    return own or any_place

@@ -57,7 +57,9 @@ class NodeBlueprint(Blueprint):
         self._id_pattern = id_pattern
         self._stale = stale
         self._collections: list[StepNode] | None = None
+        self._collections_version = -1
         self._known: tuple[tuple[int, ...], list[StepNode]] | None = None
+        recipe.code.look_again()
 
     @cached_property
     def ids(self) -> RecordIds:
@@ -184,7 +186,7 @@ class NodeBlueprint(Blueprint):
             for unit in self.units()
             for index, label in enumerate(self.script_names_of(*unit), start=1)
         ]
-        version = tuple(map(id, scripts))
+        version = (self.recipe.code.version(), *map(id, scripts))
         if self._known is None or self._known[0] != version:
             first = len(scripts) + 1 if self.configuration.is_unit_mode else 1
             own = [
@@ -196,7 +198,9 @@ class NodeBlueprint(Blueprint):
 
     def _group_nodes(self) -> list[StepNode]:
         stored = [one for one in self.recipe.collections.values() if one.storage is not None]
-        if self._collections is None:
+        version = self.recipe.code.version()
+        if self._collections is None or self._collections_version != version:
+            self._collections_version = version
             first = len(self.script_names(None, None)) + 1
             self._collections = [
                 self._collection(one, index) for index, one in enumerate(stored, start=first)

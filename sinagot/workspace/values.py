@@ -20,20 +20,21 @@ from sinagot.engine.memory import Memory
 from sinagot.engine.paths import Paths
 from sinagot.engine.planning.changes import Changes
 from sinagot.engine.planning.graph import Slot, StepNode, on_the_way
-from sinagot.engine.planning.plan import Verdict
 from sinagot.engine.session import Answer, Session
 from sinagot.engine.state.aside import aside_folder, move_aside
 from sinagot.engine.state.claims import file_key
-from sinagot.engine.state.origins import Origins, same_prints
+from sinagot.engine.state.origins import Origins, params_text, same_prints
 from sinagot.errors import MissingDataError, StepFailedError, StoredDataError
 from sinagot.runlog.lines import make_line
 from sinagot.runlog.write import RecordLog
 from sinagot.scripts.codes import StepStatus
 from sinagot.workflow.evaluation import PUT_ASIDE, Evaluation, read_part
+from sinagot.workflow.handing import own
 from sinagot.workflow.parts import Part
 from sinagot.workspace.choices import ExecutorChoice
 from sinagot.workspace.node_blueprint import NodeBlueprint
 from sinagot.workspace.parameters import Parameters
+from sinagot.workspace.refusals import raise_failure_of
 from sinagot.workspace.running import prepare_run, run_options
 
 if TYPE_CHECKING:
@@ -144,7 +145,7 @@ class Values:
         session, request = self._request(graph, node)
         for workflow_id, answer, memory in session.compute_each(graph, self._blueprint.ids, ids, **request):
             try:
-                self._raise_failure(graph, node, workflow_id, answer, memory)
+                raise_failure_of(self._blueprint, graph, node, workflow_id, answer, memory)
                 found = workflow_id, memory.values[name][1], None
             except StoredDataError as error:
                 is_gone = self._is_put_aside(error, workflow_id)
@@ -166,7 +167,7 @@ class Values:
             return self._load(part, node, workflow_id)
         known = None if node.is_kept else self._remembered(graph, part, node, workflow_id, memory)
         if known is not None:
-            return known[0]
+            return own(known[0])
         feeding = self._blueprint.feeding(graph, node)
         limited = [one for one in feeding if needs_child(one.settings)]
         if node.is_kept and limited:
@@ -177,16 +178,19 @@ class Values:
                 self._compute_within_limits(stored, workflow_id)
             self._warn_of_limits(one.label for one in limited if not one.is_kept)
             answer = self._compute(graph, node, workflow_id, memory)
-            self._raise_failure(graph, node, workflow_id, answer, memory)
+            raise_failure_of(self._blueprint, graph, node, workflow_id, answer, memory)
+            for one in feeding:
+                if one.is_node and not one.is_kept:
+                    memory.versions[one.label] = _version(one)
         if node.is_kept:
             return self._load(part, node, workflow_id)
-        return memory.values[part.name][1]
+        return own(memory.values[part.name][1])
 
     def _remembered(
         self, graph: RecordGraph, part: Part, node: StepNode, workflow_id: str, memory: Memory
     ) -> tuple[Any] | None:
         """Give a value that no file holds and that was computed for this object before, if it came from the same."""
-        if part.name not in memory.values:
+        if part.name not in memory.values or memory.versions.get(part.name) != _version(node):
             return None
         values = self._blueprint.values_of(workflow_id)
         files = {str(slot.name): slot.final(values) for slot in node.inputs}
@@ -381,65 +385,13 @@ class Values:
         parameters = Parameters(workspace.configuration)
         return Session(options, lambda folder: prepare_run(workspace, nodes, choice, folder, parameters))
 
-    def _raise_failure(
-        self, graph: RecordGraph, node: StepNode, workflow_id: str, answer: Answer, memory: Memory
-    ) -> None:
-        """Raise when the node could not be made: with the step's own exception where a step failed."""
-        failed = [label for label, result in answer.results.items() if result.outcome == Outcome.FAILED]
-        if failed:
-            error = memory.error
-            memory.forget_error()
-            if isinstance(error, StoredDataError):
-                raise error
-            name = failed[0]
-            cause = answer.results[name].cause
-            blocked = tuple(
-                label for label, result in answer.results.items() if result.outcome == Outcome.BLOCKED
-            )
-            behind = f"; not begun: {', '.join(blocked)}" if blocked else ""
-            what = f"{cause.exc_type}: {cause.message}" if cause is not None else "it failed"
-            raise StepFailedError(
-                f"step {name!r} of {workflow_id!r} failed: {what}{behind}",
-                workflow_id=workflow_id,
-                node=name,
-                blocked=blocked,
-            ) from error
-        for planned in answer.planned:
-            one = graph.nodes[planned.node]
-            if planned.verdict in (Verdict.MISSING_INPUT, Verdict.BLOCKED, Verdict.EXCLUDED):
-                self._raise_refusal(
-                    one, node, workflow_id, planned.verdict, planned.missing, planned.reasons[0].text
-                )
-        for label, result in answer.results.items():
-            if result.outcome not in (Outcome.DONE, Outcome.DONE_ELSEWHERE, Outcome.UP_TO_DATE):
-                one = next(each for each in graph.nodes if each.label == label)
-                self._raise_refusal(one, node, workflow_id, result.outcome, result.missing, result.outcome)
-
-    def _raise_refusal(
-        self, one: StepNode, asked: StepNode, workflow_id: str, word: str, missing: Sequence[str], text: str
-    ) -> None:
-        if word == Outcome.MISSING_INPUT:
-            values = self._blueprint.values_of(workflow_id)
-            paths = [slot.final(values) for slot in one.inputs if not slot.free]
-            found = [slot.name for slot, path in zip(one.inputs, paths, strict=False) if path in missing]
-            names = [name for name in found if name is not None]
-            raise MissingDataError(
-                f"{asked.label!r} of {workflow_id!r} cannot be made: {' and '.join(map(repr, names)) or 'input'} "
-                f"is not there: {', '.join(missing)}",
-                node=names[0] if names else one.label,
-                workflow_id=workflow_id,
-                record_id=workflow_id,
-                path=Path(missing[0]) if missing else None,
-            )
-        raise StepFailedError(
-            f"{asked.label!r} of {workflow_id!r} cannot be made: {one.label}: {text}",
-            workflow_id=workflow_id,
-            node=one.label,
-            blocked=(asked.label,),
-        )
-
     def close(self) -> None:
         """End the run of what was computed on demand."""
         session, self._session = self._session, None
         if session is not None:
             session.close()
+
+
+def _version(node: StepNode) -> tuple[str, str]:
+    """Give what a value comes from besides files: code and arguments."""
+    return node.job_step.source.digest if node.job_step is not None else "", params_text(node.params)

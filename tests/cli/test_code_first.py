@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -60,3 +61,41 @@ def test_class_that_is_not_there_ends_with_4(
     assert result.exit_code == 4
     assert said in result.stderr
     assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("raise ValueError('my own fault')", "ValueError: my own fault"),
+        ("def wrong(:", "SyntaxError: invalid syntax"),
+        ("import not_installed_anywhere", "ModuleNotFoundError: No module named 'not_installed_anywhere'"),
+        ("raise SystemExit('enough')", "SystemExit: enough"),
+        ("import json; json.loads('{')", "JSONDecodeError"),
+        ("class Lab(sg.Workspace[Flow]): pass", "Lab.number: a seed must be stored somewhere"),
+    ],
+    ids=["exception", "syntax", "import", "exit", "within a library", "workflow"],
+)
+def test_module_that_fails_is_blamed_with_its_line(
+    invoke: Invoke, module: Write, tmp_path: Path, line: str, said: str
+) -> None:
+    """What the user's module does wrong is said with module, file, line and the exception, and ends with 4."""
+    module("broken_flow", "")
+    text = f"import sinagot as sg\nclass Flow(sg.Workflow):\n    number: int = sg.seed()\n\n{line}\n"
+    (tmp_path / "code" / "broken_flow.py").write_text(text)
+    sys.modules.pop("broken_flow")
+    result = invoke(tmp_path, "-w", f"broken_flow:Lab={tmp_path}", "status")
+    assert result.exit_code == 4
+    assert said in result.stderr
+    assert "module 'broken_flow' cannot be imported" in result.stderr
+    assert "code/broken_flow.py:5: " in result.stderr
+    assert "error of sinagot" not in result.stderr
+
+
+def test_class_that_cannot_be_used_ends_with_4(invoke: Invoke, words: list[str], root: Path) -> None:
+    """What is wrong with a storage and is seen when the folder is opened is the user's, too."""
+    text = EXAMPLE.replace("computed/multiplied_data-{workflow_id}.csv", "computed/all.csv")
+    (root.parent / "code" / "example_flow.py").write_text(text)
+    sys.modules.pop("example_flow")
+    result = invoke(root, *words, "status")
+    assert result.exit_code == 4
+    assert "put {workflow_id} into the path" in result.stderr
