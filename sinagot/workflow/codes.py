@@ -87,7 +87,8 @@ class NodeCode:
         self._pieces: dict[str, dict[str, str]] = {}
         self._literals: dict[str, dict[str, Any]] = {}
         self._watch = Watch()
-        self._number = 0
+        #: The version that `version` gave when it was asked last.
+        self.number = 0
         #: Attributes may be read in several threads.
         self._lock = RLock()
 
@@ -101,7 +102,7 @@ class NodeCode:
         with self._lock:
             if not self._watch.is_same():
                 self._forget()
-            return self._number
+            return self.number
 
     def look_again(self) -> None:
         """Look at large data, too, when the next version is asked for."""
@@ -110,7 +111,7 @@ class NodeCode:
                 self._forget()
 
     def _forget(self) -> None:
-        self._number += 1
+        self.number += 1
         self._watch = Watch()
         self._pieces.clear()
         self._literals.clear()
@@ -289,7 +290,7 @@ class NodeCode:
         recipe = self._recipe
         if self._home is None:
             # Processes that have an earlier pickle must not go on with it when a function is another one now.
-            version = f"{recipe.key}-{self._number}"
+            version = f"{recipe.key}-{self.number}"
             program = Program(recipe.key, "", recipe.title, version, is_pickled=True)
             return SourceSet(recipe.title, None, "<code>", "", "", version, program=program)
         return self._owner_in_file

@@ -240,18 +240,18 @@ def _atom(value: Any) -> Any:
 
 
 def check_stable(value: Any, tell: Callable[[Any], Any]) -> None:
-    """See that a value is told like its copy: else it would be told otherwise in another process, too.
+    """See that two copies of a value are told alike: else it would be told otherwise in another process, too.
 
     Raises
     ------
     UntellableError
-        It is not.
+        They are not.
     """
-    if type(value) in _ATOMS:
+    if type(value) in _ATOMS or isinstance(value, ModuleType):
         return
     try:
-        other = copy.deepcopy(value)
+        one, other = copy.deepcopy(value), copy.deepcopy(value)
     except Exception as error:
         raise UntellableError(f"it cannot be copied: {type(error).__name__}: {error}") from error
-    if tell(other) != tell(value):
-        raise UntellableError("its copy is told to be another")
+    if tell(one) != tell(other):
+        raise UntellableError("two copies of it are not told alike")

@@ -6,6 +6,7 @@ Knows functions, classes, bytecode and syntax trees; must not know where a workf
 from __future__ import annotations
 
 import ast
+import builtins
 import dis
 import functools
 import os
@@ -69,20 +70,32 @@ def is_library(thing: Any) -> bool:
 
     Examples
     --------
-    >>> is_library(os.fspath), is_library(ast), is_library(int), is_library(lambda: 1)
-    (True, True, True, False)
+    >>> is_library(os.fspath), is_library(ast), is_library(int)
+    (True, True, True)
     """
     code = getattr(thing, "__code__", None)
     if isinstance(code, CodeType) and not isinstance(thing, type):
-        return is_library_file(code.co_filename)
+        if is_library_file(code.co_filename):
+            return True
+        if not code.co_filename.startswith("<"):
+            return False
+        # Made without a file, as the methods of a dataclass are: who made it decides.
     name = thing.__name__ if isinstance(thing, ModuleType) else getattr(thing, "__module__", None)
     module = sys.modules.get(str(name))
-    if module is None or name == "__main__":
+    if name == "__main__":
         return False
+    if name == "builtins" and isinstance(thing, type):  # so are classes that bare exec() makes
+        return getattr(builtins, thing.__name__, thing) is thing and not thing.__flags__ & (1 << 9)
+    if module is None:  # compiled packages make classes of modules that are none
+        return isinstance(thing, type) and not any(map(_has_code, vars(thing).values()))
     file = getattr(module, "__file__", None)
     if file is None:
         return name in sys.builtin_module_names or getattr(module, "__spec__", None) is not None
     return is_library_file(file)
+
+
+def _has_code(value: Any) -> bool:
+    return next(functions_of(value), None) is not None
 
 
 def is_data(value: Any) -> bool:
@@ -141,6 +154,70 @@ def is_pure(statement: ast.stmt) -> bool:
     return all(isinstance(one, _PURE_PARTS) for one in parts) and not any(
         isinstance(one, ast.Name) and one.id.startswith("__") for one in parts
     )
+
+
+_Scope = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+_ROWS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+
+
+def names_read(node: ast.AST, local: frozenset[str] = frozenset()) -> Iterator[str]:
+    r"""Give the names that a piece of text reads from its module: those that are no variables of functions in it.
+
+    Examples
+    --------
+    >>> sorted(names_read(ast.parse("def f(x, y=LOW):\n z = [k for k in x]; return z + k + HIGH")))
+    ['HIGH', 'LOW', 'k']
+    """
+    if isinstance(node, _Scope):
+        given = node.args
+        arguments = [*given.posonlyargs, *given.args, *given.kwonlyargs]
+        arguments += [one for one in (given.vararg, given.kwarg) if one is not None]
+        body = node.body if isinstance(node.body, list) else [node.body]
+        before = [*given.defaults, *(one for one in given.kw_defaults if one is not None)]
+        before += [one.annotation for one in arguments if one.annotation is not None]
+        if not isinstance(node, ast.Lambda):
+            before += [*node.decorator_list, *([node.returns] if node.returns is not None else [])]
+        for outer in before:
+            yield from names_read(outer, local)
+        own, from_outside = {one.arg for one in arguments}, set[str]()
+        for inner in body:
+            _add_bound(inner, own, from_outside)
+        inside = (local | own) - from_outside
+        for inner in body:
+            yield from names_read(inner, inside)
+    elif isinstance(node, _ROWS):
+        targets = {
+            one.id for row in node.generators for one in ast.walk(row.target) if isinstance(one, ast.Name)
+        }
+        # Only the first row is read outside; there the names of the others seldom stand, and it costs little.
+        yield from names_read(node.generators[0].iter, local)
+        for part in ast.iter_child_nodes(node):
+            yield from names_read(part, local | targets)
+    elif isinstance(node, ast.Name):
+        if node.id not in local and isinstance(node.ctx, ast.Load):
+            yield node.id
+    else:
+        for part in ast.iter_child_nodes(node):
+            yield from names_read(part, local)
+
+
+def _add_bound(node: ast.AST, own: set[str], from_outside: set[str]) -> None:
+    """Add the variables that a statement makes in the function around it, but not in functions inside of that."""
+    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+        own.add(node.name)
+        return
+    if isinstance(node, (ast.Lambda, *_ROWS)):
+        return
+    if isinstance(node, ast.Global):
+        from_outside.update(node.names)
+    elif isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
+        own.add(node.id)
+    elif isinstance(node, (ast.Import, ast.ImportFrom)):
+        own.update(alias.asname or alias.name.partition(".")[0] for alias in node.names)
+    elif isinstance(node, ast.ExceptHandler) and node.name:
+        own.add(node.name)
+    for part in ast.iter_child_nodes(node):
+        _add_bound(part, own, from_outside)
 
 
 def changed_in(node: ast.AST) -> set[str]:

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
-from sinagot.workflow.literals import Exact, UntellableError, text_of_exact
+from sinagot.workflow.literals import Exact, text_of_exact
 from sinagot.workflow.names import (
     attributes_in,
     changed_in,
@@ -24,6 +24,7 @@ from sinagot.workflow.names import (
     is_data,
     is_library,
     is_pure,
+    names_read,
     parts_of_code,
 )
 from sinagot.workflow.sourcetexts import SourceText, cell_text_of, digest_of_text, source_text_of
@@ -109,7 +110,7 @@ class _Collector:
                 self.watch.data(value)
             try:
                 told = text_of_exact(Exact(self._code_text)(value))
-            except UntellableError:
+            except Exception:  # noqa: BLE001  (whatever the user's objects do when they are looked into)
                 told = self._code_text(type(value))  # a lock or an open file: what counts is that it is one
             digest = digest_of_text(told)
             if mark is None or _FIRST.setdefault((mark, name), digest) != digest:
@@ -175,7 +176,7 @@ class _Collector:
         else:
             self._put(name, digest_of_text(text_of_exact(Exact(str)(parts_of_code(code)))))
         if text is not None and node is not None and is_file:
-            self._follow(node, text, function.__globals__)
+            self._follow(node, text, function.__globals__, frozenset(code.co_freevars))
         else:
             for used in sorted(globals_in(code)):
                 if not used.startswith("__"):
@@ -213,12 +214,14 @@ class _Collector:
 
     # -- names in files
 
-    def _follow(self, node: ast.AST, text: SourceText, space: Mapping[str, Any]) -> None:
+    def _follow(
+        self, node: ast.AST, text: SourceText, space: Mapping[str, Any], local: frozenset[str] = frozenset()
+    ) -> None:
         """Take in what a piece of text names at the top of its module, and local modules that it imports."""
+        for name in dict.fromkeys(names_read(node, local)):
+            self._add_name(name, text, space)
         for inner in ast.walk(node):
-            if isinstance(inner, ast.Name):
-                self._add_name(inner.id, text, space)
-            elif isinstance(inner, (ast.Import, ast.ImportFrom)):
+            if isinstance(inner, (ast.Import, ast.ImportFrom)):
                 self._add_import(inner)
 
     def _add_name(self, name: str, text: SourceText, space: Mapping[str, Any]) -> None:
@@ -336,7 +339,7 @@ class _Collector:
             for function in functions:
                 if function.__code__.co_filename != "<string>":  # made from the attributes
                     self.add_value(f"{title}.{name}", function)
-            if name == "__annotations__":
+            if name == "__annotations__" and isinstance(value, dict):
                 shown = {key: str(one) for key, one in value.items()}
                 self._values.append((f"{title}.{name}", shown, None, None))
             elif not functions and is_data(value) and not name.startswith("__"):

@@ -65,11 +65,12 @@ class Watch:
                 or function.__kwdefaults__ is not others
             ):
                 return False
-        try:
-            if any(cell.cell_contents is not value for cell, value in self._cells.values()):
+        for cell, value in self._cells.values():
+            try:
+                if cell.cell_contents is not value:
+                    return False
+            except ValueError:  # it was emptied
                 return False
-        except ValueError:  # it was emptied
-            return False
         return all(not state or _state_of(value) == state for value, state in self._data.values())
 
     @property

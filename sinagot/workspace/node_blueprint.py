@@ -198,7 +198,7 @@ class NodeBlueprint(Blueprint):
 
     def _group_nodes(self) -> list[StepNode]:
         stored = [one for one in self.recipe.collections.values() if one.storage is not None]
-        version = self.recipe.code.version()
+        version = self.recipe.code.number  # asked for with the nodes, a moment ago
         if self._collections is None or self._collections_version != version:
             self._collections_version = version
             first = len(self.script_names(None, None)) + 1

@@ -204,3 +204,31 @@ def test_variables_of_enclosing_functions_count(module: Write, tmp_path: Path) -
     maker = module("module_flow", MODULE.format(place="a")).maker  # type: ignore[attr-defined]
     assert workspace_of(maker({"k": 1}))(root)["W00000"].result == 1
     assert workspace_of(maker({"k": 10}))(root)["W00000"].result == 10
+
+
+LOCAL = """
+import sinagot as sg
+
+for one in range({last}):
+    other = one
+
+@sg.step
+def moved(number: int) -> int:
+    one = [other for other in (number,)]
+    return (lambda inner: inner(one))(lambda other: other[0])
+
+class Flow(sg.Workflow):
+    number: int = sg.seed()
+    place: int = moved.step(number)
+
+class Flows(sg.Workspace[Flow]):
+    number = sg.LocalStorage("number/{{workflow_id}}.txt")
+    place = sg.LocalStorage("place/{{workflow_id}}.txt")
+"""
+
+
+def test_variables_of_a_function_are_not_those_of_its_module(module: Write, tmp_path: Path) -> None:
+    """A name at the top of a module does not count for a step with a variable of the same name."""
+    root = seeds(tmp_path / "data", 1)
+    assert module("local_flow", LOCAL.format(last=2)).Flows(root).compute(progress=False).counts["done"] == 1
+    assert module("local_flow", LOCAL.format(last=3)).Flows(root).compute(progress=False).counts["done"] == 0
