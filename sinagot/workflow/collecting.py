@@ -15,7 +15,7 @@ from sinagot.errors import StepFailedError, WorkflowError
 from sinagot.scripts.group import GroupTemplate
 from sinagot.scripts.program import ProgramScript
 from sinagot.workflow.collection_files import CollectionFile
-from sinagot.workflow.evaluation import Evaluation
+from sinagot.workflow.evaluation import Evaluation, no_way_to_return
 from sinagot.workflow.nodes import Node
 from sinagot.workflow.storage import LocalStorage
 
@@ -111,6 +111,10 @@ class CollectScript(GroupTemplate, ProgramScript):
 
     def run(self) -> None:
         """Collect and write."""
+        with no_way_to_return():
+            self._make()
+
+    def _make(self) -> None:
         collected = self.RECIPE.collections[self.COLLECTION]
         file = CollectionFile(self.RECIPE, collected)
         part = self.RECIPE.parts[collected.takes]

@@ -26,7 +26,7 @@ from sinagot.workflow.storage import LocalStorage, TypeHandler, find_handler, wi
 if TYPE_CHECKING:
     from sinagot.workflow.parts import Part, Parts
 
-__all__ = ["PUT_ASIDE", "Evaluation", "NodeScript", "read_part"]
+__all__ = ["PUT_ASIDE", "Evaluation", "NodeScript", "no_way_to_return", "read_part"]
 
 
 #: Seconds by which the times of files lag behind the clock.
@@ -43,6 +43,10 @@ class NodeScript(ProgramScript):
 
     def run(self) -> None:
         """Compute, check, write."""
+        with no_way_to_return():
+            self._make()
+
+    def _make(self) -> None:
         part = self.PART
         work = Evaluation(self.RECIPE, self.id, self.path.input, self.memory)
         began = time.time()
@@ -58,6 +62,20 @@ class NodeScript(ProgramScript):
                 kept = [str(self.data_path), *(one for path in inputs for one in _flat(path))]
                 data = _to_be_moved(data, target, began, kept)
             part.handler.write(target, data, **part.storage.write_kwargs)
+
+
+@contextmanager
+def no_way_to_return() -> Iterator[None]:
+    """Let ``sys.exit()`` be the failure of a step: a script may end so when it has written all, a function gives data.
+
+    Without this a handler that ends in the midst of its file would have written it, and a value would be none.
+    """
+    try:
+        yield
+    except SystemExit as error:
+        if error.code:
+            raise
+        raise SystemExit("ended the program, and gave no data").with_traceback(error.__traceback__) from None
 
 
 class Evaluation:

@@ -45,8 +45,11 @@ def run(fault: str, seed: int, *, trials: int = 1, prelude: str = "") -> Score:
     "fault",
     [
         "kill -9 of all processes, three times (processes)",
+        "kill -9 of all processes, three times (processes, functions)",
         "five drivers, two of them killed (main_process)",
+        "five drivers, two of them killed (main_process, functions)",
         "scripts that end in every bad way (processes)",
+        "scripts that end in every bad way (processes, functions)",
     ],
 )
 def test_fault_is_survived(fault: str) -> None:
@@ -69,9 +72,11 @@ def test_bad_drive_is_survived() -> None:
     ("prelude", "fault", "found"),
     [
         (WITHOUT_STAGES, "kill -9 of the driver (main_process)", "torn"),
+        (WITHOUT_STAGES, "kill -9 of the driver (main_process, functions)", "torn"),
         (WITHOUT_CLAIMS, "five drivers at once (main_process)", "again"),
+        (WITHOUT_CLAIMS, "five drivers at once (main_process, functions)", "again"),
     ],
-    ids=["without stages", "without claims"],
+    ids=["without stages", "without stages, functions", "without claims", "without claims, functions"],
 )
 def test_broken_promise_is_noticed(
     prelude: str, fault: str, found: str, capsys: pytest.CaptureFixture[str]

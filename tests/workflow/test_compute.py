@@ -255,6 +255,71 @@ class Limits(sg.Workspace[Limited]):
             ws["W00000"].late
 
 
+EXITING = (
+    COUNTING
+    + """
+import sys
+
+class Half(str):
+    pass
+
+class HalfHandler(sg.TypeHandler, data_type=Half):
+    def check(self, data):
+        return Half(data)
+
+    def read(self, path):
+        return Half(path.read_text())
+
+    def write(self, path, data):
+        path.write_text(data[: len(data) // 2])
+        sys.exit()
+
+@sg.step
+def text(number: int) -> str:
+    return "whole"
+
+@sg.step
+def leave(number: int) -> int:
+    sys.exit(0)
+
+@sg.step
+def more(left: int, workflow_id: str) -> int:
+    note("more", workflow_id)
+    return left + 1
+
+class Exiting(sg.Workflow):
+    number: int = sg.seed()
+    half: Half = text.step(number)
+    left: int = leave.step(number)
+    result: int = more.step(left)
+
+class Exits(sg.Workspace[Exiting]):
+    number = sg.LocalStorage("number/{workflow_id}.txt")
+    half = sg.LocalStorage("half/{workflow_id}.txt")
+    result = sg.LocalStorage("result/{workflow_id}.txt")
+"""
+)
+
+
+@pytest.mark.parametrize("mode", ["main_process", "processes"])
+def test_step_that_ends_the_program_has_failed(
+    module: Write, tmp_path: Path, calls: Calls, mode: str
+) -> None:
+    """A step that calls `sys.exit()`, or whose handler does, gives no data: it has failed, and nothing is stored."""
+    root = seeds(tmp_path / "data", 2)
+    with module("exiting_flow", EXITING).Exits(root) as ws:
+        report = ws.compute("half", "result", mode=mode)
+        failed = {group.step: group for group in report.failures if group.outcome == "failed"}
+        assert failed.keys() == {"half", "left"}
+        for group in failed.values():
+            assert (group.exc_type, sorted(group.records)) == ("SystemExit", ["W00000", "W00001"])
+            assert "ended the program, and gave no data" in group.message
+            assert "exiting_flow.py" in group.traceback
+        assert report.counts["blocked"] == 2
+        assert calls() == []
+        assert not any((root / name).exists() for name in ("half", "result"))
+
+
 def test_environment_variables_win_over_the_configuration(
     module: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 import psutil
 
-from tests.chaos.campaign.oracle import MINES, Oracle
+from tests.chaos.campaign.oracle import MINES
 from tests.chaos.campaign.trial import Trial
 from tests.clusters import end
 
@@ -185,7 +185,7 @@ def minefield(trial: Trial) -> list[int | None]:
         names = [name for name in names if not name.startswith(deadly)]
     mines = {f"R{number}": MINES[name] for number, name in enumerate(trial.chance.sample(names, 5), 2)}
     shutil.rmtree(trial.oracle.folder)
-    trial.oracle = Oracle(trial.oracle.folder, mines=mines)
+    trial.oracle = type(trial.oracle)(trial.oracle.folder, mines=mines)
     program = trial.start()
     code = trial.finish(program)
     trial.score.fired = 1

@@ -1,4 +1,4 @@
-"""A workspace of which every output byte follows from the record's id, and a note of all that was started.
+"""Workspaces of which every output byte follows from the record's id, and a note of all that was started.
 
 Imports nothing of sinagot: what it says of a result does not rest on what is tested.
 """
@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-__all__ = ["MINES", "Note", "Oracle"]
+__all__ = ["MINES", "NOTE", "Note", "Oracle"]
 
 _TOML = """
 [records]
@@ -26,31 +26,36 @@ stop_grace = 2
 level = "ERROR"
 """
 
-_NOTES = """
+#: Code that notes what begins and ends, beside the data.
+NOTE = """
 import fcntl, os, time
-from sinagot import ScriptTemplate
 
 locks = []  # held while a script runs; the kernel gives them back when its process ends
 
-def note(script, word):
+def note(folder, unit, word):
     if word == "start":
-        lock = open(script.data_path.parent / f"{script.id}-{script.label}.lock", "w")
+        lock = open(os.path.join(folder, unit.replace("/", "-") + ".lock"), "w")
         locks.append(lock)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            note(script, "overlap")
-    line = f"{word} {script.id}/{script.label} {os.getpid()} {time.monotonic_ns()}\\n"
-    handle = os.open(script.data_path.parent / "notes", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+            note(folder, unit, "overlap")
+    line = f"{word} {unit} {os.getpid()} {time.monotonic_ns()}\\n"
+    handle = os.open(os.path.join(folder, "notes"), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
     os.write(handle, line.encode())
     os.close(handle)
+"""
+
+_NOTED = """
+from sinagot import ScriptTemplate
 
 class Noted(ScriptTemplate):
     def run(self):
-        note(self, "start")
+        place = (self.data_path.parent, f"{self.id}/{self.label}")
+        note(*place, "start")
         try:
             self.work()
-            note(self, "end")
+            note(*place, "end")
         finally:
             locks.pop().close()
 """
@@ -110,7 +115,7 @@ class Note(NamedTuple):
 
 
 class Oracle:
-    """The workspace of one trial.
+    """The workspace of one trial: scripts, and what they make of each record.
 
     Parameters
     ----------
@@ -123,6 +128,11 @@ class Oracle:
     pieces, pause
         In how many pieces an output is written, and the seconds after each.
     """
+
+    #: The step on which mines lie.
+    first = "slow"
+    #: Where outputs are.
+    folders: tuple[str, ...] = ("a", "b", "joined")
 
     def __init__(
         self,
@@ -137,15 +147,24 @@ class Oracle:
         self.data = folder / "dataset"
         self.ids = [f"R{number}" for number in range(1, records + 1)]
         self.mines = dict(mines or {})
-        self._pieces = pieces
-        (folder / "scripts").mkdir(parents=True)
+        self.pieces, self.pause = pieces, pause
         (self.data / "raw").mkdir(parents=True)
-        (folder / "workspace.toml").write_text(_TOML)
-        slow = _SLOW.format(pieces=pieces, pause=pause)
-        (folder / "scripts" / "slow.py").write_text(f"{_NOTES}\nMINES = {self.mines!r}\n{slow}")
-        (folder / "scripts" / "join.py").write_text(f"{_NOTES}\n{_JOIN}")
         for record_id in self.ids:
             (self.data / "raw" / f"{record_id}.txt").write_text(record_id)
+        self.write()
+
+    def write(self) -> None:
+        """Write configuration and code."""
+        (self.folder / "scripts").mkdir()
+        (self.folder / "workspace.toml").write_text(_TOML)
+        slow = _SLOW.format(pieces=self.pieces, pause=self.pause)
+        (self.folder / "scripts" / "slow.py").write_text(f"{NOTE}{_NOTED}\nMINES = {self.mines!r}\n{slow}")
+        (self.folder / "scripts" / "join.py").write_text(f"{NOTE}{_NOTED}\n{_JOIN}")
+
+    @property
+    def named(self) -> str:
+        """What names the workspace on the command line."""
+        return str(self.folder)
 
     @property
     def units(self) -> list[str]:
@@ -156,13 +175,14 @@ class Oracle:
         """Give the text of every output."""
         texts = {}
         for record_id in self.ids:
-            parts = {
-                name: "".join(f"{record_id} {name}{piece}\n" for piece in range(self._pieces))
-                for name in "ab"
-            }
+            parts = {name: self.pieces_of(record_id, name) for name in "ab"}
             texts |= {f"{name}/{record_id}.txt": text for name, text in parts.items()}
             texts[f"joined/{record_id}.txt"] = parts["a"] + parts["b"]
         return texts
+
+    def pieces_of(self, record_id: str, name: str) -> str:
+        """Give the lines of which an output is made."""
+        return "".join(f"{record_id} {name}{piece}\n" for piece in range(self.pieces))
 
     def outputs_of(self, unit: str) -> list[str]:
         """Give the outputs of a job."""
@@ -177,7 +197,7 @@ class Oracle:
             if path.exists():
                 (whole if path.read_text() == text else torn).add(name)
         # Under a final name there must be nothing that nobody declared.
-        for folder in ("a", "b", "joined"):
+        for folder in self.folders:
             found = {f"{folder}/{path.name}" for path in (self.data / folder).glob("[!.]*")}
             torn |= found - set(self.expected())
         return whole, torn

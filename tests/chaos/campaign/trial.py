@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import random
 import signal
+import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from sinagot import Workspace
+from sinagot.workspace.doors import open_named
 from tests.chaos.campaign.oracle import Oracle
 from tests.chaos.conftest import Program
 from tests.clusters import DaskProcesses
@@ -94,16 +98,20 @@ class Trial:
         Decides when the fault comes.
     prelude : str
         Code that each driver runs before it begins.
+    world : type
+        What makes the workspace, and knows what belongs into it.
     """
 
     cluster: DaskProcesses
 
-    def __init__(self, folder: Path, mode: str, seed: int, *, prelude: str = "") -> None:
+    def __init__(
+        self, folder: Path, mode: str, seed: int, *, prelude: str = "", world: type[Oracle] = Oracle
+    ) -> None:
         self.folder = folder
         self.mode = mode
         self.chance = random.Random(seed)
         self.prelude = prelude
-        self.oracle = Oracle(folder / "lab")
+        self.oracle = world(folder / "lab")
         self.score = Score(injected=1)
         self.programs: list[Program] = []
         #: Jobs that may be under way in one driver at one time.
@@ -114,7 +122,7 @@ class Trial:
     def start(self, *words: str) -> Program:
         """Start a driver: the command line, as a user calls it."""
         mode = ("--address", self.cluster.address) if self.mode == "cluster" else MODES[self.mode]
-        words = ("run", "-w", str(self.oracle.folder), *mode, *words)
+        words = ("-w", self.oracle.named, "run", *mode, *words)
         program = Program(self.folder, _PROGRAM.format(prelude=self.prelude, words=words))
         self.programs.append(program)
         return program
@@ -160,8 +168,23 @@ class Trial:
             time.sleep(0.05)
         self.score.orphans += sum(len(program.pids()) for program in self.programs)
 
+    @contextmanager
+    def _opened(self) -> Iterator[Any]:
+        """Open the workspace here; of a class, nothing stays in this process: the next trial has one of this name."""
+        name, is_class, root = self.oracle.named.partition("=")
+        path = list(sys.path)
+        opened = open_named(name, root, [str(self.folder)]) if is_class else Workspace(self.oracle.folder)
+        try:
+            with opened as workspace:
+                yield workspace
+        finally:
+            sys.path[:] = path
+            package = name.partition(".")[0]
+            for module in [one for one in sys.modules if is_class and one.partition(".")[0] == package]:
+                del sys.modules[module]
+
     def _accepted(self, torn: set[str]) -> int:
-        with Workspace(self.oracle.folder) as workspace:
+        with self._opened() as workspace:
             done = {
                 f"{row['record_id']}/{row['step_label']}"
                 for row in workspace.steps.iter_status()
@@ -174,9 +197,7 @@ class Trial:
         if self.oracle.mines:
             self._check_failures()
             (self.oracle.folder / "mended").touch()
-        program = Program(
-            self.folder, _PROGRAM.format(prelude="", words=("run", "-w", str(self.oracle.folder)))
-        )
+        program = Program(self.folder, _PROGRAM.format(prelude="", words=("-w", self.oracle.named, "run")))
         self.programs.append(program)
         code = self.finish(program)
         whole, torn = self.oracle.look()
@@ -198,17 +219,17 @@ class Trial:
 
     def _check_failures(self) -> None:
         """Each record that stepped on a mine has failed with a cause that can be read, and no other."""
-        with Workspace(self.oracle.folder) as workspace:
+        with self._opened() as workspace:
             rows = list(workspace.steps.iter_status())
             failed = {
                 row["record_id"]
                 for row in rows
-                if row["step_label"] == "slow" and row["step_status"] in (40, 42)
+                if row["step_label"] == self.oracle.first and row["step_status"] in (40, 42)
             }
             untold = [
                 record_id
                 for record_id in failed
-                if not any(line.get("exc_type") for line in workspace[record_id].logs_json())
+                if not any(line.get("exc_type") for line in workspace.records.get(record_id).logs_json())
             ]
         self.score.lies += len(failed.symmetric_difference(self.oracle.mines)) + len(untold)
 
