@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-import site
 import sys
-import sysconfig
 from collections.abc import Mapping
 from functools import cached_property
 from threading import RLock
@@ -19,7 +17,7 @@ from sinagot.errors import WorkflowError
 from sinagot.scripts.imports import find_sources
 from sinagot.scripts.sources import LocalModule, Program, SourceSet, digest_of, keep_text
 from sinagot.workflow.literals import Exact, Shown, UntellableError, check_stable, shortened
-from sinagot.workflow.names import is_data
+from sinagot.workflow.names import is_data, library_folders
 from sinagot.workflow.nodes import Call, Node, fill, name_of, text_kept
 from sinagot.workflow.pieces import code_text, pieces_of
 from sinagot.workflow.sourcetexts import SourceText, digest_of_text
@@ -344,11 +342,8 @@ def _neighbours(module: str, file: str) -> tuple[tuple[str, ...], Any]:
     folder = os.path.dirname(file)
     for _ in range(levels):
         folder = os.path.dirname(folder)
-    libraries = {
-        os.path.realpath(path) for path in (*sysconfig.get_paths().values(), *site.getsitepackages())
-    }
     top = module.partition(".")[0]
-    is_library = os.path.realpath(folder) in libraries
+    is_library = os.path.join(os.path.realpath(folder), "") in library_folders()
 
     def is_local(name: str) -> bool:
         first = name.partition(".")[0]

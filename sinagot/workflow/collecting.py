@@ -1,31 +1,19 @@
 """One value for all workflows of a workspace: the data of one node, by id, as they are or stored as one file.
 
-Knows nodes, tables and files of values; must not know which workflows there are: the engine says.
+Knows what is declared; must not know how it is computed (`collect_script`) or stored (`collection_files`).
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any
 
-from sinagot.engine.memory import Memory
-from sinagot.errors import StepFailedError, WorkflowError
-from sinagot.scripts.group import GroupTemplate
-from sinagot.scripts.program import ProgramScript
-from sinagot.workflow.collection_files import CollectionFile
-from sinagot.workflow.evaluation import Evaluation, no_way_to_return
+from sinagot.errors import WorkflowError
 from sinagot.workflow.nodes import Node
 from sinagot.workflow.storage import LocalStorage
 
-if TYPE_CHECKING:
-    from sinagot.workflow.parts import Parts
-
-__all__ = ["LEFT_OUT", "CollectScript", "Collected", "collect"]
-
-#: What the log says of a workflow that failed: its id, and why.
-LEFT_OUT = "%s is left out: %s"
+__all__ = ["Collected", "collect"]
 
 
 class Collected:
@@ -101,39 +89,3 @@ def collect(node: Any, *, strict: bool = False) -> Any:
     ...     counts = sg.collect(Boats.count).to("tables/counts.csv")
     """
     return Collected(node, strict=strict)
-
-
-class CollectScript(GroupTemplate, ProgramScript):
-    """The script of a stored collection: computes or reads the data of each workflow, and writes them all."""
-
-    RECIPE: ClassVar[Parts]
-    COLLECTION: ClassVar[str]
-
-    def run(self) -> None:
-        """Collect and write."""
-        with no_way_to_return():
-            self._make()
-
-    def _make(self) -> None:
-        collected = self.RECIPE.collections[self.COLLECTION]
-        file = CollectionFile(self.RECIPE, collected)
-        part = self.RECIPE.parts[collected.takes]
-        is_read = part.is_seed or part.is_kept
-        found, failures = {}, {}
-        for workflow_id, files in self.inputs.items():
-            memory = Memory()
-            memory.aside = self.memory.aside
-            try:
-                data = Evaluation(self.RECIPE, workflow_id, files, memory).value(collected.takes)
-                found[workflow_id] = data if is_read else file.check(data)
-            except Exception as error:  # noqa: BLE001  (one bad workflow does not stop the others)
-                failures[workflow_id] = f"{type(error).__name__}: {error}"
-                self.logger.error(LEFT_OUT, workflow_id, failures[workflow_id])
-        left_out = [*self.missing, *failures]
-        if left_out and collected.strict:
-            first = next(iter(failures.values()), "its data are not there")
-            raise StepFailedError(
-                f"{len(left_out)} workflow(s) have no {collected.takes}, and the collection is strict: "
-                f"{', '.join(left_out[:10])} ({first})"
-            )
-        file.write(Path(self.path.output), found)

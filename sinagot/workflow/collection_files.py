@@ -19,7 +19,8 @@ from sinagot.errors import (
     UnstorableDataError,
     WorkflowError,
 )
-from sinagot.workflow.sameness import same_data, table_difference
+from sinagot.workflow.handlers.labels import only_counts
+from sinagot.workflow.sameness import difference, table_difference
 from sinagot.workflow.storage import LocalStorage, TypeHandler, find_handler, is_table, without_none
 
 if TYPE_CHECKING:
@@ -243,12 +244,14 @@ class CollectionFile:
         return pd.DataFrame({ID_COLUMN: pd.Series(list(found), dtype=object), _VALUE_COLUMN: column})
 
     def _text(self, value: Any) -> str:
-        if value is None:
-            return ""
-        if isinstance(value, datetime):
-            zone = getattr(value.tzinfo, "key", None)
-            return f"{value.isoformat()}{f'[{zone}]' if zone else ''}"
-        return str(value)
+        if value is None or isinstance(value, str):
+            return value or ""
+        return str(self._words.show(value))
+
+    @property
+    def _words(self) -> Any:
+        """What makes text of the value of a cell, and back."""
+        return getattr(self._cell, "inner", self._cell)
 
     def _cells_of(self, table: Any) -> dict[str, Any]:
         ids, values = table[ID_COLUMN].tolist(), table[_VALUE_COLUMN].tolist()
@@ -268,8 +271,7 @@ class CollectionFile:
         if isinstance(value, pd.Timestamp):
             return value.to_pydatetime()
         if isinstance(value, str) and self._kind is not str:
-            parse = find_handler(self._kind, LocalStorage("cell.txt"), is_seed=False, where=self._where)
-            return parse.parse(value)  # type: ignore[attr-defined]  # those of all kinds of cells have it
+            return self._words.parse(value)
         return float(value) if self._kind is float else value
 
     # -- tables of tables
@@ -284,7 +286,7 @@ class CollectionFile:
         full = {one: table for one, table in found.items() if len(table)} or found
         tables = pd.concat(list(full.values()), keys=list(full), names=[ID_COLUMN])
         tables.attrs = {}
-        if all(_only_counts(table.index) for table in full.values()):
+        if all(only_counts(table.index) for table in full.values()):
             tables = tables.reset_index(level=0).reset_index(drop=True)
         elif self._storage.suffix in _TEXTS:
             tables.index.names = [ID_COLUMN, ""]
@@ -345,10 +347,6 @@ def _whole(table: Any) -> Any:
     return table.reset_index(drop=True) if isinstance(table.index, pd.RangeIndex) else table
 
 
-def _only_counts(index: Any) -> bool:
-    return index.nlevels == 1 and index.name is None and index.tolist() == list(range(len(index)))
-
-
 def _difference(found: dict[str, Any], again: dict[str, Any]) -> str:
     """Say what was written differently from what was collected; nothing where it is the same."""
     if list(found) != list(again):
@@ -362,14 +360,11 @@ def _difference(found: dict[str, Any], again: dict[str, Any]) -> str:
             text = table_difference(data, again[workflow_id])
             if text:
                 return f"the table of {workflow_id!r}: {text}"
-        elif not same_data(data, again[workflow_id]):
-            return f"{_brief(data)} of {workflow_id!r} would come back as {_brief(again[workflow_id])}"
+        else:
+            changed = difference(data, again[workflow_id], f"what {workflow_id!r} has", is_strict=True)
+            if changed is not None:
+                return changed
     return ""
-
-
-def _brief(data: Any) -> str:
-    text = repr(data)
-    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def _shown(annotation: Any) -> str:

@@ -26,26 +26,18 @@ __all__ = [
     "is_library",
     "is_library_file",
     "is_pure",
+    "library_folders",
+    "names_read",
+    "parts_of_code",
 ]
 
 _DATA = (bool, int, float, complex, str, bytes, type(None), list, tuple, dict, set, frozenset, bytearray)
 #: What changes its owner in place.
 _CHANGING = frozenset(
-    {
-        *(
-            "add",
-            "append",
-            "appendleft",
-            "clear",
-            "difference_update",
-            "discard",
-            "extend",
-            "extendleft",
-            "insert",
-        ),
-        *("intersection_update", "pop", "popitem", "popleft", "remove", "reverse", "setdefault", "sort"),
-        *("symmetric_difference_update", "update", "write"),
-    }
+    """
+    add append appendleft clear difference_update discard extend extendleft insert intersection_update pop popitem
+    popleft remove reverse setdefault sort symmetric_difference_update update write
+    """.split()  # noqa: SIM905  (one a line would be a page)
 )
 #: Parts of an expression whose value follows from the text of its module.
 _PURE = (ast.Constant, ast.Name, ast.List, ast.Tuple, ast.Dict, ast.Set, ast.UnaryOp, ast.BinOp, ast.Starred)
@@ -53,7 +45,8 @@ _PURE_PARTS = (*_PURE, ast.expr_context, ast.operator, ast.unaryop)
 
 
 @functools.lru_cache(maxsize=1)
-def _library_folders() -> tuple[str, ...]:
+def library_folders() -> tuple[str, ...]:
+    """Give the folders of installed packages and of Python itself, each with a slash at the end."""
     paths = [sysconfig.get_paths()[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")]
     here = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     found = {*paths, *site.getsitepackages(), site.getusersitepackages(), here}
@@ -62,7 +55,7 @@ def _library_folders() -> tuple[str, ...]:
 
 def is_library_file(file: str) -> bool:
     """Say whether a file is of an installed package, or of Python itself."""
-    return file.startswith(("<frozen ", *_library_folders()))
+    return file.startswith(("<frozen ", *library_folders()))
 
 
 def is_library(thing: Any) -> bool:

@@ -199,7 +199,7 @@ class Recipe:
         name : str
             Name of the node.
         """
-        from sinagot.workflow.collecting import CollectScript
+        from sinagot.workflow.collect_script import CollectScript
         from sinagot.workflow.evaluation import NodeScript
 
         found = self._scripts.get(name)

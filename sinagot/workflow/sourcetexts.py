@@ -100,15 +100,6 @@ class SourceText:
             lambdas = [lambdas[spans.index(max(around))]] if around else []
         return lambdas[0] if lambdas else None
 
-    def find_class(self, name: str, lines: range) -> ast.ClassDef | None:
-        """Find the definition of a class by name, and lines that lie in it."""
-        for node in ast.walk(self._tree):
-            if isinstance(node, ast.ClassDef) and node.name == name:
-                last = node.end_lineno or node.lineno
-                if node.lineno <= lines.start and lines.stop - 1 <= last:
-                    return node
-        return None
-
     @cached_property
     def _codes(self) -> dict[tuple[str, int], list[CodeType]]:
         found: dict[tuple[str, int], list[CodeType]] = {}

@@ -18,11 +18,13 @@ from sinagot.engine.state.aside import aside_folder, move_aside
 from sinagot.errors import NotFoundError, StepFailedError, StoredDataError
 from sinagot.runlog.read import read_lines
 from sinagot.scripts.group import GROUP_ID
-from sinagot.workflow.collecting import LEFT_OUT, Collected
+from sinagot.workflow.collect_script import LEFT_OUT
+from sinagot.workflow.collecting import Collected
 from sinagot.workflow.collection_files import CollectionFile
 from sinagot.workflow.evaluation import PUT_ASIDE
 from sinagot.workspace.narrowing import Narrowing
 from sinagot.workspace.node_blueprint import NodeBlueprint
+from sinagot.workspace.refusals import raise_failure
 from sinagot.workspace.running import start_run
 from sinagot.workspace.values import Values, tell
 
@@ -149,27 +151,6 @@ def compute(
     if on_error == "raise" and given["wait"] and not report.ok:
         raise_failure(report)
     return report
-
-
-def raise_failure(report: RunReport) -> None:
-    """Raise what failed first in a run, with the exception of the user's step as its cause.
-
-    Raises
-    ------
-    StepFailedError
-        Where anything failed.
-    """
-    groups = [group for group in report.failures if group.outcome == Outcome.FAILED] or report.failures
-    if not groups:
-        return
-    first, blocked = groups[0], [group for group in report.failures if group.outcome == Outcome.BLOCKED]
-    raise StepFailedError(
-        f"step {first.step!r} of {first.records[0]!r} failed: {first.cause}",
-        report=report,
-        workflow_id=first.records[0],
-        node=first.step,
-        blocked=tuple(group.step for group in blocked if first.records[0] in group.records),
-    ) from first.exception
 
 
 def _make_again(workspace: Any, narrowing: Narrowing, report: RunReport, given: Mapping[str, Any]) -> None:

@@ -1,12 +1,14 @@
 """Errors of data that could not be given: what failed or was refused on the way, as exceptions that users catch.
 
-Knows answers of sessions; must not know how they were computed. `sinagot.workspace.values` raises them when it is read.
+Knows answers of sessions and reports of runs; must not know how they were computed. Reading an attribute raises them,
+and a batch that is asked to.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sinagot.engine.job import Outcome
 from sinagot.engine.memory import Memory
@@ -16,7 +18,10 @@ from sinagot.engine.session import Answer
 from sinagot.errors import MissingDataError, StepFailedError, StoredDataError
 from sinagot.workspace.node_blueprint import NodeBlueprint
 
-__all__ = ["raise_failure_of"]
+if TYPE_CHECKING:
+    from sinagot.engine.accounts.report import RunReport
+
+__all__ = ["raise_failure", "raise_failure_of"]
 
 
 def raise_failure_of(
@@ -87,3 +92,24 @@ def _raise_refusal(
         node=one.label,
         blocked=(asked.label,),
     )
+
+
+def raise_failure(report: RunReport) -> None:
+    """Raise what failed first in a run, with the exception of the user's step as its cause.
+
+    Raises
+    ------
+    StepFailedError
+        Where anything failed.
+    """
+    groups = [group for group in report.failures if group.outcome == Outcome.FAILED] or report.failures
+    if not groups:
+        return
+    first, blocked = groups[0], [group for group in report.failures if group.outcome == Outcome.BLOCKED]
+    raise StepFailedError(
+        f"step {first.step!r} of {first.records[0]!r} failed: {first.cause}",
+        report=report,
+        workflow_id=first.records[0],
+        node=first.step,
+        blocked=tuple(group.step for group in blocked if first.records[0] in group.records),
+    ) from first.exception

@@ -34,7 +34,7 @@ from sinagot.workflow.parts import Part
 from sinagot.workspace.choices import ExecutorChoice
 from sinagot.workspace.node_blueprint import NodeBlueprint
 from sinagot.workspace.parameters import Parameters
-from sinagot.workspace.refusals import raise_failure_of
+from sinagot.workspace.refusals import raise_failure, raise_failure_of
 from sinagot.workspace.running import prepare_run, run_options
 
 if TYPE_CHECKING:
@@ -361,8 +361,6 @@ class Values:
 
     def _compute_within_limits(self, names: Sequence[str], workflow_id: str) -> None:
         """Compute stored results in a process that can be ended: a step on the way has a limit of time or memory."""
-        from sinagot.workspace.computing import raise_failure
-
         workspace: Any = self._workspace
         report = workspace.compute(*names, ids=[workflow_id], progress=False)
         raise_failure(report)

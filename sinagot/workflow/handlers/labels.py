@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["check_labels"]
+__all__ = ["check_labels", "only_counts"]
 
 
 def check_labels(
@@ -74,3 +74,11 @@ def _check_columns(columns: Any, suffix: str) -> None:
     if not columns.is_unique:
         twice = columns[columns.duplicated()][0]
         raise ValueError(f"two columns are called {twice!r}, and would come back with two names; rename one")
+
+
+def only_counts(index: Any) -> bool:
+    """Say whether an index does nothing but count the rows, so that no file needs to hold it."""
+    import pandas as pd
+
+    is_range = isinstance(index, pd.RangeIndex) and index.start == 0 and index.step == 1
+    return is_range and index.name is None

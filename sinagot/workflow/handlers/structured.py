@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from sinagot.workflow.handlers.sameness import difference
+from sinagot.workflow.sameness import difference
 from sinagot.workflow.storage import TypeHandler, is_union
 
 __all__: list[str] = []

@@ -10,7 +10,7 @@ import typing
 from pathlib import Path
 from typing import Any
 
-from sinagot.workflow.handlers.labels import check_labels
+from sinagot.workflow.handlers.labels import check_labels, only_counts
 from sinagot.workflow.handlers.tableschema import read_schema, write_schema
 from sinagot.workflow.storage import TypeHandler
 
@@ -72,7 +72,7 @@ class _Frame(TypeHandler, data_type="pandas.DataFrame"):
             write_schema(path, data)
 
     def _write_text(self, path: Path, data: Any, kwargs: dict[str, Any]) -> None:
-        options = {"sep": _SEPARATORS[self.suffix], "index": not _only_counts(data.index), **kwargs}
+        options = {"sep": _SEPARATORS[self.suffix], "index": not only_counts(data.index), **kwargs}
         data.to_csv(path, **options)
         if not kwargs.keys() & {"quoting", "lineterminator"} and _has_return(path):
             # Python's writer leaves this one end of lines without quotes, and reading would begin a new row there.
@@ -85,18 +85,11 @@ class _Frame(TypeHandler, data_type="pandas.DataFrame"):
         if not isinstance(data, pd.DataFrame):
             raise TypeError(f"should be DataFrame, found {type(data).__name__}")
         if self.suffix in _SEPARATORS:
-            is_indexed = not _only_counts(data.index)
+            is_indexed = not only_counts(data.index)
             check_labels(
                 data, self.suffix, is_indexed=is_indexed, reading=self.read_kwargs, writing=self.write_kwargs
             )
         return data
-
-
-def _only_counts(index: Any) -> bool:
-    import pandas as pd
-
-    is_range = isinstance(index, pd.RangeIndex) and index.start == 0 and index.step == 1
-    return is_range and index.name is None
 
 
 def _has_return(path: Path) -> bool:
