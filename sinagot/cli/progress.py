@@ -11,6 +11,7 @@ import time
 from typing import TYPE_CHECKING, Any, Self
 
 from sinagot.cli.texts import clean, note
+from sinagot.engine.words import OUTCOMES
 
 if TYPE_CHECKING:
     from rich.live import Live
@@ -24,7 +25,6 @@ _SHORTEST_BAR = 12
 #: Seconds before the first plain line; each later pause is twice as long, up to the longest.
 _FIRST_LINE, _LONGEST_PAUSE = 10.0, 600.0
 
-_WORDS = {"up_to_date": "up to date", "done_elsewhere": "done elsewhere", "missing_input": "no input"}
 #: Of no use while it runs: what was done before it began.
 _QUIET = ("up_to_date",)
 
@@ -103,7 +103,7 @@ class Snapshot:
         """Give the words with their weight: on a narrow terminal the lightest go first."""
         told = [(9, f"{self.fraction:4.0%} {self.settled:,}/{self.total:,}")]
         told += [
-            (7 if outcome == "failed" else 4, f"{count:,} {_WORDS.get(outcome, outcome)}")
+            (7 if outcome == "failed" else 4, f"{count:,} {OUTCOMES[outcome].text}")
             for outcome, count in self.counts.items()
             if count and outcome not in _QUIET
         ]

@@ -26,6 +26,7 @@ from sinagot.cli.texts import (
     step_place,
 )
 from sinagot.engine.planning.plan import Verdict
+from sinagot.engine.words import OUTCOMES
 from sinagot.scripts.group import GROUP_ID
 from sinagot.workspace.plans import Plan
 
@@ -164,12 +165,9 @@ def summary_lines(report: RunReport, workspace: Workspace, step: str | None) -> 
         yield from excluded_lines(report)
         return
     yield f"Run {report.run_id}: {jobs} in {duration_text(report.duration)}"
-    told = {
-        "missing_input": "missing input",
-        "blocked": "blocked (a step before it failed or is not finished)",
-    }
+    told = {"blocked": "blocked (a step before it failed or is not finished)"}
     rows = [
-        [f"{count:,}", told.get(outcome, outcome.replace("_", " "))]
+        [f"{count:,}", told.get(outcome, OUTCOMES[outcome].text)]
         for outcome, count in counts.items()
         if count
     ]

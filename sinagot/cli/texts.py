@@ -15,6 +15,8 @@ from typing import Any
 
 import click
 
+from sinagot.engine.words import TONES, tone_of
+
 __all__ = [
     "clean",
     "columns",
@@ -32,17 +34,6 @@ __all__ = [
     "terminal_width",
     "warn",
 ]
-
-_COLOURS = {
-    "done": "green",
-    "up to date": "green",
-    "error": "red",
-    "failed": "red",
-    "interrupted": "red",
-    "blocked": "yellow",
-    "missing input": "yellow",
-    "running": "cyan",
-}
 
 
 def clean(text: str) -> str:
@@ -174,9 +165,9 @@ def painted(word: str, text: str | None = None) -> str:
     str
         With control codes; `say` takes them out where no terminal is.
     """
-    colour = _COLOURS.get(word)
+    tone = tone_of(word)
     shown = word if text is None else text
-    return click.style(shown, fg=colour) if colour else shown
+    return click.style(shown, fg=TONES[tone].terminal) if tone else shown
 
 
 def _may_colour(stream: Any) -> bool | None:

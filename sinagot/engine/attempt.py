@@ -123,7 +123,7 @@ def run_job(
     """
     try:
         bench = bench_for(job.options)
-        claim = bench.desk.take(job.key)
+        claim = bench.take(job)
     except OSError as error:  # no space, no permission: nothing was begun
         return JobResult(job.key, Outcome.FAILED, cause=cause_of(error, ()))
     if isinstance(claim, Held):
@@ -207,7 +207,7 @@ def _look_again(
         return JobResult(job.key, Outcome.DONE_ELSEWHERE, by=by)
     if job.serves and all(map(partial(_is_served, bench), job.serves)):
         return JobResult(job.key, Outcome.UP_TO_DATE)  # nobody needs its value any more
-    holders = {key: bench.desk.holder(key) for key in job.upstream if key not in done_here}
+    holders = {key: bench.holder(job, key) for key in job.upstream if key not in done_here}
     broken = tuple(key for key, holder in holders.items() if bench.failures.has(key) or holder == "dead")
     if broken:
         return _blocked(job, broken)

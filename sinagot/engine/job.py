@@ -14,7 +14,7 @@ from sinagot.engine.paths import Paths
 from sinagot.runlog.write import LogTarget
 from sinagot.scripts.sources import SourceSet
 
-__all__ = ["Cause", "Job", "JobResult", "JobStep", "Outcome", "RunOptions", "job_key"]
+__all__ = ["Cause", "Job", "JobResult", "JobStep", "Outcome", "RunOptions", "job_key", "parse_key"]
 
 
 class Outcome:
@@ -166,3 +166,25 @@ def job_key(record_id: str, task: str | None, modality: str | None, label: str) 
     if task is None and modality is None:
         return f"{record_id}/{label}"
     return f"{record_id}/{task or '-'}/{modality or '-'}/{label}"
+
+
+def parse_key(key: str) -> tuple[str, str | None, str | None, str] | None:
+    """Give the record id, task, modality and step that `job_key` made a key of; None for another text.
+
+    Examples
+    --------
+    >>> parse_key("REC-1/RS/EEG/alpha"), parse_key("all/records/-/EEG/mean"), parse_key("alpha")
+    (('REC-1', 'RS', 'EEG', 'alpha'), ('all/records', None, 'EEG', 'mean'), None)
+    """
+    parts = key.split("/")
+    if len(parts) in (
+        3,
+        5,
+    ):  # the id of a job for all records has a slash, so that no record can be called so
+        parts[:2] = ["/".join(parts[:2])]
+    if len(parts) == 2:
+        return parts[0], None, None, parts[1]
+    if len(parts) != 4:
+        return None
+    record_id, task, modality, label = parts
+    return record_id, None if task == "-" else task, None if modality == "-" else modality, label

@@ -60,10 +60,10 @@ def outcome(job: Job, event: Event | None, lost: Lost, *, is_stopped: bool) -> J
         event = None  # of a former try
     if lost.dead is not None:
         bury(*lost.dead)
-    if event is None and not (lost.blames or is_stopped) and bench.desk.holder(job.key) == "dead":
+    if event is None and not (lost.blames or is_stopped) and bench.holder(job, job.key) == "dead":
         # The claim stays: whoever takes it over knows that the job was begun.
         return JobResult(job.key, Outcome.LOST)
-    claim = bench.desk.take(job.key)
+    claim = bench.take(job)
     if isinstance(claim, Held):
         owner = claim.owner
         if owner is not None and owner.run_id == job.options.run_id:
@@ -118,7 +118,7 @@ def give_up(job: Job, lost: Lost, sends: int) -> JobResult:
     """Put on record that a job's batches were lost again and again before it was begun."""
     bench = bench_for(job.options)
     cause = Cause("WorkerLostError", f"{lost.text}; given up after {sends} tries", "")
-    claim = bench.desk.take(job.key)
+    claim = bench.take(job)
     if isinstance(claim, Held):
         record_loss(job, bench, StepStatus.ERROR, cause)
         return JobResult(job.key, Outcome.FAILED, cause=cause)

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from html import escape
 from typing import Any
 
+from sinagot.engine.words import TONES, tone_of
 from sinagot.workflow.nodes import Call, Node, ScriptCall, fill, name_of
 from sinagot.workflow.order import in_order, parts_of
 
@@ -17,14 +18,6 @@ __all__ = ["as_table", "draw"]
 
 _KINDS = ("mermaid", "dot", "text")
 _LONGEST = 30
-_COLOURS = {
-    "stored": "#d7f0d7",
-    "stale": "#fdebc8",
-    "missing": "#eeeeee",
-    "failed": "#f7d4d4",
-    "not stored": "#e3ecfa",
-    "no input": "#f7d4d4",
-}
 
 
 class _Name:
@@ -111,10 +104,11 @@ def _mermaid(
         word = f"<br/>{states[name]}" if name in states else ""
         lines.append(f'    {marks[name]}{left}"{_plain(name)}<br/>{_plain(_text(nodes[name]))}{word}"{right}')
     lines += [f"    {marks[part]} --> {marks[name]}" for part, name in edges]
+    tones = {name: tone_of(states.get(name, "")) for name in order}
     lines += [
-        f"    style {marks[name]} fill:{_COLOURS[states[name]]}"
-        for name in order
-        if states.get(name) in _COLOURS
+        f"    style {marks[name]} fill:{TONES[tone].light},color:{TONES[tone].light_ink}"
+        for name, tone in tones.items()
+        if tone
     ]
     return "\n".join(lines)
 
@@ -151,8 +145,12 @@ def as_table(title: str, workflow: Any, states: Mapping[str, str]) -> str:
     nodes: Mapping[str, Node] = workflow.__nodes__
     rows = "".join(
         f"<tr><td><b>{escape(name)}</b></td><td><code>{escape(_text(nodes[name]))}</code></td>"
-        f'<td style="background:{_COLOURS.get(states.get(name, ""), "inherit")};color:#222">'
-        f"{escape(states.get(name, ''))}</td></tr>"
+        f"<td{_fill(states.get(name, ''))}>{escape(states.get(name, ''))}</td></tr>"
         for name in in_order(nodes)
     )
     return f"<div><p><b>{escape(title)}</b></p><table><tbody>{rows}</tbody></table></div>"
+
+
+def _fill(word: str) -> str:
+    tone = tone_of(word)
+    return f' style="background:{TONES[tone].light};color:{TONES[tone].light_ink}"' if tone else ""

@@ -10,9 +10,9 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
 from sinagot.engine.planning.graph import RecordGraph, StepNode, on_the_way
+from sinagot.engine.state.begun import open_claims
 from sinagot.engine.state.claims import file_key
 from sinagot.engine.state.history import Marks
-from sinagot.engine.state.owners import held_claims
 from sinagot.errors import ConfigurationError
 
 __all__ = ["Narrowing", "parse_shard"]
@@ -158,7 +158,9 @@ class Narrowing(NamedTuple):
         """True when all records of the scope are meant."""
         return not self.failed and self.shard is None
 
-    def choose_ids(self, ids: Sequence[str], nodes: Iterable[StepNode], state: str) -> Sequence[str]:
+    def choose_ids(
+        self, ids: Sequence[str], nodes: Iterable[StepNode], state: str, logs: str
+    ) -> Sequence[str]:
         """Choose records.
 
         Parameters
@@ -167,8 +169,8 @@ class Narrowing(NamedTuple):
             Those of the scope.
         nodes : iterable of StepNode
             The chosen steps: only their failures count.
-        state : str
-            The state folder.
+        state, logs : str
+            State folder and log folder.
 
         Notes
         -----
@@ -180,7 +182,7 @@ class Narrowing(NamedTuple):
             number, count = self.shard
             ids = [one for one in ids if crc32(one.encode("utf-8", "surrogatepass")) % count == number - 1]
         if self.failed:
-            dead = {name for name, (_, is_honoured) in held_claims(state).items() if not is_honoured}
+            dead = {name for name, (_, is_honoured) in open_claims(state, logs).items() if not is_honoured}
             marked = Marks(state, "failures").names() | dead
             chosen = list(nodes)
             ids = [one for one in ids if marked and any(file_key(node.key(one)) in marked for node in chosen)]

@@ -124,8 +124,9 @@ def _record_ids(
     """List the records; none when no script can be loaded, since that is what has to be told."""
     if nodes and not selected:
         return []
-    state = str(scope.workspace.configuration.state_path)
-    return narrowing.choose_ids(scope.record_ids(), nodes, state)
+    configuration = scope.workspace.configuration
+    state, logs = str(configuration.state_path), str(configuration.log_path)
+    return narrowing.choose_ids(scope.record_ids(), nodes, state, logs)
 
 
 def _checked_parameters(

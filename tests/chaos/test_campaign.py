@@ -47,6 +47,7 @@ def run(fault: str, seed: int, *, trials: int = 1, prelude: str = "") -> Score:
         "kill -9 of all processes, three times (processes)",
         "kill -9 of all processes, three times (processes, functions)",
         "five drivers, two of them killed (main_process)",
+        "five drivers, two of them killed (main_process, functions)",
         "scripts that end in every bad way (processes)",
         "scripts that end in every bad way (processes, functions)",
     ],

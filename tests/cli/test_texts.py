@@ -83,7 +83,9 @@ def test_commands_stay_in_one_piece(
     texts.say("log: sinagot logs REC-20200601 --step count")
     assert capsys.readouterr().out == "log: sinagot logs REC-20200601 --step count\n"
     texts.say(texts.painted("failed", "  count: ValueError: something went wrong here"), wrap=True)
-    assert capsys.readouterr().out == ("\x1b[31m  count: ValueError: something\n    went wrong here\x1b[0m\n")
+    assert capsys.readouterr().out == (
+        "\x1b[38;5;166m  count: ValueError: something\n    went wrong here\x1b[0m\n"
+    )
 
 
 @pytest.mark.parametrize(("name", "value"), [("NO_COLOR", "1"), ("TERM", "dumb")])

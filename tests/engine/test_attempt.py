@@ -10,6 +10,7 @@ import pytest
 
 from sinagot import Workspace
 from sinagot.dataset.moves import beside
+from sinagot.engine.state.owners import Owner
 from sinagot.testing import make_workspace, script_text
 
 WRITE = "self.path.output.write_text('whole')"
@@ -35,12 +36,14 @@ def test_name_that_the_file_system_refuses_costs_its_own_record(mode: str, tmp_p
     assert workspace[long].logs_json()[-1]["exc_type"] == "OSError"
 
 
-def die(workspace: Workspace, record_id: str, step: str) -> None:
+def die(workspace: Workspace, record_id: str, step: str, **facts: object) -> Path:
     """Leave the claim of a process that is no more."""
     claims = workspace.data_path / ".sinagot" / "claims"
     claims.mkdir(parents=True, exist_ok=True)
     owner = {"host": os.uname().nodename, "boot": "long ago", "pid": 1, "start": "1", "run_id": "dead"}
-    (claims / f"{record_id}%2F{step}").write_text(json.dumps(owner))
+    claim = claims / f"{record_id}%2F{step}"
+    claim.write_text(json.dumps(owner | facts))
+    return claim
 
 
 def test_leftovers_of_a_dead_attempt_are_cleared(tmp_path: Path) -> None:
@@ -69,3 +72,59 @@ def test_former_version_survives_a_death_and_a_failure(tmp_path: Path) -> None:
     assert run(workspace).counts["failed"] == 1
     assert (final / "good.txt").read_text() == "good"
     assert not former.exists()
+
+
+TWO_STEPS = {
+    "a": script_text(WRITE),
+    "b": script_text(WRITE, path_in=("out", "{id}.txt"), path_out=("second", "{id}.txt")),
+}
+
+
+@pytest.mark.parametrize("mode", ["main_process", "processes"])
+def test_claim_of_a_process_that_died_before_it_looked_means_nothing(mode: str, tmp_path: Path) -> None:
+    """A job that is done stays done where a process took its claim and was killed before it could look."""
+    with make_workspace(tmp_path, records=["R1"], scripts=TWO_STEPS) as workspace:
+        assert run(workspace, mode).counts["done"] == 2
+        boot = Owner.here("").boot
+        claim = die(workspace, "R1", "a", boot=boot)
+        assert [row["step_status"] for row in workspace.steps.iter_status()] == [30, 30]
+        assert workspace.steps.run(dry_run=True, printing=False).counts["up_to_date"] == 2
+        assert run(workspace, mode).counts["up_to_date"] == 2
+        assert workspace.steps.run(failed=True, mode=mode, printing=False).counts["up_to_date"] == 0
+
+        # The step behind it is not blocked either.
+        (workspace.data_path / "second" / "R1.txt").unlink()
+        counts = run(workspace, mode).counts
+        assert (counts["up_to_date"], counts["done"]) == (1, 1)
+
+        # Where the job has to be done again, the claim is taken over as any other.
+        (workspace.data_path / "out" / "R1.txt").unlink()
+        assert run(workspace, mode).counts["done"] >= 1
+        assert not claim.exists()
+        assert [row["step_status"] for row in workspace.steps.iter_status()] == [30, 30]
+
+
+def test_claim_of_a_process_that_had_begun_counts(tmp_path: Path) -> None:
+    """A dead claim is ended work unless the log says for sure that somebody else has done the job."""
+    with make_workspace(tmp_path, records=["R1"], scripts={"a": script_text(WRITE)}) as workspace:
+        run(workspace)
+        (last,) = [line for line in workspace["R1"].logs_json() if line["step_status"] == 30]
+        made_by, _, rest = last["attempt"].rpartition(f"-{os.getpid()}-")
+        assert made_by == last["run_id"] and rest == "1"
+        boot = Owner.here("").boot
+
+        def status() -> list[int]:
+            return [row["step_status"] for row in workspace.steps.iter_status()]
+
+        die(workspace, "R1", "a")  # of before the machine was started anew: its lines may be lost
+        assert status() == [42]
+        die(workspace, "R1", "a", boot=boot, host="elsewhere", run_id=last["run_id"])  # that run has ended
+        assert status() == [42]
+        die(workspace, "R1", "a", boot=boot, run_id=last["run_id"], pid=os.getpid(), start="another")
+        assert status() == [42]  # it is the one that wrote the line
+        die(workspace, "R1", "a", boot=boot)
+        assert status() == [30]
+        log = workspace.data_path / "LOG" / "R1.log"
+        assert log.exists()
+        log.unlink()
+        assert status() == [42]

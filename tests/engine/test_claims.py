@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import platform
 import subprocess
 import sys
 import textwrap
@@ -70,14 +71,14 @@ def test_claim_is_taken_once_and_released(desk: ClaimDesk, state: str) -> None:
     """A claim appears with its owner in it, is held until released, and is then free for others."""
     claim = desk.take(KEY)
     assert isinstance(claim, Claim) and not claim.taken_over
-    assert desk.is_ours(claim) and desk.holder(KEY) == "live"
+    assert desk.is_ours(claim) and desk.holder(KEY) == (desk.owner, "live")
     other = ClaimDesk(state, "run-2")
     try:
         held = other.take(KEY)
         assert isinstance(held, Held) and held.owner == desk.owner
         assert isinstance(other.take("REC-1/b"), Claim)
         desk.release(claim)
-        assert desk.holder(KEY) is None
+        assert desk.holder(KEY) == (None, None)
         again = other.take(KEY)
         assert isinstance(again, Claim) and not again.taken_over
     finally:
@@ -150,6 +151,46 @@ def test_own_finished_run_is_never_honoured(desk: ClaimDesk, state: str) -> None
     assert isinstance(desk.take(KEY), Held)
     before.finish()
     assert isinstance(desk.take(KEY), Claim)
+
+
+LEADERLESS = """
+import ctypes, threading, sys
+# The first thread ends by itself, as it may be the first to go when a process is killed.
+THREAD_EXIT = {"x86_64": 60, "aarch64": 93}
+def wait():
+    print("begun", flush=True)
+    sys.stdin.read()
+import platform
+threading.Thread(target=wait).start()
+ctypes.CDLL(None).syscall(THREAD_EXIT[platform.machine()], 0)
+"""
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux" or platform.machine() not in ("x86_64", "aarch64"),
+    reason="a call of Linux by number",
+)
+def test_process_whose_first_thread_has_ended_lives_until_the_last_has(desk: ClaimDesk, state: str) -> None:
+    """Locks and files of a killed process are held by the thread that goes last: until then its claim is honoured."""
+    child = program(LEADERLESS)
+    assert child.stdout is not None
+    try:
+        assert child.stdout.readline() == "begun\n"
+        stat = Path(f"/proc/{child.pid}/stat")
+        deadline = time.monotonic() + 10
+        while stat.read_text().rpartition(")")[2].split()[0] != "Z" and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert stat.read_text().rpartition(")")[2].split()[0] == "Z"
+        put(state, desk.owner._replace(pid=child.pid, start=owners.start_time(child.pid)))
+        assert owners.start_time(child.pid)
+        assert isinstance(desk.take(KEY), Held)
+        child.kill()
+        while owners.start_time(child.pid) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert isinstance(desk.take(KEY), Claim)
+    finally:
+        child.kill()
+        child.communicate()
 
 
 def test_zombie_is_dead(desk: ClaimDesk, state: str) -> None:
@@ -389,7 +430,7 @@ def test_process_on_another_host_that_is_known_to_be_dead(
     put(state, owner._replace(pid=owner.pid + 1), "REC-2/a")
     assert isinstance(desk.take(KEY), Held)
     bury("elsewhere", owner.pid, owner.start)
-    assert desk.holder(KEY) == "dead"
+    assert desk.holder(KEY) == (owner, "dead")
     claim = desk.take(KEY)
     assert isinstance(claim, Claim) and claim.taken_over
     assert isinstance(desk.take("REC-2/a"), Held)

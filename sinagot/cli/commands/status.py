@@ -34,23 +34,10 @@ from sinagot.cli.texts import (
     step_place,
     terminal_width,
 )
+from sinagot.engine.words import STATUS
 from sinagot.scripts.group import GROUP_ID
 
 __all__ = ["command"]
-
-#: Status name -> word in the table, and letter where words do not fit.
-WORDS = {
-    "DONE": ("done", "D"),
-    "ERROR": ("error", "E"),
-    "INTERRUPTED": ("interrupted", "I"),
-    "PROCESSING": ("running", ">"),
-    "OUTDATED": ("outdated", "O"),
-    "DATA_READY": ("ready", "r"),
-    "INIT": ("no input", "."),
-    "BLOCKED": ("blocked", "B"),
-    "DATA_NOT_AVAILABLE": ("no data", "N"),
-    "EXCLUDED": ("excluded", "X"),
-}
 
 
 @click.command(
@@ -162,9 +149,9 @@ class _Table(NamedTuple):
         return [step_place(step) for step in self.steps]
 
     def counts(self, number: int) -> dict[str, int]:
-        """Count the records of each status of one step, in the order of `WORDS`."""
+        """Count the records of each status of one step, in the order of `STATUS`."""
         found = [row[number] for row in self.cells.values()]
-        return {name: found.count(name) for name in WORDS if name in found}
+        return {name: found.count(name) for name in STATUS if name in found}
 
     def as_json(self) -> dict[str, Any]:
         from sinagot.engine.planning.status import StepStatus
@@ -206,20 +193,20 @@ class _Table(NamedTuple):
             yield from ["", *self._group_lines()] if self.cells else self._group_lines()
 
     def _group_lines(self) -> Iterator[str]:
-        rows = [[step_place(step), WORDS[name][0]] for step, name in self.groups]
+        rows = [[step_place(step), STATUS[name].text] for step, name in self.groups]
         lines = columns([["for all records", "status"], *rows])
         for line, (_, name) in zip(lines, [({}, ""), *self.groups], strict=True):
-            yield painted(WORDS[name][0], line) if name else line
+            yield painted(STATUS[name].text, line) if name else line
 
     def _words(self, number: int) -> list[str]:
-        return [WORDS[name][0] for name in self.counts(number)]
+        return [STATUS[name].text for name in self.counts(number)]
 
     def _grid(self, first: int, wide: Sequence[int]) -> Iterator[str]:
         heads = [place.ljust(width) for place, width in zip(self.places, wide, strict=True)]
         yield "  ".join(["record".ljust(first), *heads]).rstrip()
         for record_id, names in self.cells.items():
             words = [
-                painted(WORDS[name][0]) + " " * (width - len(WORDS[name][0]))
+                painted(STATUS[name].text) + " " * (width - len(STATUS[name].text))
                 for name, width in zip(names, wide, strict=True)
             ]
             yield "  ".join([clean(record_id).ljust(first), *words]).rstrip()
@@ -232,15 +219,15 @@ class _Table(NamedTuple):
         used: dict[str, None] = {}
         for record_id, names in self.cells.items():
             used |= dict.fromkeys(names)
-            letters = [painted(WORDS[name][0], WORDS[name][1].rjust(size)) for name in names]
+            letters = [painted(STATUS[name].text, STATUS[name].letter.rjust(size)) for name in names]
             yield " ".join([clean(record_id).ljust(first + 1), *letters])
         yield ""
-        yield ", ".join(f"{letter} {word}" for name, (word, letter) in WORDS.items() if name in used)
+        yield ", ".join(f"{word.letter} {word.text}" for name, word in STATUS.items() if name in used)
 
     def _totals(self, *, is_numbered: bool) -> Iterator[str]:
         counts = [self.counts(number) for number in range(len(self.steps))]
-        used = [name for name in WORDS if any(name in one for one in counts)]
-        rows = [["", "step", *(WORDS[name][0] for name in used)]]
+        used = [name for name in STATUS if any(name in one for one in counts)]
+        rows = [["", "step", *(STATUS[name].text for name in used)]]
         for number, (place, one) in enumerate(zip(self.places, counts, strict=True), start=1):
             rows.append([str(number), place, *(f"{one[name]:,}" if name in one else "-" for name in used)])
         if not is_numbered:

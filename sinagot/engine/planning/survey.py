@@ -21,11 +21,11 @@ from sinagot.engine.planning.changes import Changes, ParamsOf, Seen, no_params
 from sinagot.engine.planning.graph import RecordGraph, Slot, StepNode
 from sinagot.engine.planning.plan import Facts, PlannedJob, plan_chain
 from sinagot.engine.planning.status import Evidence, StepStatus, needs_log, step_status
+from sinagot.engine.state.begun import open_claims
 from sinagot.engine.state.claims import KEPT, file_key
 from sinagot.engine.state.decisions import Decision, Decisions
 from sinagot.engine.state.history import Marks
 from sinagot.engine.state.origins import Origins
-from sinagot.engine.state.owners import held_claims
 from sinagot.runlog.read import newest_status
 from sinagot.scripts.group import GROUP_ID
 from sinagot.scripts.template import StepPaths
@@ -100,7 +100,7 @@ class Survey:
         self._logs = logs
         self._failures = Marks(state, "failures")
         self.failed = self._failures.names()
-        self.claims = held_claims(state)
+        self.claims = open_claims(state, logs)
         #: Name of a mark -> the attempt that had failed when that was noted.
         self.failed_attempts: dict[str, str] = {}
         #: What people excluded.

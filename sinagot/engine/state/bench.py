@@ -15,8 +15,9 @@ from pathlib import Path
 
 from sinagot.dataset.stages import SpareFolders
 from sinagot.dataset.volumes import sync_systems
-from sinagot.engine.job import RunOptions
-from sinagot.engine.state.claims import ClaimDesk
+from sinagot.engine.job import Job, RunOptions
+from sinagot.engine.state.begun import had_begun
+from sinagot.engine.state.claims import Claim, ClaimDesk, Held
 from sinagot.engine.state.history import EventFile, Marks
 from sinagot.engine.state.kept import FailureMarks
 from sinagot.engine.state.origins import short_path
@@ -55,6 +56,20 @@ class Bench:
         self._over = threading.Event()
         self._guard = threading.Lock()
         self._heart: threading.Thread | None = None
+
+    def take(self, job: Job) -> Claim | Held:
+        """Take the claim of a job, or say who holds it; from one who died before it began nothing is taken over."""
+        claim = self.desk.take(job.key)
+        if isinstance(claim, Held) or not claim.taken_over:
+            return claim
+        if not had_begun(claim.former, job.options.log.folder, job.key):
+            claim = Claim(claim.path, False)
+        return claim
+
+    def holder(self, job: Job, key: str) -> str | None:
+        """Say who holds another job: ``"live"``, ``"dead"``, or None when nobody does or has begun."""
+        owner, word = self.desk.holder(key)
+        return None if word == "dead" and not had_begun(owner, job.options.log.folder, key) else word
 
     def next_attempt(self) -> str:
         """Give the name of a new attempt, unique in the workspace."""

@@ -226,16 +226,16 @@ class ClaimDesk:
                 pass
         return True
 
-    def holder(self, key: str) -> str | None:
-        """Say who holds the claim of a job: ``"live"``, ``"dead"``, or None when nobody does."""
+    def holder(self, key: str) -> tuple[Owner | None, str | None]:
+        """Say who holds the claim of a job, and ``"live"`` or ``"dead"``; None when nobody does."""
         path = f"{self.folder}/{file_key(key)}"
         if not os.path.exists(path):
-            return None  # nearly always; one stat
+            return None, None  # nearly always; one stat
         owner, text, beat = read_owner(path)
         if text is None:
-            return None
+            return None, None
         dead = is_torn(beat) if owner is None else self._is_dead(path, owner, beat)
-        return "dead" if dead else "live"
+        return owner, "dead" if dead else "live"
 
     def is_ours(self, claim: Claim) -> bool:
         """Say whether the claim is still ours; read just before publishing (fencing)."""

@@ -45,6 +45,11 @@ class Owner(NamedTuple):
         """Give the text of an owner's file."""
         return json.dumps(self._asdict())
 
+    @property
+    def is_of_this_boot(self) -> bool:
+        """Whether it ran on this machine since the machine was started."""
+        return self.host == os.uname().nodename and self.boot == _boot_id()
+
     @classmethod
     def from_json(cls, text: str) -> Owner | None:
         """Read an owner's file; None when it is torn."""
@@ -75,8 +80,10 @@ def start_time(pid: int) -> str:
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
             fields = file.read().rpartition(b")")[2].split()
-        # A zombie has ended, though its number is not free yet.
-        return "" if fields[0] in (b"Z", b"X") else fields[19].decode()
+        # A zombie has ended, though its number is not free yet; but of a killed process the first thread may be one
+        # while another is still in the midst of a system call, and locks and files are held until that one has gone.
+        has_ended = fields[0] in (b"Z", b"X") and int(fields[17]) <= 1
+        return "" if has_ended else fields[19].decode()
     except OSError:
         if os.path.exists("/proc/self/stat"):
             return ""

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from sinagot.cli.commands.status import WORDS
 from sinagot.engine.planning.status import StepStatus
+from sinagot.engine.words import STATUS
 from tests.cli.conftest import Invoke, Lab
 
 
@@ -35,8 +35,9 @@ def test_words(invoke: Invoke, make_lab: Lab) -> None:
 
 def test_every_status_has_a_word_and_a_letter() -> None:
     """Words and letters tell all codes apart, without colour."""
-    assert set(WORDS) == set(StepStatus.__members__)
-    assert len({word for word, _ in WORDS.values()}) == len({letter for _, letter in WORDS.values()}) == 10
+    assert set(STATUS) == set(StepStatus.__members__)
+    words = STATUS.values()
+    assert len({word.text for word in words}) == len({word.letter for word in words}) == 10
 
 
 def test_narrow_terminal_gets_letters(invoke: Invoke, make_lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:

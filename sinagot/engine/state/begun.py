@@ -1,0 +1,76 @@
+"""Whether a dead process had begun the job that it held, or had only asked for it.
+
+Knows claims and the log; must not know plans. A process takes the claim of a job before it looks whether another one
+has done it meanwhile. Killed just then it leaves a dead claim on a job that needs nothing: what it did not write in the
+log tells so.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import unquote
+
+from sinagot.engine.job import parse_key
+from sinagot.engine.state.claims import KEPT
+from sinagot.engine.state.owners import Owner, held_claims
+from sinagot.runlog.read import newest_status
+from sinagot.scripts.codes import StepStatus
+
+__all__ = ["had_begun", "open_claims"]
+
+
+def had_begun(owner: Owner | None, logs: str, key: str) -> bool:
+    """Say whether the dead owner of a claim may have begun its job.
+
+    Parameters
+    ----------
+    owner : Owner or None
+        Who held it; None where that is not known.
+    logs : str
+        The log folder.
+    key : str
+        Key of the job.
+
+    Returns
+    -------
+    bool
+        False only where that is sure: the newest line of the step says that another process has done it. A script
+        starts when its `Processing run` is in the log, and who does a job writes its last line before giving up the
+        claim. After a power cut lines may be lost, and of another machine it is not known: then it may have begun.
+    """
+    place = parse_key(key)
+    if owner is None or place is None or not owner.is_of_this_boot:
+        return True
+    try:
+        newest = newest_status(logs, *place)
+    except OSError:
+        return True
+    if newest is None or newest[0] != StepStatus.DONE:
+        return True
+    attempt = newest[1].get("attempt")
+    return not isinstance(attempt, str) or attempt.startswith(f"{owner.run_id}-{owner.pid}-")
+
+
+def open_claims(state: str, logs: str) -> dict[str, tuple[Owner | None, bool]]:
+    """Give the claims that mean anything: file name -> (owner, whether it is to be honoured).
+
+    Parameters
+    ----------
+    state, logs : str
+        State folder and log folder.
+
+    Returns
+    -------
+    dict
+        As `held_claims`, without those of dead processes that had not begun.
+    """
+
+    def counts(name: str, owner: Owner | None) -> bool:
+        key = unquote(name, errors="surrogateescape")
+        is_cut = name[KEPT : KEPT + 1] == "~"  # the key can't be told from the name
+        return is_cut or had_begun(owner, logs, key)
+
+    return {
+        name: (owner, is_live)
+        for name, (owner, is_live) in held_claims(state).items()
+        if is_live or counts(name, owner)
+    }

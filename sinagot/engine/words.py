@@ -1,0 +1,118 @@
+"""How statuses and outcomes are called, marked and coloured: the same in a terminal, a notebook, a page and a plot.
+
+Pure, and light to import: every command loads it. Colours are those of Okabe and Ito, which people of every colour
+vision tell apart; each comes with a word, and with a letter and a sign where words do not fit, so that nothing is told
+by colour alone.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+__all__ = ["OUTCOMES", "STATUS", "TONES", "Tone", "Word", "css", "tone_of"]
+
+
+class Tone(NamedTuple):
+    """A colour: as a fill on light and on dark ground, what is legible on each, and the colour of a terminal."""
+
+    light: str
+    light_ink: str
+    dark: str
+    dark_ink: str
+    terminal: int
+
+
+class Word(NamedTuple):
+    """What people read of a status or an outcome."""
+
+    text: str
+    letter: str
+    sign: str
+    tone: str
+
+
+#: Okabe, M. and Ito, K., Color Universal Design (2008); the last three are greys and a tint. Every ink has a contrast
+#: of at least 4.5 to its fill (WCAG 2.2, 1.4.3).
+TONES = {
+    "good": Tone("#007a59", "#ffffff", "#009e73", "#000000", 36),
+    "bad": Tone("#b34700", "#ffffff", "#e8702a", "#000000", 166),
+    "cut": Tone("#e69f00", "#000000", "#e69f00", "#000000", 214),
+    "busy": Tone("#0072b2", "#ffffff", "#56b4e9", "#000000", 32),
+    "old": Tone("#cc79a7", "#000000", "#cc79a7", "#000000", 175),
+    "wait": Tone("#f0e442", "#000000", "#f0e442", "#000000", 178),
+    "ready": Tone("#cfe8f7", "#000000", "#2b4a5e", "#ffffff", 110),
+    "none": Tone("#e4e4e4", "#000000", "#3a3a3a", "#ffffff", 245),
+    "out": Tone("#6b6b6b", "#ffffff", "#8f8f8f", "#000000", 245),
+}
+
+#: By name of the status, in the order of tables.
+STATUS = {
+    "DONE": Word("done", "D", "✓", "good"),
+    "ERROR": Word("error", "E", "✗", "bad"),
+    "INTERRUPTED": Word("interrupted", "I", "!", "cut"),
+    "PROCESSING": Word("running", ">", "▶", "busy"),
+    "OUTDATED": Word("outdated", "O", "↻", "old"),
+    "DATA_READY": Word("ready", "r", "○", "ready"),
+    "INIT": Word("no input", ".", "·", "none"),
+    "BLOCKED": Word("blocked", "B", "⊘", "wait"),
+    "DATA_NOT_AVAILABLE": Word("no data", "N", "∅", "none"),
+    "EXCLUDED": Word("excluded", "X", "–", "out"),  # noqa: RUF001  (a dash)
+}
+
+#: By outcome, in the order of tables.
+OUTCOMES = {
+    "done": Word("done", "D", "✓", "good"),
+    "up_to_date": Word("up to date", "U", "=", "good"),
+    "done_elsewhere": Word("done elsewhere", "d", "✓", "good"),
+    "failed": Word("failed", "E", "✗", "bad"),
+    "missing_input": Word("missing input", ".", "·", "none"),
+    "blocked": Word("blocked", "B", "⊘", "wait"),
+    "excluded": Word("excluded", "X", "–", "out"),  # noqa: RUF001  (a dash)
+    "interrupted": Word("interrupted", "I", "!", "cut"),
+    "not_begun": Word("not begun", "n", "□", "ready"),
+}
+
+#: Words beside those above: of workflows, reports and the summary of a run.
+_OTHERS = {
+    "stored": "good",
+    "stale": "old",
+    "missing": "none",
+    "not stored": "ready",
+    "not run yet": "ready",
+    "would run": "busy",
+    "waiting for a step before": "wait",
+}
+_BY_TEXT = {word.text: word.tone for word in (*STATUS.values(), *OUTCOMES.values())} | _OTHERS
+
+
+def tone_of(text: str) -> str | None:
+    """Name the tone of a word that people read; None for one without colour.
+
+    Examples
+    --------
+    >>> tone_of("failed"), tone_of("done"), tone_of("elephant")
+    ('bad', 'good', None)
+    """
+    return _BY_TEXT.get(text)
+
+
+def css(selector: str = ":root", *, dark: bool = False) -> str:
+    """Give the tones as custom properties of CSS: ``--sg-good``, and ``--sg-good-ink`` for text on it.
+
+    Parameters
+    ----------
+    selector : str
+        What has them.
+    dark : bool
+        Those for dark ground.
+
+    Examples
+    --------
+    >>> css().split(";")[0]
+    ':root{--sg-good:#007a59'
+    """
+    pairs = (
+        f"--sg-{name}:{tone.dark if dark else tone.light};--sg-{name}-ink:{tone.dark_ink if dark else tone.light_ink}"
+        for name, tone in TONES.items()
+    )
+    return f"{selector}{{{';'.join(pairs)}}}"
