@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from sinagot.engine.accounts.contrasts import RunDiff
     from sinagot.engine.accounts.standing import StandingFailure
-    from sinagot.engine.accounts.underway import Progress
+    from sinagot.engine.accounts.underway import RunProgress
 
 __all__ = ["Run", "Runs"]
 
@@ -59,7 +59,7 @@ class Run:
         """
         return attempts_frame(self._state, self.facts.run_id)
 
-    def progress(self) -> Progress:
+    def progress(self) -> RunProgress:
         """Say how far the run is now: settled of total, rate, seconds to go, what runs."""
         from sinagot.engine.accounts.underway import RunWatch  # of runs that go on only
 
