@@ -15,6 +15,7 @@ SinagotError
 ├── UnknownWorkflowError (KeyError)      no workflow of that id has all its input data
 ├── InvalidIdError (ValueError, KeyError)  a text that cannot be a record id
 ├── NotFoundError (LookupError)          no step of that name
+├── UnknownRunError (LookupError)        no run of that id
 ├── AmbiguousRecordError (ValueError)    two files for one id and one pattern
 ├── StepFailedError (RuntimeError)       jobs of a run failed (raise_for_failures)
 ├── WorkspaceBusyError (RuntimeError)    another run works here and --exclusive was asked
@@ -64,6 +65,7 @@ __all__ = [
     "StorageError",
     "StoredDataError",
     "SupersededError",
+    "UnknownRunError",
     "UnknownWorkflowError",
     "UnstorableDataError",
     "WorkerLostError",
@@ -217,6 +219,15 @@ class NotFoundError(SinagotError, LookupError):
 
     name: str
     allowed: Any
+
+
+class UnknownRunError(SinagotError, LookupError):
+    """There is no run of that id, or several that begin or end so."""
+
+    FACTS = ("run_id", "allowed")
+
+    run_id: str
+    allowed: tuple[str, ...] | None
 
 
 class AmbiguousRecordError(SinagotError, ValueError):

@@ -42,6 +42,8 @@ __all__ = ["Prepared", "Progress", "RunRequest", "run"]
 
 #: Records to run from which on names of files are worth forgetting.
 _MANY = 1000
+#: Warnings that are kept with a run.
+_MOST_TOLD = 100
 
 
 def run(request: RunRequest, *, background: bool = False) -> RunReport:
@@ -341,7 +343,8 @@ class _Run:
             sweep(self.options.state_path, self.options.stage_base)
             places = [self.graph.node(number).place for number in self._numbers]
             self.report.warnings += self.ground.enter(jobs, places, slots)
-            self.folder.begin(records=len(self.request.ids), jobs=self.ledger.total, **prepared.manifest)
+            size = {"records": len(self.request.ids), "jobs": self.ledger.total, "workers": slots}
+            self.folder.begin(**size, booked=self.ledger.counts, **prepared.manifest)
         except StorageError:
             raise
         except OSError as error:
@@ -394,7 +397,11 @@ class _Run:
         for text in (*self._edited(), *self.ground.leave()):
             self._warn_once(text)
         try:
-            self.folder.end(counts=self.ledger.counts, **facts)
+            said = {
+                "stopped_because": self.report.stopped_because,
+                "warnings": self.report.warnings[:_MOST_TOLD],
+            }
+            self.folder.end(counts=self.ledger.counts, **said, **facts)
         except OSError as error:  # what was done is on record, job by job
             self._warn_once(f"the end of the run could not be written down: {error}")
 
@@ -422,6 +429,7 @@ class _Run:
     # -- showing
 
     def _show(self, *, final: bool = False) -> None:
+        self.folder.note(lambda: self.ledger.counts)
         if self.request.progress is None:
             return
         now = time.monotonic()

@@ -18,14 +18,17 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
     from sinagot.engine.accounts.report import RunReport
+    from sinagot.engine.accounts.runs import RunFacts
 
 __all__ = [
+    "attempts_frame",
     "count_frame",
     "decisions_frame",
     "flow_frame",
     "jobs_frame",
     "logs_frame",
     "plan_frame",
+    "runs_frame",
     "status_frame",
 ]
 
@@ -51,6 +54,24 @@ JOB_COLUMNS = [
     "reason",
     "exc_type",
     "exc_message",
+]
+_RUN_FIELDS = [
+    "run_id",
+    "state",
+    "kind",
+    "start",
+    "end",
+    "duration_s",
+    "jobs",
+    "records",
+    "ok",
+    "command",
+    "host",
+    "pid",
+    "user",
+    "mode",
+    "workers",
+    "version",
 ]
 _MEASURED = ["attempt", "duration_s", "cpu_s", "peak_memory_mb"]
 
@@ -137,6 +158,35 @@ def flow_frame(rows: Iterable[dict[str, Any]]) -> DataFrame:
     import pandas as pd
 
     return pd.DataFrame(rows).set_index("name")
+
+
+def attempts_frame(state: str, run_id: str) -> DataFrame:
+    """Make the table of `Run.attempts`: one row an attempt, in the order in which they began."""
+    import pandas as pd
+
+    from sinagot.engine.accounts.attempts import ATTEMPT_FIELDS, iter_attempts
+    from sinagot.runlog.read import frame_of
+
+    frame = frame_of(list(iter_attempts(state, run_id)), columns=list(ATTEMPT_FIELDS))
+    for name in ("start", "end"):
+        frame[name] = pd.to_datetime(frame[name], utc=True, format="ISO8601", errors="coerce")
+    return frame.sort_values("start_s", kind="stable", ignore_index=True)
+
+
+def runs_frame(runs: Iterable[RunFacts]) -> DataFrame:
+    """Make the table of `Runs.to_dataframe`: one row a run, one column an outcome."""
+    import pandas as pd
+
+    from sinagot.engine.job import Outcome
+
+    rows = [
+        {name: getattr(run, name) for name in _RUN_FIELDS} | {name: run.counts[name] for name in Outcome.ALL}
+        for run in runs
+    ]
+    frame = pd.DataFrame(rows, columns=[*_RUN_FIELDS, *Outcome.ALL])
+    for name in ("start", "end"):
+        frame[name] = pd.to_datetime(frame[name], utc=True, format="ISO8601", errors="coerce")
+    return frame
 
 
 def jobs_frame(report: RunReport) -> DataFrame:

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from sinagot.engine.executors.contract import Executor
     from sinagot.engine.planning.graph import StepNode
     from sinagot.workspace.flows import FlowReport
+    from sinagot.workspace.history import Runs
 
 __all__ = ["Workspace"]
 
@@ -256,6 +257,13 @@ class Workspace(_Door[W]):
             `task`, `modality`, `step_label` (None stands for all) and `reason`.
         """
         return decisions_frame(self.records)
+
+    @property
+    def runs(self) -> Runs:
+        """All runs, newest first: ``ws.runs.last``, ``ws.runs["20260131T235959"]``, ``ws.runs.to_dataframe()``."""
+        from sinagot.workspace.history import Runs  # most programs look forward
+
+        return Runs(str(self._configuration.state_path), str(self._configuration.log_path))
 
     def report_flow(self) -> FlowReport:
         """Say where all records have gone; see `Scope.report_flow`."""

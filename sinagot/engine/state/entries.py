@@ -224,6 +224,7 @@ def record_failure(
         What could not be written down.
     """
     mark = {
+        "key": job.key,
         "status": int(status),
         "run_id": job.options.run_id,
         "attempt": attempt,

@@ -4,6 +4,7 @@ Knows the state folder; must not know scripts or plans. Written by whoever execu
 the next run.
 
     <state>/runs/<run_id>/run.json              manifest: start, options, end, counts
+    <state>/runs/<run_id>/progress.json         what the driver has booked up to now; gone at the end
     <state>/runs/<run_id>/events-<writer>.jsonl whole lines, never rotated: one an attempt that is over,
                                                 and those for whoever heals what a death has left
     <state>/failures/<key>                      the last attempt of this job failed or was interrupted
@@ -15,7 +16,9 @@ from __future__ import annotations
 import errno
 import json
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 from sinagot.engine.state.claims import file_key
@@ -34,14 +37,18 @@ __all__ = [
     "iter_all_events",
     "iter_events",
     "iter_events_after",
+    "iter_lines",
     "last_event",
     "read_manifest",
+    "read_note",
     "replace_text",
     "taken_from",
 ]
 
 #: Longest line that a reader takes; more is garbage. A group step names all its inputs: some 60 bytes a record.
 _LONGEST_LINE = 1 << 26
+#: Seconds between two notes of how far a run is.
+NOTE_EVERY = 1.0
 #: Run, host and process.
 Writer = tuple[str, str, int]
 
@@ -232,10 +239,19 @@ def _parse(line: bytes) -> dict[str, Any] | None:
 
 def read_manifest(state: str, run_id: str) -> dict[str, Any]:
     """Read the manifest of a run; empty when it is absent or broken."""
+    return _read_facts(f"{state}/runs/{run_id}/run.json")
+
+
+def read_note(state: str, run_id: str) -> dict[str, Any]:
+    """Read how far the driver of a run said it was: ``at`` and ``counts``; empty when it has not said it yet."""
+    return _read_facts(f"{state}/runs/{run_id}/progress.json")
+
+
+def _read_facts(path: str) -> dict[str, Any]:
     try:
-        with open(f"{state}/runs/{run_id}/run.json", encoding="utf-8") as file:
+        with open(path, encoding="utf-8", errors="replace") as file:
             found = json.load(file)
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 
@@ -246,6 +262,7 @@ class RunFolder:
     def __init__(self, state: str, run_id: str) -> None:
         self.path = f"{state}/runs/{run_id}"
         self._manifest: dict[str, Any] = {}
+        self._noted = time.monotonic()
 
     def begin(self, **facts: Any) -> None:
         """Write the manifest of a run that starts."""
@@ -254,11 +271,22 @@ class RunFolder:
         self._manifest = {"start": now_utc(), "end": None, "owner": owner, **facts}
         replace_text(f"{self.path}/run.json", json.dumps(self._manifest, default=str, indent=1))
 
+    def note(self, counts: Callable[[], Mapping[str, int]]) -> None:
+        """Tell others how far the run is, now and then: not all that the driver books has an event."""
+        now = time.monotonic()
+        if self._manifest.get("end", "") is None and now - self._noted >= NOTE_EVERY:
+            self._noted = now
+            with suppress(OSError):  # nobody's result depends on it
+                text = json.dumps({"at": time.time(), "counts": counts()})
+                replace_text(f"{self.path}/progress.json", text)
+
     def end(self, **facts: Any) -> None:
         """Write the manifest of a run that is over; claims in its name are dead from now on."""
         self._manifest |= {"end": now_utc(), **facts}
         if os.path.isdir(self.path):
             replace_text(f"{self.path}/run.json", json.dumps(self._manifest, default=str, indent=1))
+            with suppress(OSError):
+                os.unlink(f"{self.path}/progress.json")
 
 
 class Marks:

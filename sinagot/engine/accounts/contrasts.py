@@ -1,0 +1,202 @@
+"""What differs between two runs: configuration, code, versions, command, outcomes of jobs, durations of steps.
+
+Knows what runs keep in their folders; must not know workspaces. Kept in memory are the failures of both runs and eight
+bytes an attempt, whatever else their events tell.
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from array import array
+from collections.abc import Iterable, Mapping
+from statistics import median
+from typing import Any, NamedTuple
+
+from sinagot.engine.accounts.attempts import iter_attempts
+from sinagot.engine.accounts.runs import RunFacts, facts_of
+from sinagot.engine.job import Outcome, job_key
+from sinagot.engine.state.history import read_manifest
+
+__all__ = ["Change", "JobChange", "RunDiff", "StepTimes", "diff_runs", "step_durations"]
+
+
+class Change(NamedTuple):
+    """One thing that differs; None where one side has it not."""
+
+    name: str
+    old: Any
+    new: Any
+
+
+class JobChange(NamedTuple):
+    """A job that ended otherwise; None where a run did not run it."""
+
+    key: str
+    old: str | None
+    new: str | None
+
+
+class StepTimes(NamedTuple):
+    """How long the good attempts of one step took in both runs; None where there are none."""
+
+    step: str
+    count_old: int
+    count_new: int
+    median_old: float | None
+    median_new: float | None
+    #: New through old.
+    ratio: float | None
+
+
+class RunDiff(NamedTuple):
+    """What differs between two runs, from the first to the second."""
+
+    a: RunFacts
+    b: RunFacts
+    #: Keys of the configuration, ``section.key``.
+    config: tuple[Change, ...]
+    #: Files of code by step, ``step: file``, with their digests.
+    scripts: tuple[Change, ...]
+    #: Of sinagot, Python and the workspace.
+    versions: tuple[Change, ...]
+    #: Parameters that were given for the run.
+    params: tuple[Change, ...]
+    #: Command, mode, workers, user, host, number of records and jobs.
+    command: tuple[Change, ...]
+    #: Jobs of which at least one run failed, and the other ended otherwise.
+    outcomes: tuple[JobChange, ...]
+    steps: tuple[StepTimes, ...]
+
+    @property
+    def is_same(self) -> bool:
+        """Nothing that can change results differs: configuration, code, versions, parameters."""
+        return not (self.config or self.scripts or self.versions or self.params)
+
+
+def diff_runs(state: str, a: str, b: str) -> RunDiff:
+    """Say what differs between two runs.
+
+    Parameters
+    ----------
+    state : str
+        The state folder.
+    a, b : str
+        Whole ids, see `find_run`.
+
+    Returns
+    -------
+    RunDiff
+        From `a` to `b`.
+    """
+    first, second = facts_of(state, a), facts_of(state, b)
+    old, new = read_manifest(state, a), read_manifest(state, b)
+    named = ("command", "mode", "workers", "user", "host", "records", "jobs")
+    facts = [{name: getattr(run, name) for name in named} for run in (first, second)]
+    return RunDiff(
+        first,
+        second,
+        config=_changes(_flat(_configuration(first.folder)), _flat(_configuration(second.folder))),
+        scripts=_changes(_digests(old), _digests(new)),
+        versions=_changes(_mapping(old.get("versions")), _mapping(new.get("versions"))),
+        params=_changes(_flat(_mapping(old.get("params"))), _flat(_mapping(new.get("params")))),
+        command=_changes(*facts),
+        outcomes=_outcomes(state, a, b),
+        steps=_steps(state, a, b),
+    )
+
+
+def step_durations(state: str, run_id: str) -> dict[str, array[float]]:
+    """Give the seconds of all good attempts of each step of a run, by ``task-modality-step``."""
+    found: dict[str, array[float]] = {}
+    for attempt in iter_attempts(state, run_id):
+        if attempt["outcome"] == Outcome.DONE and attempt["duration_s"] is not None:
+            found.setdefault(_step_of(attempt), array("d")).append(attempt["duration_s"])
+    return found
+
+
+def _step_of(attempt: Mapping[str, Any]) -> str:
+    parts = (attempt["task"], attempt["modality"], attempt["step_label"])
+    return "-".join(str(part) for part in parts if part)
+
+
+def _key_of(attempt: Mapping[str, Any]) -> str:
+    return job_key(attempt["record_id"], attempt["task"], attempt["modality"], attempt["step_label"])
+
+
+def _changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[Change, ...]:
+    names = dict.fromkeys([*old, *new])
+    return tuple(
+        Change(name, old.get(name), new.get(name)) for name in names if old.get(name) != new.get(name)
+    )
+
+
+def _configuration(folder: str) -> dict[str, Any]:
+    """Read the configuration that a run has kept; as JSON where TOML could not say it."""
+    for name, read in (("config.json", json.loads), ("config.toml", tomllib.loads)):
+        try:
+            with open(f"{folder}/{name}", encoding="utf-8") as file:
+                return _mapping(read(file.read()))
+        except (OSError, ValueError, RecursionError):
+            continue
+    return {}
+
+
+def _flat(table: Mapping[str, Any], before: str = "") -> dict[str, Any]:
+    """Give the values of nested tables by dotted names.
+
+    Examples
+    --------
+    >>> _flat({"run": {"mode": "dask"}, "version": "1"})
+    {'run.mode': 'dask', 'version': '1'}
+    """
+    found: dict[str, Any] = {}
+    for name, value in table.items():
+        if isinstance(value, dict) and value:
+            found |= _flat(value, f"{before}{name}.")
+        else:
+            found[f"{before}{name}"] = value
+    return found
+
+
+def _digests(manifest: Mapping[str, Any]) -> dict[str, str]:
+    return {
+        f"{step}: {file}": str(digest)
+        for step, files in _mapping(manifest.get("sources")).items()
+        for file, digest in _mapping(files).items()
+    }
+
+
+def _mapping(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _outcomes(state: str, a: str, b: str) -> tuple[JobChange, ...]:
+    """Compare how jobs ended; a second look tells how those ended in the other run that failed in one."""
+    bad = {key for run_id in (a, b) for key, outcome in _ends(state, run_id) if outcome != Outcome.DONE}
+    old, new = (
+        {key: outcome for key, outcome in _ends(state, run_id) if key in bad} if bad else {}
+        for run_id in (a, b)
+    )
+    return tuple(
+        JobChange(key, old.get(key), new.get(key)) for key in sorted(bad) if old.get(key) != new.get(key)
+    )
+
+
+def _ends(state: str, run_id: str) -> Iterable[tuple[str, str]]:
+    return (
+        (_key_of(attempt), attempt["outcome"])
+        for attempt in iter_attempts(state, run_id)
+        if attempt["retry_in_s"] is None
+    )
+
+
+def _steps(state: str, a: str, b: str) -> tuple[StepTimes, ...]:
+    old, new = step_durations(state, a), step_durations(state, b)
+    found = []
+    for step in dict.fromkeys([*old, *new]):
+        before, after = old.get(step), new.get(step)
+        first, second = (median(times) if times else None for times in (before, after))
+        ratio = second / first if first and second is not None else None
+        found.append(StepTimes(step, len(before or ()), len(after or ()), first, second, ratio))
+    return tuple(found)

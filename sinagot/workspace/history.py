@@ -1,0 +1,155 @@
+"""The runs of a workspace: what `ws.runs` gives.
+
+Knows the accounts of runs and makes tables of them; must not read the state folder itself. Reading writes nothing:
+an object looks when it is asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from sinagot.engine.accounts.runs import RunFacts, facts_of, find_run, run_ids
+from sinagot.workspace.tables import attempts_frame, runs_frame
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+    from sinagot.engine.accounts.contrasts import RunDiff
+    from sinagot.engine.accounts.standing import StandingFailure
+    from sinagot.engine.accounts.underway import RunProgress
+
+__all__ = ["Run", "Runs"]
+
+
+class Run:
+    """One run: what was known of it when it was looked up, as attributes, see `RunFacts`.
+
+    Examples
+    --------
+    >>> import sinagot
+    >>> ws = sinagot.Workspace("example/harbor")
+    >>> report = ws.steps.run()  # doctest: +ELLIPSIS
+    REC-...
+    >>> ws.runs.last.state, ws.runs.last.counts["done"]
+    ('ended', 6)
+    """
+
+    def __init__(self, state: str, facts: RunFacts, logs: str | None = None) -> None:
+        self._state = state
+        self._logs = logs
+        #: What is known of it.
+        self.facts = facts
+
+    def __getattr__(self, name: str) -> Any:
+        if name in RunFacts._fields or name in ("failures", "open", "settled"):
+            return getattr(self.facts, name)
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *RunFacts._fields, "failures", "open", "settled"})
+
+    def attempts(self) -> DataFrame:
+        """Give every attempt of the run that is over.
+
+        Returns
+        -------
+        DataFrame
+            One row an attempt, in the order in which they began; columns as `iter_attempts` names them.
+        """
+        return attempts_frame(self._state, self.facts.run_id)
+
+    def progress(self) -> RunProgress:
+        """Say how far the run is now: settled of total, rate, seconds to go, what runs."""
+        from sinagot.engine.accounts.underway import RunWatch  # of runs that go on only
+
+        return RunWatch(self._state, self.facts.run_id, self._logs).progress()
+
+    def diff(self, other: Run | str) -> RunDiff:
+        """Say what differs from this run to another one.
+
+        Parameters
+        ----------
+        other : Run or str
+            A run, or what `ws.runs[...]` takes.
+
+        Raises
+        ------
+        UnknownRunError
+            There is no such run.
+        """
+        from sinagot.engine.accounts.contrasts import diff_runs  # rarely asked for
+
+        found = other.facts if isinstance(other, Run) else find_run(self._state, other)
+        return diff_runs(self._state, self.facts.run_id, found.run_id)
+
+    def __repr__(self) -> str:
+        counts = ", ".join(
+            f"{count} {outcome.replace('_', ' ')}" for outcome, count in self.facts.counts.items() if count
+        )
+        return f"<Run instance | {self.facts.run_id} {self.facts.state}: {counts or 'nothing settled'}>"
+
+
+class Runs:
+    """All runs of a workspace, newest first.
+
+    Parameters
+    ----------
+    state : str
+        The state folder.
+    logs : str, optional
+        The log folder.
+
+    Examples
+    --------
+    >>> import sinagot
+    >>> sinagot.Workspace("example/harbor").runs
+    <Runs instance | none>
+    """
+
+    def __init__(self, state: str, logs: str | None = None) -> None:
+        self._state = state
+        self._logs = logs
+
+    def __iter__(self) -> Iterator[Run]:
+        for run_id in run_ids(self._state):
+            yield Run(self._state, facts_of(self._state, run_id), self._logs)
+
+    def __len__(self) -> int:
+        return len(run_ids(self._state))
+
+    def __bool__(self) -> bool:
+        return bool(run_ids(self._state))
+
+    def __getitem__(self, run_id: str | int) -> Run:
+        """Find a run by its id, its beginning or end, or ``"last"``; or by its place, 0 for the newest.
+
+        Raises
+        ------
+        UnknownRunError
+            There is none, or there are several.
+        IndexError
+            There are not so many.
+        """
+        if isinstance(run_id, int):
+            return Run(self._state, facts_of(self._state, run_ids(self._state)[run_id]), self._logs)
+        return Run(self._state, find_run(self._state, run_id), self._logs)
+
+    @property
+    def last(self) -> Run | None:
+        """The newest run; None when there is none."""
+        return next(iter(self), None)
+
+    def failures(self) -> list[StandingFailure]:
+        """List the failures that stand now, over all runs, grouped by cause; the largest group first."""
+        from sinagot.engine.accounts.standing import current_failures  # rarely asked for
+
+        return current_failures(self._state)
+
+    def to_dataframe(self) -> DataFrame:
+        """Give one row a run, newest first: what is known of it, and one column for each outcome."""
+        return runs_frame(run.facts for run in self)
+
+    def __repr__(self) -> str:
+        ids = run_ids(self._state)
+        return f"<Runs instance | {f'{len(ids)}, newest {ids[0]}' if ids else 'none'}>"
