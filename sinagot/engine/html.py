@@ -29,6 +29,7 @@ __all__ = [
     "style",
     "table",
     "text",
+    "told",
 ]
 
 #: Rows of a table that are written out.
@@ -58,7 +59,10 @@ background:none;white-space:normal;overflow-wrap:anywhere;max-width:48em}
 .sinagot .sg-more{font-style:italic}
 .sinagot .sg-chip{display:inline-block;padding:0 .5em;margin:0 .35em .15em 0;border-radius:.8em;white-space:nowrap}
 .sinagot .sg-bar{display:block;width:100%;min-width:12em;height:1.35em;margin:.15em 0;border-radius:.25em}
+.sinagot .sg-bar rect+rect{stroke:currentColor;stroke-opacity:.4}
 .sinagot .sg-bar text{font-size:.85em;text-anchor:middle;dominant-baseline:central}
+.sinagot .sg-graph{display:block;max-width:100%;height:auto;margin:.4em 0}
+.sinagot .sg-graph text{font-size:12px}
 .sinagot .sg-problem{border-left:.3em solid var(--sg-bad);padding-left:.6em;white-space:pre-wrap}
 .sinagot pre,.sinagot code{background:none;color:inherit;font-size:.95em;white-space:pre-wrap}
 .sinagot pre{overflow-x:auto;margin:.3em 0}
@@ -251,7 +255,8 @@ def table(
     width = max([len(head), *map(len, shown), 1])
     if total > len(shown):
         cells.append(f'<td class="sg-more" colspan="{width}">... and {total - len(shown):,} more</td>')
-    top = "".join(f'<th scope="col">{text(name)}</th>' for name in head)
+    kinds = [_kind(value) for value in shown[0]] if shown else [""] * len(head)
+    top = "".join(f'<th scope="col"{kind}>{text(name)}</th>' for name, kind in zip(head, kinds, strict=False))
     body = "".join(f"<tr>{row}</tr>" for row in cells)
     return Markup(
         f"<table>{f'<thead><tr>{top}</tr></thead>' if top else ''}<tbody>{body}</tbody></table>"
@@ -261,9 +266,13 @@ def table(
 
 
 def _cell(value: object) -> str:
+    return f"<td{_kind(value)}>{text(value)}</td>"
+
+
+def _kind(value: object) -> str:
+    """Put numbers on the right."""
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    kind = ' class="sg-n"' if is_number else ""
-    return f"<td{kind}>{text(value)}</td>"
+    return ' class="sg-n"' if is_number else ""
 
 
 def facts(rows: Iterable[tuple[str, object]]) -> Markup:
@@ -306,3 +315,21 @@ def fragment(title: object, *parts: object) -> Markup:
     return Markup(
         f'<div class="sinagot">{style()}<p class="sg-title">{text(title)}</p>{joined(*parts)}</div>'
     )
+
+
+def told(title: object, parts: Iterable[object]) -> Markup:
+    """Make a piece of parts that have to be looked up; where that fails, it says what went wrong.
+
+    Parameters
+    ----------
+    title : object
+        Stands above.
+    parts : iterable of object
+        Looked up one by one.
+    """
+    found: list[object] = []
+    try:
+        found.extend(parts)
+    except Exception as error:  # noqa: BLE001  (a notebook shows what is wrong, and goes on)
+        found.append(problem(f"{type(error).__name__}: {error}"))
+    return fragment(title, *found)
