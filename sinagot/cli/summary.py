@@ -13,7 +13,6 @@ import click
 from sinagot.cli.exclusions import excluded_lines
 from sinagot.cli.exits import Exit
 from sinagot.cli.options import workspace_words
-from sinagot.cli.progress import duration_text
 from sinagot.cli.texts import (
     clean,
     columns,
@@ -25,6 +24,7 @@ from sinagot.cli.texts import (
     shortened,
     step_place,
 )
+from sinagot.engine.pace import duration_text
 from sinagot.engine.planning.plan import Verdict
 from sinagot.engine.words import OUTCOMES
 from sinagot.scripts.group import GROUP_ID

@@ -28,6 +28,8 @@ class Progress(NamedTuple):
     counts: Mapping[str, int]
     total: int
     last_failure: str | None
+    #: Nothing follows: the run came to its end, whichever.
+    is_over: bool = False
 
 
 class Prepared(NamedTuple):

@@ -131,6 +131,12 @@ class _Run:
     # -- the whole
 
     def execute(self) -> RunReport:
+        try:
+            return self._execute()
+        finally:
+            self._show(final=True)  # also where an exception ends it
+
+    def _execute(self) -> RunReport:
         start = time.perf_counter()
         pending = self._sieve()
         if not self.request.dry_run:
@@ -156,7 +162,6 @@ class _Run:
         self.report.warnings += [f"folder can't be read: {problem}" for problem in unread]
         self.report.warnings += self.survey.decisions.warnings
         self.report.duration = time.perf_counter() - start
-        self._show(final=True)
         return self.report
 
     def _sieve(self) -> Sequence[int]:
@@ -435,7 +440,7 @@ class _Run:
         now = time.monotonic()
         if final or now - self._shown >= 0.1:
             self._shown = now
-            self.request.progress(Progress(self.ledger.counts, self.ledger.total, self._last_failure))
+            self.request.progress(Progress(self.ledger.counts, self.ledger.total, self._last_failure, final))
 
     def _log_up_to_date(self, pending: set[int]) -> None:
         """With debug, say in the log that a step was processed already."""

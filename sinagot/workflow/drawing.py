@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from html import escape
 from typing import Any
 
 from sinagot.engine.words import TONES, tone_of
 from sinagot.workflow.nodes import Call, Node, ScriptCall, fill, name_of
 from sinagot.workflow.order import in_order, parts_of
 
-__all__ = ["as_table", "draw"]
+__all__ = ["draw", "node_text"]
 
 _KINDS = ("mermaid", "dot", "text")
 _LONGEST = 30
@@ -30,12 +29,12 @@ class _Name:
         return self._name
 
 
-def _text(node: Node) -> str:
+def node_text(node: Node) -> str:
     """Say what a node is, in one line.
 
     Examples
     --------
-    >>> _text(ScriptCall("count", "RS", None))
+    >>> node_text(ScriptCall("count", "RS", None))
     'script count (RS)'
     """
     if isinstance(node, ScriptCall):
@@ -87,7 +86,7 @@ def draw(workflow: Any, kind: str = "mermaid", states: Mapping[str, str] | None 
         width = max(map(len, order), default=0)
         ends = [f"  [{known[name]}]" if name in known else "" for name in order]
         return "\n".join(
-            f"{name:<{width}}  {_text(nodes[name])}{end}" for name, end in zip(order, ends, strict=True)
+            f"{name:<{width}}  {node_text(nodes[name])}{end}" for name, end in zip(order, ends, strict=True)
         )
     if kind == "dot":
         return _dot(workflow.__name__, nodes, order, edges, known)
@@ -102,7 +101,9 @@ def _mermaid(
     for name in order:
         left, right = ("([", "])") if not isinstance(nodes[name], Call) else ("[", "]")
         word = f"<br/>{states[name]}" if name in states else ""
-        lines.append(f'    {marks[name]}{left}"{_plain(name)}<br/>{_plain(_text(nodes[name]))}{word}"{right}')
+        lines.append(
+            f'    {marks[name]}{left}"{_plain(name)}<br/>{_plain(node_text(nodes[name]))}{word}"{right}'
+        )
     lines += [f"    {marks[part]} --> {marks[name]}" for part, name in edges]
     tones = {name: tone_of(states.get(name, "")) for name in order}
     lines += [
@@ -129,7 +130,7 @@ def _dot(
     for name in order:
         shape = "box" if isinstance(nodes[name], Call) else "ellipse"
         word = f"\n{states[name]}" if name in states else ""
-        label = f"{name}\n{_text(nodes[name])}{word}"
+        label = f"{name}\n{node_text(nodes[name])}{word}"
         lines.append(f"    {_quoted(name)} [label={_quoted(label)}, shape={shape}];")
     lines += [f"    {_quoted(part)} -> {_quoted(name)};" for part, name in edges]
     return "\n".join([*lines, "}"])
@@ -138,19 +139,3 @@ def _dot(
 def _quoted(text: str) -> str:
     escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
     return f'"{escaped}"'
-
-
-def as_table(title: str, workflow: Any, states: Mapping[str, str]) -> str:
-    """Draw one workflow as an HTML table: nodes, what they are made from, and what is known of their data."""
-    nodes: Mapping[str, Node] = workflow.__nodes__
-    rows = "".join(
-        f"<tr><td><b>{escape(name)}</b></td><td><code>{escape(_text(nodes[name]))}</code></td>"
-        f"<td{_fill(states.get(name, ''))}>{escape(states.get(name, ''))}</td></tr>"
-        for name in in_order(nodes)
-    )
-    return f"<div><p><b>{escape(title)}</b></p><table><tbody>{rows}</tbody></table></div>"
-
-
-def _fill(word: str) -> str:
-    tone = tone_of(word)
-    return f' style="background:{TONES[tone].light};color:{TONES[tone].light_ink}"' if tone else ""

@@ -17,7 +17,7 @@ from sinagot.dataset.scan import Listing, find_ids, tells_id
 from sinagot.engine.memory import Memory
 from sinagot.errors import ConfigurationError, UnknownWorkflowError, WorkflowError
 from sinagot.workflow.collecting import Collected
-from sinagot.workflow.drawing import as_table, draw
+from sinagot.workflow.drawing import draw
 from sinagot.workflow.parts import Part
 from sinagot.workflow.recipe import Recipe
 from sinagot.workflow.storage import LocalStorage
@@ -260,7 +260,8 @@ class CodeFirst(Generic[W]):
         on_error : {"collect", "raise"}
             Go on, and tell all failures in the report; or start nothing new after the first one, and raise it.
         progress : bool or callable
-            Say on standard error how far it is; a callable gets a `Progress` some times a second.
+            Show how far it is: live in a notebook, else on standard error; a callable gets a `Progress` some times a
+            second.
         **options
             As those of `steps.run`: `mode`, `workers`, `client`, `address`, `dry_run`, `wait`, `exclusive`, `printing`.
 
@@ -322,13 +323,14 @@ class CodeFirst(Generic[W]):
 
     def draw_workflow(self, workflow: Any) -> str:
         """Draw one workflow as HTML, with what is stored, stale, missing; notebooks ask for it."""
-        return as_table(repr(workflow), self.workflow_class, self._values.states(workflow.workflow_id))
+        from sinagot.workspace.cards import workflow_card  # in notebooks only
+
+        return workflow_card(workflow, self._values)
 
     def _repr_html_(self) -> str:
-        from html import escape
+        from sinagot.workspace.cards import flows_card  # in notebooks only
 
-        drawn = escape(self.graph("text"))
-        return f"<div><p><b>{escape(repr(self))}</b>: {len(self)} workflows</p><pre>{drawn}</pre></div>"
+        return flows_card(self)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({str(self.root_path)!r})"

@@ -5,8 +5,6 @@ Knows a blueprint's nodes and how a run is started; must not decide what runs.
 
 from __future__ import annotations
 
-import sys
-import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -22,6 +20,7 @@ from sinagot.workflow.collect_script import LEFT_OUT
 from sinagot.workflow.collecting import Collected
 from sinagot.workflow.collection_files import CollectionFile
 from sinagot.workflow.evaluation import PUT_ASIDE
+from sinagot.workspace.live import choose_display
 from sinagot.workspace.narrowing import Narrowing
 from sinagot.workspace.node_blueprint import NodeBlueprint
 from sinagot.workspace.refusals import raise_failure
@@ -33,7 +32,7 @@ if TYPE_CHECKING:
     from sinagot.engine.accounts.report import RunReport
     from sinagot.engine.run import Progress
 
-__all__ = ["ProgressLine", "collect_values", "compute"]
+__all__ = ["collect_values", "compute"]
 
 #: What `start_run` takes, with what holds when nothing is said.
 _OPTIONS: dict[str, Any] = {
@@ -50,41 +49,6 @@ _OPTIONS: dict[str, Any] = {
     "printing": False,
     "wait": True,
 }
-
-
-class ProgressLine:
-    """Says on standard error how far a run is: one line that changes on a terminal, else a line now and then."""
-
-    _QUIET = 1.0  # seconds in which nothing is said: most runs are over by then
-    _PAUSE = 10.0  # seconds between two lines where they stay
-
-    def __init__(self) -> None:
-        self._start = time.monotonic()
-        self._said = self._start - self._PAUSE
-        self._width = 0
-
-    def __call__(self, progress: Progress) -> None:
-        """Take note of where the run is."""
-        now = time.monotonic()
-        stream = sys.stderr
-        if stream is None or now - self._start < self._QUIET:
-            return
-        is_terminal = stream.isatty()
-        if not is_terminal and now - self._said < self._PAUSE:
-            return
-        self._said = now
-        done = sum(progress.counts.values())
-        failed = progress.counts.get("failed", 0)
-        text = f"{done:,} of {progress.total:,} jobs{f', {failed:,} failed' if failed else ''}"
-        text += f", {now - self._start:.0f} s"
-        stream.write(f"\r{text.ljust(self._width)}" if is_terminal else f"{text}\n")
-        stream.flush()
-        self._width = len(text)
-
-    def close(self) -> None:
-        """End the line."""
-        if self._width and sys.stderr is not None and sys.stderr.isatty():
-            sys.stderr.write("\n")
 
 
 def _targets(blueprint: NodeBlueprint, names: Sequence[str]) -> tuple[str, ...]:
@@ -134,20 +98,10 @@ def compute(
         given["max_failures"] = 1
     narrowing = Narrowing(targets=_targets(blueprint, names), is_forced=force)
     scope = workspace.records if ids is None else workspace.records.select(ids)
-    line = ProgressLine() if progress is True and given["wait"] else None
-    try:
-        report = start_run(
-            scope,
-            narrowing,
-            force=False,
-            progress=line or (progress if callable(progress) else None),
-            **given,
-        )
-        if given["wait"] and not given["dry_run"]:
-            _make_again(workspace, narrowing, report, given)
-    finally:
-        if line is not None:
-            line.close()
+    display = choose_display(progress, wait=given["wait"], dry_run=given["dry_run"])
+    report = start_run(scope, narrowing, force=False, progress=display, **given)
+    if given["wait"] and not given["dry_run"]:
+        _make_again(workspace, narrowing, report, given)
     if on_error == "raise" and given["wait"] and not report.ok:
         raise_failure(report)
     return report

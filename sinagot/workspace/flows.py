@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from html import escape
 from typing import TYPE_CHECKING, Any
 
 from sinagot.dataset.scan import find_ids
@@ -105,15 +104,9 @@ class FlowReport:
         return f"<FlowReport instance | {counts.found} found: {', '.join(facts) or 'nothing'}>"
 
     def _repr_html_(self) -> str:
-        used = [place for place in PLACES if any(one.places[place] for one in self.rows)]
-        head = "".join(f"<th>{word}</th>" for word in ("", "found", *(WORDS[place] for place in used)))
-        body = "".join(
-            f"<tr><td>{escape(one.name)}</td><td>{one.found}</td>"
-            + "".join(f"<td>{one.places[place]}</td>" for place in used)
-            + "</tr>"
-            for one in self.rows
-        )
-        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        from sinagot.workspace.cards import flow_card  # in notebooks only
+
+        return flow_card(self)
 
 
 def report_flow(scope: Selection, step: str | None) -> FlowReport:

@@ -9,12 +9,13 @@ from collections.abc import Sequence
 
 from sinagot.engine.planning.graph import StepNode
 from sinagot.engine.planning.groups import GroupSurvey, IdsOf
+from sinagot.engine.planning.status import StepStatus
 from sinagot.engine.planning.survey import Survey
 from sinagot.errors import ScriptError
 from sinagot.workspace.contracts import House, Selection
 from sinagot.workspace.parameters import Parameters
 
-__all__ = ["group_ids", "group_survey_of", "survey_of"]
+__all__ = ["group_ids", "group_status_of", "group_survey_of", "status_of", "survey_of"]
 
 
 def survey_of(workspace: House, ids: Sequence[str]) -> Survey:
@@ -29,6 +30,16 @@ def survey_of(workspace: House, ids: Sequence[str]) -> Survey:
         str(configuration.log_path),
         params_of=Parameters(configuration, is_lenient=True),
     )
+
+
+def status_of(survey: Survey, record: int, node: StepNode) -> StepStatus:
+    """Give the status of a step for a record; a step that can't be loaded is an error."""
+    return StepStatus.ERROR if node.error is not None else survey.status(record, node)
+
+
+def group_status_of(survey: GroupSurvey, node: StepNode) -> StepStatus:
+    """Give the status of a group step; one that can't be loaded is an error."""
+    return StepStatus.ERROR if node.error is not None else survey.group_status(node)
 
 
 def group_survey_of(scope: Selection) -> GroupSurvey:

@@ -82,6 +82,11 @@ class Plan:
         """What the user should know."""
         return self._report.warnings
 
+    def _repr_html_(self) -> str:
+        from sinagot.workspace.cards import plan_card  # in notebooks only
+
+        return plan_card(self)
+
     def __repr__(self) -> str:
         facts = [f"{count} {verdict.replace('_', ' ')}" for verdict, count in self.counts.items()]
         about = "" if self.estimate is None else f" | about {seconds_text(self.estimate)} of work"

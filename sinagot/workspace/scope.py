@@ -14,6 +14,7 @@ from sinagot.errors import ScopeError
 from sinagot.workspace.contracts import House
 from sinagot.workspace.steps import StepCollection
 from sinagot.workspace.tables import count_frame
+from sinagot.workspace.views import Views
 
 if TYPE_CHECKING:
     import logging
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["Scope"]
 
 
-class Scope:
+class Scope(Views):
     """What collections of records and records have in common.
 
     Parameters

@@ -108,6 +108,11 @@ class Step:
         """Give the log lines of the step as a table, newest first."""
         return logs_frame(self.model, self.label)
 
+    def _repr_html_(self) -> str:
+        from sinagot.workspace.cards import steps_card  # in notebooks only
+
+        return steps_card(self.model, repr(self), self.label)
+
     def __repr__(self) -> str:
         if self.model.workspace.is_unit_mode:
             return f"<Step instance | label: {self.label}>"

@@ -13,7 +13,8 @@ from sinagot.engine.planning.status import StepStatus
 from sinagot.errors import NotFoundError
 from sinagot.scripts.group import GROUP_ID
 from sinagot.workspace.contracts import Selection
-from sinagot.workspace.looks import group_survey_of, survey_of
+from sinagot.workspace.live import choose_display
+from sinagot.workspace.looks import group_status_of, group_survey_of, status_of, survey_of
 from sinagot.workspace.narrowing import Narrowing, parse_shard
 from sinagot.workspace.running import start_run
 from sinagot.workspace.step import Step
@@ -182,7 +183,7 @@ class StepCollection:
         fail_fast: bool = False,
         max_failures: int | None = None,
         printing: bool = True,
-        progress: Callable[[Progress], None] | None = None,
+        progress: Callable[[Progress], None] | bool | None = None,
         wait: bool = True,
     ) -> RunReport:
         """Run the steps of the scope that are not done.
@@ -226,8 +227,9 @@ class StepCollection:
             Start nothing new after so many failed jobs.
         printing : bool
             Print the lines of the attempts to standard output.
-        progress : callable, optional
-            Called with a `Progress` some times a second.
+        progress : callable or bool, optional
+            Called with a `Progress` some times a second. True shows how far it is, False does not; when not given, it
+            is shown in notebooks only.
         wait : bool
             Return when the run is over. With False a thread goes on with it and fills the report; see `RunReport.wait`.
 
@@ -268,7 +270,7 @@ class StepCollection:
             exclusive=exclusive,
             max_failures=1 if fail_fast else max_failures,
             printing=printing,
-            progress=progress,
+            progress=choose_display(progress, wait=wait, dry_run=dry_run),
             wait=wait,
         )
 
@@ -380,15 +382,13 @@ class StepCollection:
         survey = survey_of(workspace, ids)
         for record, record_id in enumerate(ids):
             for node in nodes:
-                status = StepStatus.ERROR if node.error is not None else survey.status(record, node)
-                yield _status_row(record_id, node, status)
+                yield _status_row(record_id, node, status_of(survey, record, node))
         workspace.note_problems(survey.problems)
         groups = workspace.groups_of(model, step_label)
         look = group_survey_of(model) if groups else None
         for node in groups:
             assert look is not None
-            status = StepStatus.ERROR if node.error is not None else look.group_status(node)
-            yield _status_row(GROUP_ID, node, status)
+            yield _status_row(GROUP_ID, node, group_status_of(look, node))
 
     def status(self) -> DataFrame:
         """Give the status of every step as a table.
@@ -400,6 +400,11 @@ class StepCollection:
             `step_status` (a value of `StepStatus`).
         """
         return status_frame(self.iter_status())
+
+    def _repr_html_(self) -> str:
+        from sinagot.workspace.cards import steps_card  # in notebooks only
+
+        return steps_card(self.model, repr(self))
 
     def __repr__(self) -> str:
         if self.model.workspace.is_unit_mode:

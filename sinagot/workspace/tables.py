@@ -19,15 +19,18 @@ if TYPE_CHECKING:
 
     from sinagot.engine.accounts.report import RunReport
     from sinagot.engine.accounts.runs import RunFacts
+    from sinagot.engine.planning.survey import Survey
 
 __all__ = [
     "attempts_frame",
     "count_frame",
     "decisions_frame",
     "flow_frame",
+    "job_status_frame",
     "jobs_frame",
     "logs_frame",
     "plan_frame",
+    "records_frame",
     "runs_frame",
     "status_frame",
 ]
@@ -83,6 +86,71 @@ def status_frame(status_rows: Iterable[dict[str, Any]]) -> DataFrame:
     rows = [tuple(row.values()) for row in status_rows]
     frame = pd.DataFrame(rows, columns=STATUS_COLUMNS)
     return frame.astype({"step_index": "int64", "step_status": "int64"})
+
+
+def job_status_frame(scope: Selection, step_label: str | None = None) -> DataFrame:
+    """Make the table of `Views.status`."""
+    import pandas as pd
+
+    from sinagot.engine.planning.status import StepStatus
+    from sinagot.engine.words import STATUS
+
+    nodes = [*scope.workspace.nodes_of(scope, None), *scope.workspace.groups_of(scope, None)]
+    labels = list(dict.fromkeys(node.label for node in nodes))
+    if step_label is not None and step_label not in labels:
+        raise unknown_step(repr(scope), step_label, labels)
+    frame = status_frame(scope.steps.iter_status(step_label))
+    names = frame["step_status"].map({int(status): status.name for status in StepStatus})
+    configuration = scope.workspace.configuration
+    kinds = {
+        "task": list(configuration.tasks),
+        "modality": list(configuration.modalities),
+        "step_label": labels,
+    }
+    for column, known in kinds.items():
+        frame[column] = pd.Categorical(frame[column], categories=known)
+    frame["status_name"] = pd.Categorical(names, categories=list(STATUS), ordered=True)
+    return frame.astype({"record_id": "str"})
+
+
+def records_frame(scope: Selection, *, with_paths: bool = False) -> DataFrame:
+    """Make the table of `Views.to_dataframe`."""
+    import pandas as pd
+
+    workspace = scope.workspace
+    frame = job_status_frame(scope)
+    blueprint = workspace.blueprint
+    ids = scope.record_ids()
+    # Not of each row: there are as many as steps.
+    values = {one: blueprint.values_of(one) for one in ids}
+    names = list(dict.fromkeys(name for found in values.values() for name in found if name != "id"))
+    for place, name in enumerate(names, start=1):
+        known = {one: found.get(name) or None for one, found in values.items()}
+        column = f"entity_{name}" if name in frame.columns else name
+        frame.insert(place, column, frame["record_id"].map(known).astype("str"))
+    if with_paths:
+        survey = survey_of(workspace, ids)
+        nodes = {(node.task, node.modality, node.label): node for node in workspace.nodes_of(scope, None)}
+        files: dict[str, list[Any]] = {"input": [], "output": []}
+        jobs = zip(*(frame[key] for key in ("record_id", "task", "modality", "step_label")), strict=True)
+        for record_id, task, modality, label in jobs:
+            node = nodes.get((_plain(task), _plain(modality), label)) if record_id in values else None
+            is_known = node is not None and node.error is None
+            for name, found in files.items():
+                found.append(_paths(survey, node, name, record_id) if is_known else None)
+        for name, found in files.items():
+            frame[name] = pd.Series(found, dtype=object)
+    return frame
+
+
+def _plain(value: Any) -> str | None:
+    """Give the text of a cell, None for an empty one."""
+    return value if isinstance(value, str) else None
+
+
+def _paths(survey: Survey, node: Any, name: str, record_id: str) -> Any:
+    slots, is_dict = (node.inputs, node.is_dict_in) if name == "input" else (node.outputs, node.is_dict_out)
+    return survey.paths(slots, is_dict, record_id) if slots else None
 
 
 def logs_frame(scope: Selection, step_label: str | None = None) -> DataFrame:

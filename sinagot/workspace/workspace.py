@@ -25,6 +25,7 @@ from sinagot.workspace.contracts import Selection
 from sinagot.workspace.records import Record, RecordCollection
 from sinagot.workspace.steps import StepCollection
 from sinagot.workspace.tables import decisions_frame
+from sinagot.workspace.views import Views
 
 if TYPE_CHECKING:
     import logging
@@ -67,7 +68,7 @@ else:
             return cls
 
 
-class Workspace(_Door[W]):
+class Workspace(Views, _Door[W]):
     """A data folder, the scripts that process it, and the configuration that maps one to the other.
 
     Parameters
@@ -307,6 +308,14 @@ class Workspace(_Door[W]):
     def __dir__(self) -> list[str]:
         names = [*self._configuration.tasks, *self._configuration.modalities]
         return sorted({*super().__dir__(), *(name for name in names if name.isidentifier())})
+
+    def _viewed(self) -> RecordCollection:
+        return self.records
+
+    def _repr_html_(self) -> str:
+        from sinagot.workspace.cards import house_card  # in notebooks only
+
+        return house_card(self, self.records)
 
     def __repr__(self) -> str:
         return "<Workspace instance>"

@@ -161,6 +161,11 @@ class RunReport:
         return self
 
     @property
+    def is_running(self) -> bool:
+        """True while a run that was started with ``wait=False`` goes on."""
+        return self._thread is not None and self._thread.is_alive()
+
+    @property
     def counts(self) -> dict[str, int]:
         """Number of jobs of each outcome."""
         return self._ledger.counts
@@ -270,20 +275,6 @@ class RunReport:
         return f"<RunReport instance | {'ok' if self.ok else 'NOT OK'}: {self.summary()}>"
 
     def _repr_html_(self) -> str:
-        from html import escape  # in notebooks only
+        from sinagot.engine.accounts.cards import report_card  # in notebooks only
 
-        rows = "".join(
-            f"<tr><td>{escape(outcome.replace('_', ' '))}</td><td style='text-align:right'>{count}</td></tr>"
-            for outcome, count in self.counts.items()
-            if count
-        )
-        groups = "".join(
-            f"<li><b>{escape(group.step)}</b> {escape(group.cause[:300])}<br>{group.count} record(s): "
-            f"{escape(', '.join(group.records[:10]))}{' ...' if group.count > 10 else ''}</li>"
-            for group in self.failures[:20]
-        )
-        failed = f"<p>Failures by cause</p><ul>{groups}</ul>" if groups else ""
-        return (
-            f"<div><p><b>Run {escape(self.run_id)}</b>: {'ok' if self.ok else 'not ok'}</p>"
-            f"<table><tbody>{rows}</tbody></table>{failed}</div>"
-        )
+        return report_card(self)

@@ -1,0 +1,104 @@
+"""A run's report as HTML, for notebooks.
+
+Knows reports; must not know workspaces. What takes long to find out (what differs between records) is left to those who
+ask for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from sinagot.engine.accounts.report import FailureGroup, RunReport
+from sinagot.engine.html import (
+    Markup,
+    bar,
+    chip,
+    code,
+    fold,
+    joined,
+    legend,
+    paragraph,
+    problem,
+    table,
+    told,
+)
+from sinagot.engine.pace import duration_text
+from sinagot.engine.words import OUTCOMES, STATUS, VERDICTS
+from sinagot.scripts.group import GROUP_ID
+
+__all__ = ["named", "report_card"]
+
+_MOST_CAUSES = 10
+_MOST_WARNINGS = 5
+_MOST_NAMED = 5
+_LONGEST_MESSAGE = 300
+
+
+def report_card(report: RunReport) -> Markup:
+    """Draw a report.
+
+    Parameters
+    ----------
+    report : RunReport
+        Of a run, or of a dry one; the run may be going on.
+    """
+    return told(f"{'Dry run' if report.dry else 'Run'} {report.run_id}", _parts(report))
+
+
+def _parts(report: RunReport) -> Iterator[Markup]:
+    counts = report.counts
+    yield paragraph(_verdict(report))
+    if report.plan:
+        counts = {"run": len(report.plan), **counts}
+    words = {"run": VERDICTS["run"], **OUTCOMES}
+    if report.total:
+        yield bar(counts, words, report.total)
+        yield paragraph(legend(counts, words))
+    if report.stopped_because is not None:
+        yield problem(report.stopped_because)
+    groups = report.failures
+    if groups:
+        yield paragraph("Failures by cause:")
+        yield table(["step", "", "cause", "records"], map(_row, groups), most=_MOST_CAUSES, total=len(groups))
+    for warning in report.warnings[:_MOST_WARNINGS]:
+        yield problem(f"Warning: {warning}")
+    if len(report.warnings) > _MOST_WARNINGS:
+        yield paragraph(f"... and {len(report.warnings) - _MOST_WARNINGS:,} more warnings")
+
+
+def _verdict(report: RunReport) -> Markup:
+    """Say in one line how it is."""
+    if report.is_running:
+        return joined(chip(STATUS["PROCESSING"]), f"{report.total:,} jobs of {report.n_records:,} records")
+    about = f"{report.total:,} jobs of {report.n_records:,} records"
+    if report.dry:
+        return joined(about, "; nothing was done")
+    if not report.ok:
+        ending = chip(OUTCOMES["interrupted" if report.stopped_by is not None else "failed"])
+    else:
+        ending = chip(OUTCOMES["done"] if report.total else OUTCOMES["up_to_date"])
+    return joined(ending, about, f" in {duration_text(report.duration)}")
+
+
+def _row(group: FailureGroup) -> Sequence[object]:
+    cause = group.cause
+    if len(cause) > _LONGEST_MESSAGE:
+        cause = f"{cause[:_LONGEST_MESSAGE]} ..."
+    more = [joined("at ", code(group.where))] if group.where else []
+    if group.traceback:
+        more.append(fold("traceback", Markup(f"<pre>{joined(group.traceback)}</pre>")))
+    whose = "all records" if GROUP_ID in group.records else named(group.records)
+    lines = Markup("<br>").join([code(cause), *more])
+    return [group.step, chip(OUTCOMES[group.outcome]), Markup(lines), joined(f"{group.count:,}: ", whose)]
+
+
+def named(ids: Sequence[str], most: int = _MOST_NAMED) -> str:
+    """Write the first of some ids, and how many more there are.
+
+    Examples
+    --------
+    >>> named(["a", "b", "c"], most=2)
+    'a, b ... and 1 more'
+    """
+    shown = ", ".join(ids[:most])
+    return f"{shown} ... and {len(ids) - most:,} more" if len(ids) > most else shown
