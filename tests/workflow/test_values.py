@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -479,6 +482,40 @@ def test_class_without_storages_reads_nothing(tmp_path: Path) -> None:
         with pytest.raises(sg.StoredDataError, match="seed 'number' of 'x' is stored nowhere"):
             getattr(wf, name)
     ws.close()
+
+
+LISTING = """
+import json, os, sys
+from diamonds import Sides
+ws = Sides(sys.argv[1])
+listed = []
+sys.addaudithook(lambda event, facts: listed.append(str(facts[0])) if event in ("os.scandir", "os.listdir") else None)
+values = [ws["W00001"].both, ws["W00002"].both, ws["W00001"].one]
+os.remove(ws.root_path / "one" / "W00003.txt")
+values += [ws["W00003"].both, ws["W00003"].one]
+ws.records.get("W00004").steps.status(), ws["W00004"]._repr_html_()
+print(json.dumps([values, listed]))
+"""
+
+
+def test_one_value_costs_no_listing_of_all(module: Write, tmp_path: Path) -> None:
+    """Who reads attributes of one workflow looks at its files alone: no folder that all workflows share is listed."""
+    root = seeds(tmp_path / "data", 5)
+    with module("diamonds", DIAMOND).Sides(root) as ws:
+        ws.compute(progress=False, mode="main_process")
+    done = subprocess.run(
+        [sys.executable, "-c", LISTING, root],
+        cwd=tmp_path / "code",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    values, listed = json.loads(done.stdout)
+    assert values == [7.5, 12.5, 3.0, 17.5, 7.0]
+    shared = {str(root / name) for name in ("", "number", "one", "two")}
+    shared |= {str(root / ".sinagot" / name) for name in ("failures", "claims")}
+    assert [path for path in listed if path.rstrip("/") in shared] == []
 
 
 def test_run_on_demand_ends_when_nobody_asks(

@@ -15,7 +15,7 @@ from __future__ import annotations
 import errno
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from sinagot.engine.state.claims import file_key
@@ -285,6 +285,10 @@ class Marks:
             return {name for name in os.listdir(self.folder) if not name.endswith("~")}
         except OSError:
             return set()
+
+    def among(self, names: Iterable[str]) -> set[str]:
+        """Give those of some file names that are marks; the folder is not listed."""
+        return {name for name in names if os.access(f"{self.folder}/{name}", os.F_OK)}
 
     def has(self, key: str) -> bool:
         """Say whether there is a mark of a job."""
