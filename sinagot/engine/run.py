@@ -122,6 +122,7 @@ class _Run:
             options.log.folder,
             rerun=request.rerun,
             params_of=request.params_of,
+            forced=request.forced,
             ids_of=request.group_ids,
         )
         survey.add_failed(self._damaged)

@@ -91,6 +91,7 @@ def _targets(blueprint: NodeBlueprint, names: Sequence[str]) -> tuple[str, ...]:
     """Give the names of the nodes that are meant; outputs of scripts by the names of their scripts' steps."""
     parts = blueprint.recipe.parts
     known = [name for name, part in parts.items() if not part.is_seed and not part.is_script]
+    known += blueprint.free_group_names()
     if not names:
         return tuple(part.name for part in blueprint.recipe.steps if part.is_kept)
     for name in names:
@@ -133,6 +134,9 @@ def compute(
     if on_error == "raise" and given["max_failures"] is None:
         given["max_failures"] = 1
     narrowing = Narrowing(targets=_targets(blueprint, names), is_forced=force)
+    collections = [name for name in narrowing.targets if name in blueprint.free_group_names()]
+    if collections and ids is not None:
+        raise ValueError(f"{collections[0]} is made of all workflows, and ids= names some: leave it out")
     scope = workspace.records if ids is None else workspace.records.select(ids)
     line = ProgressLine() if progress is True and given["wait"] else None
     try:

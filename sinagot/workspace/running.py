@@ -80,7 +80,7 @@ def start_run(
     if exclusive:
         _refuse_company(workspace)
     selected = frozenset(node.index for node in nodes if node.error is None)
-    forced = frozenset(narrowing.target_numbers(nodes)) if narrowing.is_forced else frozenset()
+    forced = frozenset(narrowing.target_numbers([*nodes, *groups])) if narrowing.is_forced else frozenset()
 
     def lend_executor(stopping: Callable[[], bool]) -> AbstractContextManager[Executor]:
         if choice.here:
@@ -109,7 +109,7 @@ def start_run(
         groups=frozenset(node.index for node in groups if node.error is None),
         group_ids=group_ids(scope, ids),
         wanted=narrowing.wanted(nodes),
-        spare=narrowing.spare(nodes),
+        spare=narrowing.spare(nodes, groups),
         forced=forced,
     )
     report = run(request, background=not wait)

@@ -8,6 +8,7 @@ the next run.
                                                 and those for whoever heals what a death has left
     <state>/failures/<key>                      the last attempt of this job failed or was interrupted
     <state>/extras/<key>                        undeclared files that this job published before
+    <state>/partial/<key>                       records that the result of this job for all records was made without
 """
 
 from __future__ import annotations
