@@ -26,6 +26,7 @@ from sinagot.workspace.narrowing import Narrowing
 from sinagot.workspace.node_blueprint import NodeBlueprint
 from sinagot.workspace.refusals import raise_failure
 from sinagot.workspace.running import start_run
+from sinagot.workspace.staleness import warn_of_stale
 from sinagot.workspace.values import Values, tell
 
 if TYPE_CHECKING:
@@ -121,9 +122,10 @@ def compute(
     force: bool,
     on_error: str,
     progress: Callable[[Progress], None] | bool,
+    level: int = 4,
     **options: Any,
 ) -> RunReport:
-    """Compute nodes of many workflows; see `CodeFirst.compute`."""
+    """Compute nodes of many workflows; see `CodeFirst.compute`. Of stale results is warned so many calls above."""
     for option in options:
         if option not in _OPTIONS:
             hint = did_you_mean(option, _OPTIONS)
@@ -152,6 +154,9 @@ def compute(
     finally:
         if line is not None:
             line.close()
+    if blueprint.stale == "warn" and given["wait"] and not given["dry_run"]:
+        steps = [name for name in narrowing.targets if name in blueprint.recipe.parts]
+        warn_of_stale(workspace, blueprint, steps, report.ledger.ids, level=level)
     if on_error == "raise" and given["wait"] and not report.ok:
         raise_failure(report)
     return report
@@ -199,10 +204,19 @@ def collect_values(
     ids = list(workspace)
     if part.is_kept and not part.is_script and not part.is_seed:
         report = compute(
-            workspace, blueprint, (one.takes,), ids=None, force=False, on_error="collect", progress=False
+            workspace,
+            blueprint,
+            (one.takes,),
+            ids=None,
+            force=False,
+            on_error="collect",
+            progress=False,
+            level=6,
         )
         # These have just failed: reading them would only let them fail again.
         failures = {failure.record_id: _failed(failure, one.takes) for failure in _causes(report)}
+    elif blueprint.stale == "warn" and not part.is_script and not part.is_seed:
+        warn_of_stale(workspace, blueprint, (one.takes,), ids, level=5)
     for workflow_id, data, error in values.each([one for one in ids if one not in failures], one.takes):
         if error is None:
             found[workflow_id] = data

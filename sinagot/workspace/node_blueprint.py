@@ -55,7 +55,8 @@ class NodeBlueprint(Blueprint):
         self.recipe = recipe
         self._root = root
         self._id_pattern = id_pattern
-        self._stale = stale
+        #: What is done with stored results that would be made otherwise now.
+        self.stale = stale
         self._collections: list[StepNode] | None = None
         self._collections_version = -1
         self._known: tuple[tuple[int, ...], list[StepNode]] | None = None
@@ -278,7 +279,7 @@ class NodeBlueprint(Blueprint):
     def _settings_of(self, part: Part) -> StepSettings:
         base = part.settings.over(self.configuration.run.steps)
         said = self._configured(part.name, None, base)
-        return said._replace(check="content", rerun=RERUN[self._stale])
+        return said._replace(check="content", rerun=RERUN[self.stale])
 
     def slots(self, name: str, scripts: Sequence[StepNode]) -> list[Slot]:
         """Give the paths of a seed, of a stored step, or of the outputs of a script."""

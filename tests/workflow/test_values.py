@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -155,6 +157,44 @@ class Scalings(sg.Workspace[Scaling]):
     with pytest.warns(UserWarning, match=r"result of 'W00002' is stale: input params/factor changed"):
         assert flow.Scalings(root, stale="warn")["W00002"].result == 14
     assert calls() == []
+
+
+def test_batch_warns_once_of_what_is_stale(module: Write, tmp_path: Path) -> None:
+    """With `stale="warn"` a batch or a collection says once which results are stale, why, and how they are made again."""
+    text = (
+        DIAMOND
+        + """
+class Warned(Sides):
+    stale = "warn"
+    all_ones = sg.collect(Diamond.one)
+    all_boths = sg.collect(Diamond.both)
+"""
+    )
+    root = seeds(tmp_path / "data", 4)
+    flow = module("diamonds", text)
+    with flow.Warned(root) as ws:
+        ws.compute(progress=False, mode="main_process")
+        for number in (1, 2):
+            (root / "number" / f"W0000{number}.txt").write_text("9")
+        reason = r"W00001, W00002 \(input number/W00001.txt changed .*\)"
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            assert ws.compute("one", "both", progress=False, mode="main_process").ok
+            values = [ws.all_ones["W00001"], ws.all_boths["W00001"], ws["W00001"].both]
+        assert values == [3.0, 7.5, 7.5]
+        assert [Path(one.filename) for one in told] == [Path(__file__)] * 4
+        batch, kept, unkept, single = (str(one.message) for one in told)
+        assert re.search(
+            rf"2 results of 'one' are stale: {reason}; 2 results of 'both' come from what is", batch
+        )
+        assert batch.endswith("Warned(..., stale='recompute').compute('one', 'both') makes them again")
+        assert re.match(rf"2 results of 'one' are stale: {reason}; stored", kept)
+        assert re.match(r"2 results of 'both' come from what is stale: W00001, W00002 \(", unkept)
+        assert re.match(r"both of 'W00001' is made from stale data: (one|two): input number", single)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            ws.compute("one", ids=["W00000", "W00003"], progress=False, mode="main_process")
+            assert ws.compute("one", force=True, progress=False, mode="main_process").ok
 
 
 SOURCE = """
