@@ -169,6 +169,10 @@ class NodeBlueprint(Blueprint):
             return found
         return super().script_class(label, modality, task)
 
+    def doubts(self) -> Sequence[str]:
+        """Say what other processes would not see of the code: values of modules that were changed in this one."""
+        return self.recipe.code.doubts()
+
     def check(self) -> Iterator[tuple[str, Exception]]:
         """Give every problem of scripts, nodes and patterns, with the name of its step."""
         try:

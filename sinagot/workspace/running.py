@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, closing
 from functools import partial
@@ -87,6 +88,8 @@ def start_run(
             return closing(MainProcessExecutor(stopping))
         return workspace.executor(choice.key, choice.make)
 
+    for doubt in () if choice.here else workspace.blueprint.doubts():
+        warnings.warn(doubt, UserWarning, stacklevel=4)
     ids = _record_ids(scope, narrowing, nodes, selected)
     good = [node for node in (*nodes, *groups) if node.error is None]
     parameters = _checked_parameters(workspace, params, good, ids)
@@ -140,8 +143,6 @@ def _checked_parameters(
 
         raise joined_error(problems)
     for doubt in parameters.doubts(nodes):
-        import warnings
-
         warnings.warn(doubt, UserWarning, stacklevel=4)
     return parameters
 
