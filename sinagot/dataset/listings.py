@@ -10,7 +10,7 @@ import os
 from bisect import bisect_left
 from collections.abc import Sequence
 
-__all__ = ["Listing", "below", "printable"]
+__all__ = ["Listing", "Lookups", "below", "printable"]
 
 # Below that many questions about a folder, looking through its names costs less than sorting them.
 _QUESTIONS_BEFORE_SORTING = 4
@@ -244,6 +244,40 @@ class Listing:
             reason = error.strerror if isinstance(error, OSError) else str(error)
             self.note(f"{printable(folder) or '.'}: cannot be read ({reason})")
             return []
+
+
+class Lookups:
+    """The names in a folder, each looked up when it is asked for: for one record a folder of thousands is not listed.
+
+    Parameters
+    ----------
+    listing : Listing
+        Where the folder is, and where problems are noted.
+    folder : str
+        A relative path.
+
+    Notes
+    -----
+    One `os.stat` a name; the answer is kept, so that whoever asks twice hears the same.
+
+    Examples
+    --------
+    >>> "REC-1.csv" in Lookups(Listing("example/nowhere"), "raw")
+    False
+    """
+
+    __slots__ = ("_folder", "_known", "_listing")
+
+    def __init__(self, listing: Listing, folder: str) -> None:
+        self._listing = listing
+        self._folder = folder
+        self._known: dict[str, bool] = {}
+
+    def __contains__(self, name: str) -> bool:
+        known = self._known.get(name)
+        if known is None:
+            known = self._known[name] = self._listing.exists(below(self._folder, name))
+        return known
 
 
 def printable(name: str) -> str:

@@ -40,6 +40,7 @@ from sinagot.engine.state.entries import (
 )
 from sinagot.engine.state.kept import keep
 from sinagot.engine.state.origins import prints_of, same_prints
+from sinagot.engine.state.partial import lacking_text
 from sinagot.engine.state.recovery import heal
 from sinagot.errors import InputChangedError, SupersededError
 from sinagot.runlog.capture import AttemptLog, capture
@@ -261,7 +262,7 @@ def _attempt(
         if job.damaged:
             put_aside(job, attempt, log)
         with ScriptStoppedBySignals(), limited(job, attempt, meter):
-            _call(job, bench, stage, log, memory)
+            told = _call(job, bench, stage, log, memory)
         source = source_of(job, seen.inputs)
         intent = partial(note_commit, job, bench, attempt, began, source, digests=digests)
         published = _publish(job, bench, claim, stage, seen, intent)
@@ -296,7 +297,7 @@ def _attempt(
     warnings = record_success(job, bench, attempt, facts, seen.inputs, published, log, source, digests)
     if seen.was_marked:
         bench.failures.clear(job.key)
-    warnings += _in_place_warning(job, published)
+    warnings += (*_in_place_warning(job, published), *told)
     return JobResult(
         job.key,
         Outcome.DONE,
@@ -311,8 +312,10 @@ def _printed(printer: Printer | None, collected: bool) -> tuple[str, ...]:
     return tuple(printer.lines) if collected and printer is not None else ()
 
 
-def _call(job: Job, bench: Bench, stage: Stage | None, log: AttemptLog, memory: Memory | None = None) -> None:
-    """Make the script's object and run it: here, and nowhere else, user code is called."""
+def _call(
+    job: Job, bench: Bench, stage: Stage | None, log: AttemptLog, memory: Memory | None = None
+) -> tuple[str, ...]:
+    """Make the script's object and run it: here, and nowhere else, user code is called; give what is to be told."""
     options, step = job.options, job.step
     with activated(step.source), capture(log):
         script_class = load_script(step.source)
@@ -335,6 +338,7 @@ def _call(job: Job, bench: Bench, stage: Stage | None, log: AttemptLog, memory: 
         if isinstance(script, GroupTemplate) and job.members is not None:
             script.inputs = {record_id: as_paths(paths) for record_id, paths in job.members.items()}
             script.missing = list(job.absent)
+            script._again = job.again
         if isinstance(script, ProgramScript):
             script.memory = memory if memory is not None else Memory()
             script.memory.aside = aside_folder(options.output_path)
@@ -345,6 +349,11 @@ def _call(job: Job, bench: Bench, stage: Stage | None, log: AttemptLog, memory: 
             is_whole = all(os.path.lexists(made(path)) for path in flat_paths(job.outputs))
             if error.code or options.debug or not is_whole:  # else it is another way to return
                 raise
+    if not isinstance(script, GroupTemplate):
+        return ()
+    lacking = script._left_out
+    bench.partial.note(job.key, lacking)
+    return (f"{step.label}: {lacking_text(lacking)}; the next run tries again",) if lacking else ()
 
 
 def _publish(

@@ -113,6 +113,8 @@ class Job(NamedTuple):
     members: Mapping[str, Paths] | None = None
     #: Ids of the records that have none.
     absent: tuple[str, ...] = ()
+    #: Ids of those that its outputs, which are there, were made without; nothing else changed since.
+    again: tuple[str, ...] = ()
     #: Name of the failed attempt that the plan knew of.
     failure: str | None = None
     #: Of a job whose value is not stored: the jobs for which it is made. When all of them are done, so is this one.

@@ -102,15 +102,17 @@ class _Run:
 
     def _survey(self, ids: Callable[[], Sequence[str]]) -> Survey:
         request, options = self.request, self.options
+        records = ids()
         return Survey(
             request.graph,
-            ids(),
+            records,
             request.rule,
             options.state_path,
             options.log.folder,
             rerun=request.rerun,
             params_of=request.params_of,
             forced=request.forced,
+            is_alone=len(records) == 1,
         )
 
     def _survey_groups(self) -> GroupSurvey:
@@ -122,6 +124,7 @@ class _Run:
             options.log.folder,
             rerun=request.rerun,
             params_of=request.params_of,
+            forced=request.forced,
             ids_of=request.group_ids,
         )
         survey.add_failed(self._damaged)

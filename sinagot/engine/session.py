@@ -195,7 +195,9 @@ class Session:
         self, graph: RecordGraph, rule: RecordIds, ids: Sequence[str], params_of: ParamsOf, origins: Origins
     ) -> Survey:
         state, log = self._options.state_path, self._options.log.folder
-        survey = Survey(graph, ids, rule, state, log, params_of=params_of, origins=origins)
+        survey = Survey(
+            graph, ids, rule, state, log, params_of=params_of, origins=origins, is_alone=len(ids) == 1
+        )
         survey.note_failures(range(len(ids)), range(len(graph.nodes)))
         return survey
 

@@ -6,6 +6,7 @@ Knows what such a script sees; must not know which records are good: the engine 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from sinagot.scripts.template import PathDeclaration, ScriptTemplate
@@ -51,3 +52,10 @@ class GroupTemplate(ScriptTemplate):
     # Any: users index these without asking first which shape their own declaration gives.
     inputs: dict[str, Any]
     missing: list[str]
+    #: Records that the outputs which are there were made without, where nothing else changed: only they are new.
+    _again: Sequence[str] = ()
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        #: Records that this attempt could not use, and why: the next run tries them again.
+        self._left_out: dict[str, str] = {}

@@ -35,6 +35,7 @@ class _Module(NamedTuple):
     text: bytes
     digest: str
     is_package: bool
+    is_bare: bool = False
 
 
 def imported_names(text: bytes, file: str = "<script>") -> tuple[str, ...]:
@@ -191,13 +192,13 @@ class _Search:
         if parent and not self.modules[parent].is_package:
             return False
         folders = (os.path.dirname(self.modules[parent].file),) if parent else self.folders
-        module = _read_first(name, last, folders)
+        module = _read_first(name, last, folders) or _bare_folder(name, last, folders)
         hidden = module is not None and not parent and _hidden_by(name, module.file)
         if module is None or hidden:
             self._absent.add(name)
             # A step that shares its name with a library is no helper: whoever imports the name wants the
-            # library.
-            if module is not None and b"ScriptTemplate" not in module.text:
+            # library. Nor is a folder that may hold anything.
+            if module is not None and not module.is_bare and b"ScriptTemplate" not in module.text:
                 self.warnings.append(
                     f"{module.file} is never imported: {hidden} has the same name; rename the file to use it"
                 )
@@ -221,6 +222,15 @@ def _read_first(name: str, last: str, folders: Sequence[str]) -> _Module | None:
     return None
 
 
+def _bare_folder(name: str, last: str, folders: Sequence[str]) -> _Module | None:
+    """Find a folder of modules without an ``__init__.py``; it gives way to any module, as in Python."""
+    for folder in folders:
+        if os.path.isdir(os.path.join(folder, last)):
+            file = os.path.join(folder, last, "__init__.py")
+            return _Module(name, file, b"", digest_of(b""), is_package=True, is_bare=True)
+    return None
+
+
 def _absolute(name: str, module: _Module) -> str:
     level = len(name) - len(name.lstrip("."))
     parents = module.name.split(".") if module.name else []
@@ -237,6 +247,9 @@ def _hidden_by(name: str, file: str) -> str:
     loaded = sys.modules.get(name)
     if loaded is not None and not isinstance(getattr(loaded, "__loader__", None), LocalLoader):
         origin = getattr(loaded, "__file__", None)
+        portions = map(os.path.realpath, getattr(loaded, "__path__", ())) if origin is None else ()
+        if os.path.dirname(os.path.realpath(file)) in portions:
+            return ""
         return "" if _is_same(origin, file) else origin or f"the module {name!r}"
     for finder in list(sys.meta_path):
         find = None if isinstance(finder, LocalFinder) else getattr(finder, "find_spec", None)
@@ -266,7 +279,13 @@ def _source_set(
     digests[""] = digest
     local = tuple(
         LocalModule(
-            name, module.file, module.file, module.digest, _version(name, edges, digests), module.is_package
+            name,
+            module.file,
+            module.file,
+            module.digest,
+            _version(name, edges, digests),
+            module.is_package,
+            module.is_bare,
         )
         for name, module in modules.items()
     )

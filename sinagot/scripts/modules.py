@@ -86,11 +86,16 @@ class LocalFinder:
         module = self.modules.get(name) or self._find_inside(name)
         if module is None:
             return None
+        folders = [os.path.dirname(module.path)] if module.is_package else None
+        if module.is_bare:
+            spec = ModuleSpec(name, LocalLoader(module), is_package=True)  # type: ignore[arg-type]
+            spec.submodule_search_locations = folders
+            return spec
         return spec_from_file_location(
             name,
             module.path,
             loader=LocalLoader(module),  # type: ignore[arg-type]
-            submodule_search_locations=[os.path.dirname(module.path)] if module.is_package else None,
+            submodule_search_locations=folders,
         )
 
     def _find_inside(self, name: str) -> LocalModule | None:

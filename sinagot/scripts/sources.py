@@ -49,6 +49,8 @@ class LocalModule(NamedTuple):
         Of those and of every local module that it imports in turn: modules of one version are shared.
     is_package : bool
         Whether `path` is the ``__init__.py`` of a folder.
+    is_bare : bool
+        Whether it is a folder without one, a namespace package: it has no text, and `path` is where that would be.
     """
 
     name: str
@@ -57,6 +59,7 @@ class LocalModule(NamedTuple):
     text_digest: str
     digest: str
     is_package: bool = False
+    is_bare: bool = False
 
 
 class Command(NamedTuple):
@@ -141,14 +144,14 @@ class SourceSet(NamedTuple):
         if self.program is not None:
             return dict(self.program.pieces)
         own = {os.path.basename(self.path): self.text_digest}
-        return own | {module.name: module.text_digest for module in self.modules}
+        return own | {module.name: module.text_digest for module in self.modules if not module.is_bare}
 
     @property
     def files(self) -> tuple[tuple[str, str], ...]:
-        """Path and digest of the script and of every local module."""
+        """Path and digest of the script and of every local module that is a file."""
         return (
             (self.path, self.text_digest),
-            *((module.path, module.text_digest) for module in self.modules),
+            *((module.path, module.text_digest) for module in self.modules if not module.is_bare),
         )
 
 
@@ -186,6 +189,8 @@ def text_of(part: SourceSet | LocalModule) -> bytes:
     found = _TEXTS.get(part.text_digest)
     if found is not None:
         return found
+    if isinstance(part, LocalModule) and part.is_bare:
+        return b""
     name = part.step if isinstance(part, SourceSet) else part.name
     try:
         with open(part.text, "rb") as stream:

@@ -85,6 +85,7 @@ class NodeCode:
         self._pieces: dict[str, dict[str, str]] = {}
         self._literals: dict[str, dict[str, Any]] = {}
         self._watch = Watch()
+        self._patched: set[str] = set()
         #: The version that `version` gave when it was asked last.
         self.number = 0
         #: Attributes may be read in several threads.
@@ -111,6 +112,7 @@ class NodeCode:
     def _forget(self) -> None:
         self.number += 1
         self._watch = Watch()
+        self._patched.clear()
         self._pieces.clear()
         self._literals.clear()
         self._sources.clear()
@@ -187,9 +189,18 @@ class NodeCode:
                     found = {name_of(node.function): f"version {node.options.version}"}
                 else:
                     text = text_kept(node.function)
-                    found = pieces_of(node.function, text, self._digests, self._watch)
+                    found = pieces_of(node.function, text, self._digests, self._watch, self._patched)
                 self._pieces[name] = found
         return found
+
+    def doubts(self) -> list[str]:
+        """Say which values of modules only this process has: others load the file of the class."""
+        home = self._home
+        if home is None or not self._patched:
+            return []
+        names = ", ".join(sorted(self._patched))
+        text = f"{names} of {home[0]} was changed in this process, and worker processes load {home[2].file} as it is: "
+        return [f'{text}change it there, make it a seed or an argument, or run with mode="main_process"']
 
     def literals(self, name: str) -> dict[str, Any]:
         """Give the plain values among the arguments of a step.

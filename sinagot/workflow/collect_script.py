@@ -6,10 +6,10 @@ Knows nodes and files of collections; must not know which workflows there are: t
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from sinagot.engine.memory import Memory
-from sinagot.errors import StepFailedError
+from sinagot.errors import StepFailedError, StoredDataError
 from sinagot.scripts.group import GroupTemplate
 from sinagot.scripts.program import ProgramScript
 from sinagot.workflow.collection_files import CollectionFile
@@ -40,8 +40,10 @@ class CollectScript(GroupTemplate, ProgramScript):
         file = CollectionFile(self.RECIPE, collected)
         part = self.RECIPE.parts[collected.takes]
         is_read = part.is_seed or part.is_kept
-        found, failures = {}, {}
+        found, failures = self._found_before(file), self._left_out
         for workflow_id, files in self.inputs.items():
+            if workflow_id in found:
+                continue
             memory = Memory()
             memory.aside = self.memory.aside
             try:
@@ -57,4 +59,13 @@ class CollectScript(GroupTemplate, ProgramScript):
                 f"{len(left_out)} workflow(s) have no {collected.takes}, and the collection is strict: "
                 f"{', '.join(left_out[:10])} ({first})"
             )
-        file.write(Path(self.path.output), found)
+        file.write(Path(self.path.output), {name: found[name] for name in self.inputs if name in found})
+
+    def _found_before(self, file: CollectionFile) -> dict[str, Any]:
+        """Give what is stored where only those that failed are tried again: all else would be the same."""
+        if not self._again:
+            return {}
+        try:
+            return file.read(Path(self.path.final))
+        except StoredDataError:
+            return {}  # then all are new

@@ -43,6 +43,7 @@ def pieces_of(
     text: SourceText | None = None,
     modules: Mapping[str, str] | None = None,
     watch: Watch | None = None,
+    patched: set[str] | None = None,
 ) -> dict[str, str]:
     """Give name and digest of each piece of code or data that counts for a function.
 
@@ -56,6 +57,8 @@ def pieces_of(
         Name -> digest of the local modules that its module imports.
     watch : Watch, optional
         Learns what must stay the same for this to hold.
+    patched : set of str, optional
+        Takes the names of values that are not any more what the text of their file made them.
 
     Returns
     -------
@@ -69,7 +72,10 @@ def pieces_of(
     """
     collector = _Collector(modules or {}, watch or Watch(), {})
     collector.add(function, text)
-    return collector.finished()
+    found = collector.finished()
+    if patched is not None:
+        patched |= collector.patched
+    return found
 
 
 def code_text(value: Any, watch: Watch | None = None, told: dict[int, str] | None = None) -> str:
@@ -100,6 +106,9 @@ class _Collector:
         self._named: set[tuple[str, str]] = set()
         self._changed: set[int | _Place] = set()
         self._values: list[tuple[str, Any, _Place, str | None]] = []
+        #: Name of a value -> the text that gave it, and its name there.
+        self._said: dict[str, tuple[str, str]] = {}
+        self.patched: set[str] = set()
 
     def finished(self) -> dict[str, str]:
         """Give what was found; values last, when it is known which of them the code changes itself."""
@@ -113,6 +122,9 @@ class _Collector:
             except Exception:  # noqa: BLE001  (whatever the user's objects do when they are looked into)
                 told = self._code_text(type(value))  # a lock or an open file: what counts is that it is one
             digest = digest_of_text(told)
+            said = self._said.get(name)
+            if said is not None and _FIRST.setdefault(said, digest) != digest:
+                self.patched.add(said[1])
             if mark is None or _FIRST.setdefault((mark, name), digest) != digest:
                 self._put(name, digest)
         return dict(sorted(self._found.items()))
@@ -247,7 +259,10 @@ class _Collector:
         if is_data(value):
             is_said = all(map(is_pure, own)) if own else not self.modules
             # What a call gave may differ between machines, as a path does; here it counts when it changes.
-            mark = None if is_said else f"{text.file} {digest_of_text(''.join(map(text.text_of, own)))}"
+            source = f"{text.file} {digest_of_text(''.join(map(text.text_of, own)))}"
+            mark = None if is_said else source
+            if is_said and own and not text.file.startswith("<"):
+                self._said[f"value of {name}"] = (source, name)
             self._values.append((f"value of {name}", value, place, mark))
             return
         code = getattr(inspect.unwrap(value) if callable(value) else value, "__code__", None)

@@ -359,6 +359,10 @@ class Blueprint:
                         hint="put {task} or {modality}, or a name of its own, into one of the paths",
                     )
 
+    def doubts(self) -> Sequence[str]:
+        """Say what other processes would not see of the code."""
+        return ()
+
     def check(self) -> Iterator[tuple[str, Exception]]:
         """Give every problem of scripts and patterns, with the name of its step."""
         for unit in self.units():
@@ -418,11 +422,8 @@ class Blueprint:
         assert config.records_path is not None
         file = config.files[0] if config.files else ""
         pattern = PathPattern(config.records_path, where=f"{file}: records.path")
-        patterns = {}
-        for unit in units:
-            bound = pattern.bind(**self._labels(*unit))
-            patterns[bound.canonical] = bound
-        return [[bound] for bound in patterns.values()]
+        bounds = [pattern.bind(**self._labels(*unit)) for unit in units]
+        return [[bound] for bound in {bound.canonical: bound for bound in bounds}.values()]
 
     def _reroot(self, nodes: Iterable[StepNode]) -> None:
         """Let inputs that another step writes be looked for where outputs go."""

@@ -252,9 +252,9 @@ class CodeFirst(Generic[W]):
         Parameters
         ----------
         *names : str
-            Names of nodes; all that are stored when none is given.
+            Names of nodes, and of stored collections; all nodes that are stored when none is given.
         ids : sequence of str, optional
-            Some workflows; all that have their input data when not given.
+            Some workflows; all that have their input data when not given. A collection is made of all.
         force : bool
             Compute these nodes also where they are up to date.
         on_error : {"collect", "raise"}

@@ -25,6 +25,7 @@ from sinagot.workspace.narrowing import Narrowing
 from sinagot.workspace.node_blueprint import NodeBlueprint
 from sinagot.workspace.refusals import raise_failure
 from sinagot.workspace.running import start_run
+from sinagot.workspace.staleness import warn_of_stale
 from sinagot.workspace.values import Values, tell
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ def _targets(blueprint: NodeBlueprint, names: Sequence[str]) -> tuple[str, ...]:
     """Give the names of the nodes that are meant; outputs of scripts by the names of their scripts' steps."""
     parts = blueprint.recipe.parts
     known = [name for name, part in parts.items() if not part.is_seed and not part.is_script]
+    known += blueprint.free_group_names()
     if not names:
         return tuple(part.name for part in blueprint.recipe.steps if part.is_kept)
     for name in names:
@@ -84,9 +86,10 @@ def compute(
     force: bool,
     on_error: str,
     progress: Callable[[Progress], None] | bool,
+    level: int = 4,
     **options: Any,
 ) -> RunReport:
-    """Compute nodes of many workflows; see `CodeFirst.compute`."""
+    """Compute nodes of many workflows; see `CodeFirst.compute`. Of stale results is warned so many calls above."""
     for option in options:
         if option not in _OPTIONS:
             hint = did_you_mean(option, _OPTIONS)
@@ -97,11 +100,17 @@ def compute(
     if on_error == "raise" and given["max_failures"] is None:
         given["max_failures"] = 1
     narrowing = Narrowing(targets=_targets(blueprint, names), is_forced=force)
+    collections = [name for name in narrowing.targets if name in blueprint.free_group_names()]
+    if collections and ids is not None:
+        raise ValueError(f"{collections[0]} is made of all workflows, and ids= names some: leave it out")
     scope = workspace.records if ids is None else workspace.records.select(ids)
     display = choose_display(progress, wait=given["wait"], dry_run=given["dry_run"])
     report = start_run(scope, narrowing, force=False, progress=display, **given)
     if given["wait"] and not given["dry_run"]:
         _make_again(workspace, narrowing, report, given)
+    if blueprint.stale == "warn" and given["wait"] and not given["dry_run"]:
+        steps = [name for name in narrowing.targets if name in blueprint.recipe.parts]
+        warn_of_stale(workspace, blueprint, steps, report.ledger.ids, level=level)
     if on_error == "raise" and given["wait"] and not report.ok:
         raise_failure(report)
     return report
@@ -149,10 +158,19 @@ def collect_values(
     ids = list(workspace)
     if part.is_kept and not part.is_script and not part.is_seed:
         report = compute(
-            workspace, blueprint, (one.takes,), ids=None, force=False, on_error="collect", progress=False
+            workspace,
+            blueprint,
+            (one.takes,),
+            ids=None,
+            force=False,
+            on_error="collect",
+            progress=False,
+            level=6,
         )
         # These have just failed: reading them would only let them fail again.
         failures = {failure.record_id: _failed(failure, one.takes) for failure in _causes(report)}
+    elif blueprint.stale == "warn" and not part.is_script and not part.is_seed:
+        warn_of_stale(workspace, blueprint, (one.takes,), ids, level=5)
     for workflow_id, data, error in values.each([one for one in ids if one not in failures], one.takes):
         if error is None:
             found[workflow_id] = data

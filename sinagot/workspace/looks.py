@@ -29,6 +29,7 @@ def survey_of(workspace: House, ids: Sequence[str]) -> Survey:
         str(configuration.state_path),
         str(configuration.log_path),
         params_of=Parameters(configuration, is_lenient=True),
+        is_alone=len(ids) == 1,
     )
 
 

@@ -90,7 +90,8 @@ class Narrowing(NamedTuple):
         """
         chosen = [node for node in nodes if self.step in (None, node.label)]
         if self.targets:
-            kept = _closure(self.target_numbers(nodes), {node.index: node.upstream for node in graph.nodes})
+            ends = self._ends(nodes, groups)
+            kept = _closure(ends, {node.index: node.upstream for node in graph.nodes})
             return [node for node in graph.nodes if node.index in kept]
         if self.from_step is not None:
             first = {(n.task, n.modality): n.step_index for n in nodes if n.label == self.from_step}
@@ -115,14 +116,19 @@ class Narrowing(NamedTuple):
             if node.job_step is not None and node.label in self.targets and node.is_node
         }
 
+    def _ends(self, nodes: Sequence[StepNode], groups: Sequence[StepNode]) -> set[int]:
+        """Give the steps of records that were asked for by name, or whose results a group step reads that was."""
+        asked = [group for group in groups if group.label in self.targets]
+        return self.target_numbers(nodes).union(*(group.upstream for group in asked))
+
     def wanted(self, nodes: Sequence[StepNode]) -> frozenset[int]:
         """Give the nodes whose values are asked for although nothing stores them."""
         names = {*self.targets, *([self.step] if self.step is not None else ())}
         return frozenset(node.index for node in nodes if node.label in names and not node.is_kept)
 
-    def spare(self, nodes: Sequence[StepNode]) -> frozenset[int]:
+    def spare(self, nodes: Sequence[StepNode], groups: Sequence[StepNode] = ()) -> frozenset[int]:
         """Give the nodes that are only on the way to those asked for by name."""
-        return on_the_way(nodes, self.target_numbers(nodes)) if self.targets else frozenset()
+        return on_the_way(nodes, self._ends(nodes, groups)) if self.targets else frozenset()
 
     def choose_groups(
         self, graph: RecordGraph, nodes: Sequence[StepNode], groups: Sequence[StepNode]
@@ -139,8 +145,10 @@ class Narrowing(NamedTuple):
         list of StepNode
             None at all where only some records are meant.
         """
-        if not self.is_whole or self.targets:
+        if not self.is_whole:
             return []
+        if self.targets:
+            return [group for group in groups if group.label in self.targets]
         chosen = [group for group in groups if self.step in (None, group.label)]
         if self.from_step is not None:
             later = {node.index for node in Narrowing(from_step=self.from_step).choose_nodes(graph, nodes)}

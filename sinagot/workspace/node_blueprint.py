@@ -55,7 +55,8 @@ class NodeBlueprint(Blueprint):
         self.recipe = recipe
         self._root = root
         self._id_pattern = id_pattern
-        self._stale = stale
+        #: What is done with stored results that would be made otherwise now.
+        self.stale = stale
         self._collections: list[StepNode] | None = None
         self._collections_version = -1
         self._known: tuple[tuple[int, ...], list[StepNode]] | None = None
@@ -168,6 +169,10 @@ class NodeBlueprint(Blueprint):
             return found
         return super().script_class(label, modality, task)
 
+    def doubts(self) -> Sequence[str]:
+        """Say what other processes would not see of the code: values of modules that were changed in this one."""
+        return self.recipe.code.doubts()
+
     def check(self) -> Iterator[tuple[str, Exception]]:
         """Give every problem of scripts, nodes and patterns, with the name of its step."""
         try:
@@ -278,7 +283,7 @@ class NodeBlueprint(Blueprint):
     def _settings_of(self, part: Part) -> StepSettings:
         base = part.settings.over(self.configuration.run.steps)
         said = self._configured(part.name, None, base)
-        return said._replace(check="content", rerun=RERUN[self._stale])
+        return said._replace(check="content", rerun=RERUN[self.stale])
 
     def slots(self, name: str, scripts: Sequence[StepNode]) -> list[Slot]:
         """Give the paths of a seed, of a stored step, or of the outputs of a script."""

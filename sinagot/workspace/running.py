@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, closing
 from functools import partial
@@ -80,13 +81,15 @@ def start_run(
     if exclusive:
         _refuse_company(workspace)
     selected = frozenset(node.index for node in nodes if node.error is None)
-    forced = frozenset(narrowing.target_numbers(nodes)) if narrowing.is_forced else frozenset()
+    forced = frozenset(narrowing.target_numbers([*nodes, *groups])) if narrowing.is_forced else frozenset()
 
     def lend_executor(stopping: Callable[[], bool]) -> AbstractContextManager[Executor]:
         if choice.here:
             return closing(MainProcessExecutor(stopping))
         return workspace.executor(choice.key, choice.make)
 
+    for doubt in () if choice.here else workspace.blueprint.doubts():
+        warnings.warn(doubt, UserWarning, stacklevel=4)
     ids = _record_ids(scope, narrowing, nodes, selected)
     good = [node for node in (*nodes, *groups) if node.error is None]
     parameters = _checked_parameters(workspace, params, good, ids)
@@ -109,7 +112,7 @@ def start_run(
         groups=frozenset(node.index for node in groups if node.error is None),
         group_ids=group_ids(scope, ids),
         wanted=narrowing.wanted(nodes),
-        spare=narrowing.spare(nodes),
+        spare=narrowing.spare(nodes, groups),
         forced=forced,
     )
     report = run(request, background=not wait)
@@ -140,8 +143,6 @@ def _checked_parameters(
 
         raise joined_error(problems)
     for doubt in parameters.doubts(nodes):
-        import warnings
-
         warnings.warn(doubt, UserWarning, stacklevel=4)
     return parameters
 

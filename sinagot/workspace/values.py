@@ -81,7 +81,7 @@ class Values:
 
     # -- one node
 
-    def get(self, workflow_id: str, name: str, memory: Memory) -> Any:
+    def get(self, workflow_id: str, name: str, memory: Memory, *, tells: bool = True) -> Any:
         """Give the data of a node.
 
         Parameters
@@ -92,6 +92,8 @@ class Values:
             Name of the node.
         memory : Memory
             Values that no file holds, kept by the workflow object.
+        tells : bool
+            Warn of stale results, where the workspace does.
 
         Raises
         ------
@@ -114,7 +116,7 @@ class Values:
         graph = self._blueprint.graph()
         for number in range(_MOST_TRIES):
             try:
-                return self._get(graph, part, workflow_id, memory)
+                return self._get(graph, part, workflow_id, memory, tells=tells and self._stale == "warn")
             except StoredDataError as error:
                 if not self._is_put_aside(error, workflow_id) or number == _MOST_TRIES - 1:
                     raise
@@ -133,7 +135,8 @@ class Values:
         Notes
         -----
         What nothing stores is computed in this process: its values are needed here, and sending them costs more than
-        most of them. Folders are looked at once for all, and values on the way are let go with their workflow.
+        most of them. Folders are looked at once for all, and values on the way are let go with their workflow. Of
+        stale results nothing is said: whoever asks for many tells of all at once.
         """
         part = self._blueprint.recipe.parts[name]
         if part.is_seed or part.is_kept:
@@ -157,13 +160,25 @@ class Values:
 
     def _one(self, workflow_id: str, name: str) -> tuple[str, Any, Exception | None]:
         try:
-            return workflow_id, self.get(workflow_id, name, Memory()), None
+            return workflow_id, self.get(workflow_id, name, Memory(), tells=False), None
         except (StepFailedError, StoredDataError) as error:
             return workflow_id, None, error
 
-    def _get(self, graph: RecordGraph, part: Part, workflow_id: str, memory: Memory) -> Any:
+    def _get(self, graph: RecordGraph, part: Part, workflow_id: str, memory: Memory, *, tells: bool) -> Any:
         node = self._blueprint.node_of(graph, part)
-        if node.is_kept and self._is_fresh(graph, node, workflow_id):
+        is_fresh = node.is_kept and self._is_fresh(graph, node, workflow_id)
+        if tells and (is_fresh or not node.is_kept):
+            reason = self.why_stale(graph, node, workflow_id)
+            if reason:
+                what = (
+                    "is stale: {}; it is given as it is stored"
+                    if node.is_kept
+                    else "is made from stale data: {}"
+                )
+                warnings.warn(
+                    f"{node.label} of {workflow_id!r} {what.format(reason)}", UserWarning, stacklevel=5
+                )
+        if is_fresh:
             return self._load(part, node, workflow_id)
         known = None if node.is_kept else self._remembered(graph, part, node, workflow_id, memory)
         if known is not None:
@@ -264,14 +279,7 @@ class Values:
         name = file_key(node.key(workflow_id))
         if any(os.access(f"{self._state}/{kind}/{name}", os.F_OK) for kind in ("failures", "claims")):
             return False
-        if not node.is_node or self._stale == "ignore":
-            return True
-        reason = self.why_stale(graph, node, workflow_id)
-        if reason and self._stale == "warn":
-            text = f"{node.label} of {workflow_id!r} is stale: {reason}; it is given as it is stored"
-            warnings.warn(text, UserWarning, stacklevel=6)
-            return True
-        return not reason
+        return self._stale != "recompute" or not node.is_node or not self.why_stale(graph, node, workflow_id)
 
     def why_stale(self, graph: RecordGraph, node: StepNode, workflow_id: str) -> str:
         """Say why a stored result would be made otherwise now, itself or through what it is made from; else nothing."""

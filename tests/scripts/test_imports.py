@@ -74,6 +74,24 @@ def test_packages_are_followed(shelf) -> None:
         assert not parent or found.index(parent) < found.index(name)
 
 
+def test_folders_without_init_are_followed(shelf) -> None:
+    """A bare folder of modules is a package, also inside of another; one with the name of a library is none."""
+    shelf.script("step", "import tools.inner.filters, json.decoder\nfrom empty import nothing")
+    shelf.write("tools/inner/filters.py", "from ..other import x")
+    shelf.write("tools/other.py", "")
+    shelf.write("json/data.txt", "")
+    (shelf.scripts / "empty").mkdir()
+    found = find(shelf)
+    assert names(found) == ["tools", "tools.inner", "tools.inner.filters", "empty", "tools.other"]
+    assert [module.name for module in found.source.modules if module.is_bare] == [
+        "tools",
+        "tools.inner",
+        "empty",
+    ]
+    assert found.warnings == ()
+    assert list(found.source.named_digests) == ["step.py", "tools.inner.filters", "tools.other"]
+
+
 def test_a_module_has_no_modules_inside(shelf) -> None:
     """`import tools.x` finds tools alone when tools is a plain file."""
     shelf.script("step", "import tools.x")

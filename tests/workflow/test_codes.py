@@ -5,6 +5,7 @@ from __future__ import annotations
 import linecache
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -174,6 +175,44 @@ def test_module_counts_as_it_is_now(module: Write, tmp_path: Path) -> None:
     assert wf.place == 14
     # A module that is loaded again is what its text says.
     assert module("module_flow", MODULE.format(place="a")).Flows(root)["W00000"].place == 3
+
+
+PATCHED = """
+import sinagot as sg
+
+ADDED = 2
+
+@sg.step
+def added(number: int) -> int:
+    return number + ADDED
+
+class Flow(sg.Workflow):
+    number: int = sg.seed()
+    result: int = added.step(number)
+
+class Lab(sg.Workspace[Flow]):
+    number = sg.LocalStorage("number/{workflow_id}.txt")
+    result = sg.LocalStorage("result/{workflow_id}.txt")
+"""
+
+
+def test_value_that_was_changed_in_memory_counts_here_and_is_told_of(module: Write, tmp_path: Path) -> None:
+    """A constant that a program sets in a module counts in this process; that workers load the file is said."""
+    flow = module("patched_flow", PATCHED)
+    with flow.Lab(seeds(tmp_path, 1)) as ws:
+        assert ws["W00000"].result == 2
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            assert ws.compute(workers=1, progress=False).counts["done"] == 0
+        flow.ADDED = 3
+        assert ws["W00000"].result == 3
+        with pytest.warns(UserWarning, match="ADDED of patched_flow was changed in this process, and worker"):
+            ws.compute(workers=1, progress=False)
+        flow.ADDED = 2
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            assert ws.compute(workers=1, progress=False).counts["done"] == 1
+        assert ws["W00000"].result == 2
 
 
 def test_what_a_call_gave_counts_by_its_text(

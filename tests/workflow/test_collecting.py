@@ -181,7 +181,7 @@ def kept(number: int, workflow_id: str) -> int:
 @sg.step
 def passing(number: int, workflow_id: str) -> int:
     note("passing", workflow_id)
-    if number == 2:
+    if number == 2 and "MENDED" not in os.environ:
         raise ValueError("two is bad")
     return number * 10
 
@@ -221,6 +221,33 @@ def test_failing_values_of_a_stored_collection_are_named(module: Write, tmp_path
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             assert list(ws.unstored_file) == list(ws)
+
+
+def test_failed_values_of_a_stored_collection_are_tried_again(
+    module: Write, tmp_path: Path, calls: Calls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a stored collection was made without is told, and tried again by each run: it alone, until it is there."""
+    with module("failing_flow", FAILING).Lab(seeds(tmp_path, 4)) as ws:
+        for names in (["W00000", "W00001", "W00002", "W00003"], ["W00002"]):
+            calls.clear()
+            report = ws.compute("unstored_file", progress=False, workers=2)
+            assert report.ok
+            assert [line for line in report.warnings if "made without 1 record that failed: W00002" in line]
+            assert calls() == [f"passing {name}" for name in names]
+        plan = ws.steps.plan().iter_jobs()
+        (job,) = [one for one in plan if one["step_label"] == "unstored_file"]
+        assert job["verdict"] == "run"
+        assert [reason.code for reason in job["reasons"]] == ["records_failed"]
+        assert ws.steps.get("unstored_file").status() == sg.StepStatus.OUTDATED
+        monkeypatch.setenv("MENDED", "1")
+        calls.clear()
+        assert ws.unstored_file == {"W00000": 0, "W00001": 10, "W00002": 20, "W00003": 30}
+        assert calls() == ["passing W00002"]
+        assert ws.compute("unstored_file", progress=False).counts["done"] == 0
+        assert ws.compute("unstored_file", progress=False, force=True).counts["done"] == 1
+        assert len(calls()) == 5
+        with pytest.raises(ValueError, match="unstored_file is made of all workflows"):
+            ws.compute("unstored_file", ids=["W00001"])
 
 
 def test_strict_collection_says_what_failed(module: Write, tmp_path: Path) -> None:

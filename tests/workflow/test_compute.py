@@ -174,34 +174,42 @@ with Movings(%r) as ws:
     assert one.communicate(timeout=60)[0] == "4 [6, 7, 8, 9]\n"
 
 
-def test_package_with_relative_imports_is_loaded_in_workers(module: Write, tmp_path: Path) -> None:
-    """A class in a package runs in other processes as it is here, with what it imports beside it."""
+@pytest.mark.parametrize("kind", ["with __init__", "bare", "beside"])
+def test_package_with_relative_imports_is_loaded_in_workers(module: Write, tmp_path: Path, kind: str) -> None:
+    """A class in a package runs in other processes as it is here, with what it imports, also without `__init__.py`."""
     package = tmp_path / "code" / "lab_package"
-    package.mkdir()
-    (package / "__init__.py").write_text("")
-    (package / "numbers.py").write_text("def tripled(number):\n    return 3 * number\n")
-    (package / "flows.py").write_text(
-        """
+    (package / "inner").mkdir(parents=True)
+    if kind == "with __init__":
+        (package / "__init__.py").write_text("")
+    statement = "import lab_package.numbers" if kind == "beside" else "from .numbers import tripled"
+    name = "lab_package.numbers.tripled" if kind == "beside" else "tripled"
+    flows = tmp_path / "code" / "lab_flows.py" if kind == "beside" else package / "flows.py"
+    (package / "numbers.py").write_text(
+        "from lab_package.inner import deep\n\ndef tripled(number):\n    return deep.FACTOR * number\n"
+    )
+    (package / "inner" / "deep.py").write_text("FACTOR = 3\n")
+    flows.write_text(
+        f"""
 from __future__ import annotations
 import sinagot as sg
-from .numbers import tripled
+{statement}
 
 @sg.step
 def three(number: int) -> int:
-    return tripled(number)
+    return {name}(number)
 
 class Threes(sg.Workflow):
     number: int = sg.seed()
     result: int = three.step(number)
 
 class ThreesWorkspace(sg.Workspace[Threes]):
-    number = sg.LocalStorage("number/{workflow_id}.txt")
-    result = sg.LocalStorage("result/{workflow_id}.txt")
+    number = sg.LocalStorage("number/{{workflow_id}}.txt")
+    result = sg.LocalStorage("result/{{workflow_id}}.txt")
 """
     )
     root = seeds(tmp_path / "data", 3)
     program = f"""
-from lab_package.flows import ThreesWorkspace
+from {"lab_flows" if kind == "beside" else "lab_package.flows"} import ThreesWorkspace
 with ThreesWorkspace({str(root)!r}) as ws:
     report = ws.compute("result", workers=2)
     print(report.counts["done"], [wf.result for wf in ws.values()], [group.traceback for group in report.failures])
@@ -210,9 +218,9 @@ with ThreesWorkspace({str(root)!r}) as ws:
         (one,) = programs(tmp_path / "code", program, 1)
         shown, said = one.communicate(timeout=60)
         assert shown == f"{done} [0, 3, 6] []\n", said
-    (package / "numbers.py").write_text("def tripled(number):\n    return 3 * number + 1\n")
+    (package / "inner" / "deep.py").write_text("FACTOR = 4\n")
     (one,) = programs(tmp_path / "code", program, 1)
-    assert one.communicate(timeout=60)[0] == "3 [1, 4, 7] []\n"
+    assert one.communicate(timeout=60)[0] == "3 [0, 4, 8] []\n"
 
 
 def test_retries_and_timeouts_of_steps(module: Write, tmp_path: Path, calls: Calls) -> None:

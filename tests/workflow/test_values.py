@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
+import subprocess
+import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -152,6 +157,44 @@ class Scalings(sg.Workspace[Scaling]):
     with pytest.warns(UserWarning, match=r"result of 'W00002' is stale: input params/factor changed"):
         assert flow.Scalings(root, stale="warn")["W00002"].result == 14
     assert calls() == []
+
+
+def test_batch_warns_once_of_what_is_stale(module: Write, tmp_path: Path) -> None:
+    """With `stale="warn"` a batch or a collection says once which results are stale, why, and how they are made again."""
+    text = (
+        DIAMOND
+        + """
+class Warned(Sides):
+    stale = "warn"
+    all_ones = sg.collect(Diamond.one)
+    all_boths = sg.collect(Diamond.both)
+"""
+    )
+    root = seeds(tmp_path / "data", 4)
+    flow = module("diamonds", text)
+    with flow.Warned(root) as ws:
+        ws.compute(progress=False, mode="main_process")
+        for number in (1, 2):
+            (root / "number" / f"W0000{number}.txt").write_text("9")
+        reason = r"W00001, W00002 \(input number/W00001.txt changed .*\)"
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            assert ws.compute("one", "both", progress=False, mode="main_process").ok
+            values = [ws.all_ones["W00001"], ws.all_boths["W00001"], ws["W00001"].both]
+        assert values == [3.0, 7.5, 7.5]
+        assert [Path(one.filename) for one in told] == [Path(__file__)] * 4
+        batch, kept, unkept, single = (str(one.message) for one in told)
+        assert re.search(
+            rf"2 results of 'one' are stale: {reason}; 2 results of 'both' come from what is", batch
+        )
+        assert batch.endswith("Warned(..., stale='recompute').compute('one', 'both') makes them again")
+        assert re.match(rf"2 results of 'one' are stale: {reason}; stored", kept)
+        assert re.match(r"2 results of 'both' come from what is stale: W00001, W00002 \(", unkept)
+        assert re.match(r"both of 'W00001' is made from stale data: (one|two): input number", single)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            ws.compute("one", ids=["W00000", "W00003"], progress=False, mode="main_process")
+            assert ws.compute("one", force=True, progress=False, mode="main_process").ok
 
 
 SOURCE = """
@@ -479,6 +522,40 @@ def test_class_without_storages_reads_nothing(tmp_path: Path) -> None:
         with pytest.raises(sg.StoredDataError, match="seed 'number' of 'x' is stored nowhere"):
             getattr(wf, name)
     ws.close()
+
+
+LISTING = """
+import json, os, sys
+from diamonds import Sides
+ws = Sides(sys.argv[1])
+listed = []
+sys.addaudithook(lambda event, facts: listed.append(str(facts[0])) if event in ("os.scandir", "os.listdir") else None)
+values = [ws["W00001"].both, ws["W00002"].both, ws["W00001"].one]
+os.remove(ws.root_path / "one" / "W00003.txt")
+values += [ws["W00003"].both, ws["W00003"].one]
+ws.records.get("W00004").steps.status(), ws["W00004"]._repr_html_()
+print(json.dumps([values, listed]))
+"""
+
+
+def test_one_value_costs_no_listing_of_all(module: Write, tmp_path: Path) -> None:
+    """Who reads attributes of one workflow looks at its files alone: no folder that all workflows share is listed."""
+    root = seeds(tmp_path / "data", 5)
+    with module("diamonds", DIAMOND).Sides(root) as ws:
+        ws.compute(progress=False, mode="main_process")
+    done = subprocess.run(
+        [sys.executable, "-c", LISTING, root],
+        cwd=tmp_path / "code",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    values, listed = json.loads(done.stdout)
+    assert values == [7.5, 12.5, 3.0, 17.5, 7.0]
+    shared = {str(root / name) for name in ("", "number", "one", "two")}
+    shared |= {str(root / ".sinagot" / name) for name in ("failures", "claims")}
+    assert [path for path in listed if path.rstrip("/") in shared] == []
 
 
 def test_run_on_demand_ends_when_nobody_asks(

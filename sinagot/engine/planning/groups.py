@@ -22,6 +22,7 @@ from sinagot.engine.planning.status import Evidence, StepStatus, needs_log, step
 from sinagot.engine.planning.survey import Survey
 from sinagot.engine.state.claims import file_key
 from sinagot.engine.state.origins import Prints, prints_of
+from sinagot.engine.state.partial import PartialMarks, lacking_text
 from sinagot.scripts.group import GROUP_ID
 
 __all__ = ["GroupSurvey", "Members"]
@@ -68,6 +69,7 @@ class GroupSurvey(Survey):
         self._members: dict[int, Members] = {}
         self._looks: dict[int, list[str | None]] = {}
         self._found: dict[int, tuple[Reason, ...]] = {}
+        self._partial = PartialMarks(self._state)
 
     # -- records
 
@@ -192,8 +194,17 @@ class GroupSurvey(Survey):
             claim=claim,
             failed=failed is not None,
             missing_outputs=absent if is_shown else (),
-            outdated=self._reasons(node, coming) if is_watched else (),
+            outdated=(*self._reasons(node, coming), *self._lacking_reason(node)) if is_watched else (),
         )
+
+    def lacking(self, node: StepNode) -> dict[str, str]:
+        """Give the records that what is there was made without, because they failed, and why they did."""
+        is_asked = self.rerun_of(node) == "outdated" and not self.absent_outputs(node)
+        return self._partial.lacking(node.key(GROUP_ID)) if is_asked else {}
+
+    def _lacking_reason(self, node: StepNode) -> tuple[Reason, ...]:
+        lacking = self.lacking(node)
+        return (Reason("records_failed", lacking_text(lacking)),) if lacking else ()
 
     def _is_outdated(self, node: StepNode) -> bool:
         is_watched = self.rerun_of(node) == "outdated" and not self.absent_outputs(node)
@@ -227,6 +238,7 @@ class GroupSurvey(Survey):
         outputs = StepNode.paths(node.outputs, node.is_dict_out, self._final)
         is_outdated = self._is_outdated(node)
         is_damaged = is_outdated and any(reason.code == DAMAGED for reason in self._changed(node))
+        lacking = tuple(self.lacking(node))
         return Job(
             node.key(GROUP_ID),
             GROUP_ID,
@@ -239,10 +251,11 @@ class GroupSurvey(Survey):
             params,
             self.rerun_of(node) == "always",
             # Where another run was at it, and nothing else is a reason, what is there afterwards is its result.
-            self.outputs_seen(node) if is_outdated else None,
+            self.outputs_seen(node) if is_outdated or lacking else None,
             damaged=tuple(flat_paths(outputs)) if is_damaged else (),
             members=members.paths,
             absent=members.missing,
+            again=() if is_outdated else lacking,
             failure=self.failed_attempt(GROUP_ID, node),
         )
 
@@ -257,7 +270,7 @@ class GroupSurvey(Survey):
         if needs_log(evidence) and self._has_log(GROUP_ID):
             evidence = self._ask_log(evidence, GROUP_ID, node)
         if is_there and claim is None and failure is None:
-            evidence = evidence._replace(outdated=self._is_outdated(node))
+            evidence = evidence._replace(outdated=self._is_outdated(node) or bool(self.lacking(node)))
         return step_status(evidence)
 
 

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property, partial
 from urllib.parse import unquote
 
+from sinagot.dataset.listings import Lookups
 from sinagot.dataset.records import RecordIds
 from sinagot.dataset.scan import Listing, glob_matches
 from sinagot.engine.paths import Paths, script_paths
@@ -73,6 +74,8 @@ class Survey:
         What results came from, where it is read already.
     forced : frozenset of int
         Nodes that run whatever is there.
+    is_alone : bool
+        Of one record, one by one: each path is looked up, and no folder that all records share is listed.
     """
 
     def __init__(
@@ -87,6 +90,7 @@ class Survey:
         params_of: ParamsOf = no_params,
         origins: Origins | None = None,
         forced: frozenset[int] = frozenset(),
+        is_alone: bool = False,
     ) -> None:
         self._origins = origins
         self._forced = forced
@@ -98,14 +102,17 @@ class Survey:
         self._rerun = rerun
         self._state = state
         self._logs = logs
+        self._is_alone = is_alone
         self._failures = Marks(state, "failures")
-        self.failed = self._failures.names()
-        self.claims = open_claims(state, logs)
+        names = self._names_of_marks() if is_alone else None
+        self.failed = self._failures.names() if names is None else self._failures.among(names)
+        self.claims = open_claims(state, logs, names)
         #: Name of a mark -> the attempt that had failed when that was noted.
         self.failed_attempts: dict[str, str] = {}
         #: What people excluded.
         self.decisions = Decisions.read(state)
         self._listings: dict[str, Listing] = {}
+        self._lookups: dict[tuple[str, str], Lookups] = {}
         self._present: dict[int, bytearray] = {}
         #: Root and pattern -> whether it is there, record by record.
         self._flags: dict[tuple[str, str], bytes] = {}
@@ -119,6 +126,16 @@ class Survey:
         if root not in self._listings:
             self._listings[root] = Listing(root)
         return self._listings[root]
+
+    def _names(self, slot: Slot) -> set[str] | Lookups:
+        """Give the names in the folder of a slot."""
+        assert slot.folder is not None
+        if not self._is_alone:
+            return self.listing(slot.root).names(slot.folder)
+        key = (slot.root, slot.folder)
+        if key not in self._lookups:
+            self._lookups[key] = Lookups(self.listing(slot.root), slot.folder)
+        return self._lookups[key]
 
     @property
     def problems(self) -> list[str]:
@@ -151,9 +168,8 @@ class Survey:
         if flags is None:
             make, skip = slot.formatter, slot.skip
             assert make is not None and slot.folder is not None
-            listing = self.listing(slot.root)
             # A set of names takes twice the room of a list, and a third of the time.
-            names = _Ordered(listing.entries(slot.folder)) if is_lean else listing.names(slot.folder)
+            names = _Ordered(self.listing(slot.root).entries(slot.folder)) if is_lean else self._names(slot)
             flags = self._flags[key] = bytes([make(record_id)[skip:] in names for record_id in self.ids])
         return flags
 
@@ -177,7 +193,7 @@ class Survey:
         relative = slot.relative(self._values(slot, record_id))
         if slot.folder is None or os.path.isabs(slot.folder):
             return self.listing(slot.root).exists(relative)
-        return relative[slot.skip :] in self.listing(slot.root).names(slot.folder)
+        return relative[slot.skip :] in self._names(slot)
 
     def _values(self, slot: Slot, record_id: str) -> Values:
         return {"id": record_id} if slot.formatter is not None else self.values_of(record_id)
@@ -234,6 +250,11 @@ class Survey:
         if names:
             self.failed = {*self.failed, *names}
             self._marked = self._find_marked()
+
+    def _names_of_marks(self) -> set[str]:
+        """Give the names of all marks and claims that may be about the records, or about group steps."""
+        keys = [node.key(record_id) for record_id in self.ids for node in self.graph.nodes]
+        return set(map(file_key, [*keys, *(node.key(GROUP_ID) for node in self.graph.groups)]))
 
     def _find_marked(self) -> frozenset[str]:
         """Give the records that any mark or claim may be about."""

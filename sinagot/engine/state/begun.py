@@ -7,6 +7,7 @@ log tells so.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from urllib.parse import unquote
 
 from sinagot.engine.job import parse_key
@@ -50,13 +51,17 @@ def had_begun(owner: Owner | None, logs: str, key: str) -> bool:
     return not isinstance(attempt, str) or attempt.startswith(f"{owner.run_id}-{owner.pid}-")
 
 
-def open_claims(state: str, logs: str) -> dict[str, tuple[Owner | None, bool]]:
+def open_claims(
+    state: str, logs: str, names: Iterable[str] | None = None
+) -> dict[str, tuple[Owner | None, bool]]:
     """Give the claims that mean anything: file name -> (owner, whether it is to be honoured).
 
     Parameters
     ----------
     state, logs : str
         State folder and log folder.
+    names : iterable of str, optional
+        The file names that matter; all claims when not given.
 
     Returns
     -------
@@ -71,6 +76,6 @@ def open_claims(state: str, logs: str) -> dict[str, tuple[Owner | None, bool]]:
 
     return {
         name: (owner, is_live)
-        for name, (owner, is_live) in held_claims(state).items()
+        for name, (owner, is_live) in held_claims(state, names).items()
         if is_live or counts(name, owner)
     }

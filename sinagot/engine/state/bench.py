@@ -22,6 +22,7 @@ from sinagot.engine.state.history import EventFile, Marks
 from sinagot.engine.state.kept import FailureMarks
 from sinagot.engine.state.origins import short_path
 from sinagot.engine.state.owners import Owner
+from sinagot.engine.state.partial import PartialMarks
 from sinagot.runlog.lines import now_utc
 
 __all__ = ["Bench", "bench_for", "close_benches", "tidy_benches"]
@@ -42,6 +43,7 @@ class Bench:
         self.desk.note_restored = self._begin_anew
         self.failures = FailureMarks(state, options.stage_base)
         self.extras = Marks(state, "extras")
+        self.partial = PartialMarks(state)
         self.events = EventFile(f"{state}/runs/{options.run_id}", f"{self.desk.owner.host}-{os.getpid()}")
         self.stage_base = options.stage_base
         self._output = options.output_path

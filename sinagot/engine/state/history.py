@@ -9,6 +9,7 @@ the next run.
                                                 and those for whoever heals what a death has left
     <state>/failures/<key>                      the last attempt of this job failed or was interrupted
     <state>/extras/<key>                        undeclared files that this job published before
+    <state>/partial/<key>                       records that the result of this job for all records was made without
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import errno
 import json
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -313,6 +314,10 @@ class Marks:
             return {name for name in os.listdir(self.folder) if not name.endswith("~")}
         except OSError:
             return set()
+
+    def among(self, names: Iterable[str]) -> set[str]:
+        """Give those of some file names that are marks; the folder is not listed."""
+        return {name for name in names if os.access(f"{self.folder}/{name}", os.F_OK)}
 
     def has(self, key: str) -> bool:
         """Say whether there is a mark of a job."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections.abc import Iterable
 from typing import NamedTuple
 
 __all__ = [
@@ -152,15 +153,22 @@ def read_owner(path: str) -> tuple[Owner | None, str | None, float]:
     return Owner.from_json(text), text, beat
 
 
-def held_claims(state: str) -> dict[str, tuple[Owner | None, bool]]:
+def held_claims(state: str, names: Iterable[str] | None = None) -> dict[str, tuple[Owner | None, bool]]:
     """Give every claim there is: file name -> (owner, whether it is to be honoured).
 
     An owner on another host counts as alive here; only a run that watches its heartbeat can know better.
+
+    Parameters
+    ----------
+    state : str
+        The state folder.
+    names : iterable of str, optional
+        The file names that matter; the folder is listed when not given.
     """
     folder = f"{state}/claims"
     found: dict[str, tuple[Owner | None, bool]] = {}
     try:
-        names = os.listdir(folder)
+        names = os.listdir(folder) if names is None else names
     except OSError:
         return found
     judged: dict[Owner, bool] = {}
