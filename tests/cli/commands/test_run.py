@@ -265,7 +265,7 @@ def test_debug_shows_the_error_of_the_script(invoke: Invoke, make_lab: Lab, body
     else:
         assert result.stderr.startswith("Error: ")
     assert "error of sinagot itself" not in result.stderr
-    assert [line.split()[1] for line in invoke(lab, "status").stdout.splitlines()[1:3]] == ["error", "ready"]
+    assert [line.split()[1] for line in invoke(lab, "status").stdout.splitlines()[-2:]] == ["error", "ready"]
 
 
 def test_debug_runs_here(invoke: Invoke, make_lab: Lab) -> None:
