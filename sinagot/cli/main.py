@@ -27,6 +27,7 @@ COMMANDS = {
     "records": "List the ids of the records, one a line.",
     "status": "Show the status of every step of every record, and totals.",
     "run": "Run the steps that are not done.",
+    "plan": "Say what a run would do, and why.",
     "why": "Say what a run would do with a record, and why.",
     "accept": "Settle changes that do not change results.",
     "exclude": "Exclude records, or a task, modality or step of them.",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections import deque
 from typing import TYPE_CHECKING, Any, Self
 
 from sinagot.cli.texts import clean, note
@@ -23,6 +24,8 @@ __all__ = ["ProgressDisplay"]
 
 #: Characters that the bar keeps beside the words.
 _SHORTEST_BAR = 12
+#: The last failures that stand below the bar.
+_MOST_FAILURES = 3
 #: Seconds before the first plain line; each later pause is twice as long, up to the longest.
 _FIRST_LINE, _LONGEST_PAUSE = 10.0, 600.0
 
@@ -48,7 +51,7 @@ class ProgressDisplay:
         self._began = 0.0
         self._before: int | None = None
         self._progress: Progress | None = None
-        self._has_told_failure = False
+        self._failures: deque[str] = deque(maxlen=_MOST_FAILURES)
         self._next_line, self._pause = _FIRST_LINE, _FIRST_LINE
         self._live: Live | None = None
 
@@ -68,9 +71,10 @@ class ProgressDisplay:
             self._before, self._began = settled, time.monotonic()
             if self._is_terminal:
                 self._open_bar()
-        if progress.last_failure and not self._has_told_failure:
-            self._has_told_failure = True
-            self._tell(f"failure: {progress.last_failure}")
+        if progress.last_failure and progress.last_failure not in self._failures:
+            if not self._failures:  # at once, and to stay: so that a hopeless run can be stopped
+                self._tell(f"failure: {progress.last_failure}")
+            self._failures.append(progress.last_failure)
         if not self._is_terminal:
             self._tell_now_and_then()
 
@@ -127,6 +131,7 @@ class ProgressDisplay:
 
     def _bar(self) -> Any:
         """Draw the bar; rich asks for it some times a second."""
+        from rich.console import Group
         from rich.progress_bar import ProgressBar
         from rich.table import Table
         from rich.text import Text
@@ -144,4 +149,8 @@ class ProgressDisplay:
         grid.add_column(ratio=1, no_wrap=True)
         grid.add_column(no_wrap=True)
         grid.add_row(bar, Text(snapshot.line(width - _SHORTEST_BAR), overflow="ellipsis"))
-        return grid
+        failures = (
+            Text(f"  failed: {clean(text)}", style="red", no_wrap=True, overflow="ellipsis")
+            for text in self._failures
+        )
+        return Group(grid, *failures)

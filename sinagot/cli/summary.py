@@ -21,11 +21,9 @@ from sinagot.cli.texts import (
     painted,
     plain_list,
     short_path,
-    shortened,
     step_place,
 )
 from sinagot.engine.pace import duration_text
-from sinagot.engine.planning.plan import Verdict
 from sinagot.engine.words import OUTCOMES
 from sinagot.scripts.group import GROUP_ID
 from sinagot.workspace.plans import Plan
@@ -34,7 +32,7 @@ if TYPE_CHECKING:
     from sinagot.engine.accounts.report import FailureGroup, RunReport
     from sinagot.workspace.workspace import Workspace
 
-__all__ = ["dry_lines", "exit_code", "older_lines", "report_json", "summary_lines"]
+__all__ = ["exit_code", "older_lines", "report_json", "summary_lines"]
 
 #: Seconds that may be spent on finding results that are older than an input.
 _LEAST_LOOK = 0.1
@@ -269,44 +267,3 @@ def _command(name: str, record: str | None, step: dict[str, Any], *more: str) ->
         if step[key] is not None:
             words += [option, step[key]]
     return command_line(*workspace_words(), *words, *more)
-
-
-def _estimates(report: RunReport) -> Iterator[float | None]:
-    """Give the seconds that each job of a plan takes, in the order of its rows."""
-    for at, planned in report.planned.items():
-        if planned.verdict == Verdict.RUN:
-            yield report.estimates.get(at)
-
-
-def dry_lines(report: RunReport) -> Iterator[str]:
-    """Give what a dry run found.
-
-    Parameters
-    ----------
-    report : RunReport
-        Of the dry run.
-
-    Yields
-    ------
-    str
-        One line.
-    """
-    counts = report.counts
-    took = Plan(report)
-    if report.plan:
-        head, rows = (
-            ["record", "step", "why"],
-            [[clean(shortened(cell)) for cell in row] for row in report.plan],
-        )
-        if took.estimate is not None:
-            head.insert(2, "about")
-            for row, seconds in zip(rows, _estimates(report), strict=True):
-                row.insert(2, "" if seconds is None else duration_text(seconds))
-        yield from columns([head, *rows])
-        yield ""
-    facts = [f"{counted(len(report.plan), 'job')} would run"]
-    if took.estimate is not None:
-        facts[0] += f" (about {duration_text(took.estimate)} of work)"
-    facts += [f"{count:,} {outcome.replace('_', ' ')}" for outcome, count in counts.items() if count]
-    yield f"Dry run: {', '.join(facts)}; nothing was done."
-    yield from excluded_lines(report)

@@ -32,6 +32,7 @@ __all__ = [
     "silence",
     "step_place",
     "terminal_width",
+    "toned",
     "warn",
 ]
 
@@ -168,6 +169,11 @@ def painted(word: str, text: str | None = None) -> str:
     tone = tone_of(word)
     shown = word if text is None else text
     return click.style(shown, fg=TONES[tone].terminal) if tone else shown
+
+
+def toned(text: str) -> str:
+    """Take the colours out of a text for a terminal where none are wanted (`NO_COLOR`, a dumb terminal)."""
+    return click.unstyle(text) if _may_colour(sys.stdout) is False else text
 
 
 def _may_colour(stream: Any) -> bool | None:

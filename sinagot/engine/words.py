@@ -29,6 +29,8 @@ class Word(NamedTuple):
     letter: str
     sign: str
     tone: str
+    #: What a bar is filled with; the letter where a terminal shows ASCII only.
+    fill: str = "█"
 
 
 #: Okabe, M. and Ito, K., Color Universal Design (2008); the last three are greys and a tint. Every ink has a contrast
@@ -48,15 +50,15 @@ TONES = {
 #: By name of the status, in the order of tables.
 STATUS = {
     "DONE": Word("done", "D", "✓", "good"),
-    "ERROR": Word("error", "E", "✗", "bad"),
-    "INTERRUPTED": Word("interrupted", "I", "!", "cut"),
-    "PROCESSING": Word("running", ">", "▶", "busy"),
-    "OUTDATED": Word("outdated", "O", "↻", "old"),
-    "DATA_READY": Word("ready", "r", "○", "ready"),
-    "INIT": Word("no input", ".", "·", "none"),
-    "BLOCKED": Word("blocked", "B", "⊘", "wait"),
-    "DATA_NOT_AVAILABLE": Word("no data", "N", "∅", "none"),
-    "EXCLUDED": Word("excluded", "X", "–", "out"),  # noqa: RUF001  (a dash)
+    "ERROR": Word("error", "E", "✗", "bad", "▓"),
+    "INTERRUPTED": Word("interrupted", "I", "!", "cut", "▚"),
+    "PROCESSING": Word("running", ">", "▶", "busy", "▞"),
+    "OUTDATED": Word("outdated", "O", "↻", "old", "▒"),
+    "DATA_READY": Word("ready", "r", "○", "ready", "░"),
+    "INIT": Word("no input", ".", "·", "none", "·"),
+    "BLOCKED": Word("blocked", "B", "⊘", "wait", "▄"),
+    "DATA_NOT_AVAILABLE": Word("no data", "N", "∅", "none", "_"),
+    "EXCLUDED": Word("excluded", "X", "–", "out", "-"),  # noqa: RUF001  (a dash)
 }
 
 #: By outcome, in the order of tables.

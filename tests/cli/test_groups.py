@@ -30,11 +30,13 @@ def lab(make_lab) -> Path:
 
 
 def test_status_has_a_row_for_all_records(lab, invoke) -> None:
-    """`status` shows a group step below the records, and as a row of the JSON."""
+    """`status` shows a group step below the totals, and as a row of the JSON."""
     invoke(lab, "run")
     lines = invoke(lab, "status").output.splitlines()
-    assert lines[-2:] == ["for all records  status", "table            done"]
-    assert invoke(lab, "status", "--step", "table").output.splitlines() == lines[-2:]
+    group = ["for all records  status", "table            done"]
+    place = lines.index(group[0])
+    assert lines[place - 1 : place + 3] == ["", *group, ""]
+    assert invoke(lab, "status", "--step", "table").output.splitlines() == group
     found = json.loads(invoke(lab, "status", "--json").output)["status"]
     assert [row["status_name"] for row in found if row["record_id"] == "all/records"] == ["DONE"]
     assert "for all" not in invoke(lab, "status", "--record", "REC-1").output

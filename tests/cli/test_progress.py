@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import sys
 
 import pytest
+from rich.console import Console
 
 from sinagot.cli import progress as progress_module
 from sinagot.cli.progress import ProgressDisplay
@@ -62,6 +64,22 @@ def test_bar_leaves_standard_output_as_it_was(
     shown = capsys.readouterr().err
     assert "hello" in shown
     assert "failure: REC-1/one: ValueError: bad" in shown
+
+
+def test_last_failures_stand_below_the_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Below the bar the last three failures are told, a line each; what a script says steers no terminal."""
+    monkeypatch.setenv("TERM", "xterm")
+    with ProgressDisplay(is_terminal=True) as display:
+        for number in range(6):
+            display.update(Progress(counts(failed=number), 10, f"REC-{number}/one: \x1b[2J {'long ' * 30}"))
+        console = Console(width=60, file=io.StringIO())
+        console.print(display._bar())
+    bar, *below = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    assert "5/10" in bar and "5 failed" in bar
+    assert [line[: len("  failed: REC-1")] for line in below] == [
+        f"  failed: REC-{number}" for number in (3, 4, 5)
+    ]
+    assert all(len(line) <= 60 and line.isprintable() for line in below)
 
 
 def test_dumb_terminal_gets_no_bar(monkeypatch: pytest.MonkeyPatch) -> None:

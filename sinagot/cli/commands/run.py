@@ -22,21 +22,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sinagot.cli.choices import Choice, choosing_options
 from sinagot.cli.exits import Exit
 from sinagot.cli.failures import explain_script, plain
 from sinagot.cli.findings import tell_nothing_found, tell_without_data
-from sinagot.cli.options import (
-    choose_records,
-    json_option,
-    open_workspace,
-    read_settings,
-    record_option,
-    scope_options,
-    workspace_options,
-)
+from sinagot.cli.options import json_option, open_workspace, workspace_options
+from sinagot.cli.plans import plan_lines
 from sinagot.cli.progress import ProgressDisplay
-from sinagot.cli.selections import read_selection, write_selection
-from sinagot.cli.summary import dry_lines, exit_code, older_lines, report_json, summary_lines
+from sinagot.cli.selections import write_selection
+from sinagot.cli.summary import exit_code, older_lines, report_json, summary_lines
 from sinagot.cli.texts import note, print_json, say, shortened, silence, warn
 
 if TYPE_CHECKING:
@@ -44,7 +38,7 @@ if TYPE_CHECKING:
     from sinagot.workspace.records import RecordCollection
     from sinagot.workspace.workspace import Workspace
 
-__all__ = ["command"]
+__all__ = ["carry_out", "command"]
 
 
 @click.command(
@@ -75,36 +69,7 @@ Exit codes:
      to end, a second Ctrl-C ends them at once; the next run goes on from there
 """,
 )
-@scope_options
-@record_option
-@click.option("--step", metavar="NAME", help="Only this step.")
-@click.option("--force", is_flag=True, help="Run also what is up to date.")
-@click.option("--outdated", is_flag=True, help="Run also what was made from something that changed since.")
-@click.option("--failed", is_flag=True, help="Only records of which a step failed or was interrupted.")
-@click.option("--from", "from_step", metavar="STEP", help="Only this step and what comes after it.")
-@click.option("--until", "until_step", metavar="STEP", help="Only this step and what comes before it.")
-@click.option("--shard", metavar="I/N", help="Only a share of the records, such as 2/8.")
-@click.option(
-    "--select",
-    "selection",
-    type=click.Path(dir_okay=False),
-    metavar="FILE",
-    help="Only records of a file, one id a line.",
-)
-@click.option(
-    "--save-selection",
-    type=click.Path(dir_okay=False),
-    metavar="FILE",
-    help="Write the ids of the records that this is about.",
-)
-@click.option(
-    "--set",
-    "settings",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="A parameter for this run; it wins over the configuration.",
-)
-@click.option("--ignore-missing", is_flag=True, help="Run also where inputs are missing.")
+@choosing_options
 @click.option("--debug", is_flag=True, help="Run here, in order; stop at the first error with its traceback.")
 @click.option("--dry-run", is_flag=True, help="Show what would run and why; do nothing.")
 @click.option("-j", "--jobs", type=click.IntRange(min=1), metavar="N", help="Run in N processes.")
@@ -117,30 +82,13 @@ Exit codes:
 @click.option("--exclusive", is_flag=True, help="Do not start while another run works here.")
 @json_option
 @workspace_options
-def command(
-    task: str | None,
-    modality: str | None,
-    records: tuple[str, ...],
-    selection: str | None,
-    save_selection: str | None,
-    step: str | None,
-    outdated: bool,
-    settings: tuple[str, ...],
-    as_json: bool,
-    jobs: int | None,
-    dask: bool | None,
-    **options: Any,
-) -> int:
+def command(as_json: bool, jobs: int | None, dask: bool | None, **options: Any) -> int:
     """Run the steps that are not done.
 
     A step of a record runs when its inputs are there and its outputs are not, or when its last attempt failed.
     With --outdated (or `rerun = "outdated"`) also when an input, the script, a parameter or a path changed.
     """
-    if outdated:
-        if options["force"]:
-            raise click.UsageError("--outdated and --force: which of them?")
-        options["rerun"] = "outdated"
-    options["params"] = read_settings(settings)
+    choice = Choice.read(options)
     if options["fail_fast"] and options["max_failures"]:
         raise click.UsageError("--fail-fast and --max-failures: which of them?")
     if options["debug"] and (jobs or dask or options["address"]):
@@ -148,26 +96,49 @@ def command(
             "--debug runs here, one job after the other: leave out --jobs, --dask, --address"
         )
     with open_workspace() as workspace:
-        wanted = (*records, *read_selection(selection)) if selection is not None else records
-        scope = choose_records(workspace, task, modality, wanted, is_given=selection is not None)
         mode = "dask" if dask or options["address"] else None
         if mode is None and dask is False and workspace.configuration.run.mode == "dask":
             mode = "processes" if jobs else "main_process"
-        with _stdout_for_json() if as_json else nullcontext():
-            report, error = _run(workspace, scope, step, mode=mode, workers=jobs, **options)
-        if report is None:
-            return Exit.FAILED
-        if save_selection is not None:
-            write_selection(save_selection, report.ledger.ids)
-        code = exit_code(report, is_broken=error is not None)
-        with _telling(report):
-            # What a dry run has found older is about to be made again, where that was asked for.
-            looks = not report.dry or not (outdated or options["force"])
-            _tell(report, code, workspace, step, as_json=as_json, looks=looks)
-            if error is not None:
-                note(f"Error: {shortened(plain(error))}")
-            if code == Exit.NOTHING:
-                _tell_why(report, scope, choose_records(workspace, task, modality), records)
+        return carry_out(workspace, choice, as_json=as_json, mode=mode, workers=jobs, **options)
+
+
+def carry_out(
+    workspace: Workspace, choice: Choice, *, as_json: bool, all_jobs: bool = False, **options: Any
+) -> int:
+    """Run, or plan, what was chosen, and tell what came of it.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        Open.
+    choice : Choice
+        What is meant.
+    as_json : bool
+        Tell it as JSON.
+    all_jobs : bool
+        Of a plan, show every job.
+    **options
+        Of `steps.run`; with `dry_run` nothing is done.
+
+    Returns
+    -------
+    int
+        The exit code.
+    """
+    scope = choice.scope(workspace)
+    with _stdout_for_json() if as_json else nullcontext():
+        report, error = _run(workspace, scope, choice.step, **choice.options, **options)
+    if report is None:
+        return Exit.FAILED
+    if choice.save_selection is not None:
+        write_selection(choice.save_selection, report.ledger.ids)
+    code = exit_code(report, is_broken=error is not None)
+    with _telling(report):
+        _tell(report, code, workspace, choice, as_json=as_json, all_jobs=all_jobs)
+        if error is not None:
+            note(f"Error: {shortened(plain(error))}")
+        if code == Exit.NOTHING:
+            _tell_why(report, scope, choice.everything(workspace), choice.named)
     return code
 
 
@@ -234,13 +205,19 @@ def _run(
 
 
 def _tell(
-    report: RunReport, code: int, workspace: Workspace, step: str | None, *, as_json: bool, looks: bool
+    report: RunReport, code: int, workspace: Workspace, choice: Choice, *, as_json: bool, all_jobs: bool
 ) -> None:
     """Print the report, and its warnings on standard error."""
     if as_json:
         print_json(report_json(report, code))
     elif report.total:
-        told = dry_lines(report) if report.dry else summary_lines(report, workspace, step)
+        told = (
+            plan_lines(report, all_jobs=all_jobs)
+            if report.dry
+            else summary_lines(report, workspace, choice.step)
+        )
+        # What a plan has found older is about to be made again, where that was asked for.
+        looks = not report.dry or not choice.runs_again
         for line in (*told, *(older_lines(report, workspace) if looks else ())):
             # A command to copy stays in one piece.
             say(line, wrap=not line.startswith(("    log:", "    again:", "    debug:", "  which:")))

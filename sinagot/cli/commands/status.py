@@ -1,15 +1,17 @@
-"""`sinagot status`: records x steps, and totals.
+"""`sinagot status`: totals, then records x steps.
 
-Knows how to draw a table; what a status is, is the workspace's. Keys of ``--json``: ``status``, a list of
-``record_id``, ``task``, ``modality`` (null without tasks), ``step_index`` (from 1), ``step_label``, ``step_status``
-(int, on disk and in Python alike), ``status_name`` (text, such as ``"DONE"``); ``totals``, a list of ``task``,
-``modality``, ``step_label`` and ``counts`` (object, status name -> number of records).
+Knows options; what a status is, is the workspace's. Keys of ``--json``: ``status``, a list of ``record_id``, ``task``,
+``modality`` (null without tasks), ``step_index`` (from 1), ``step_label``, ``step_status`` (int, on disk and in Python
+alike), ``status_name`` (text, such as ``"DONE"``); ``totals``, a list of ``task``, ``modality``, ``step_label`` and
+``counts`` (object, status name -> number of records). Filters narrow both.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+import os
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import click
 
@@ -22,22 +24,16 @@ from sinagot.cli.options import (
     scope_options,
     workspace_options,
 )
-from sinagot.cli.texts import (
-    clean,
-    columns,
-    counted,
-    note,
-    painted,
-    plain_list,
-    print_json,
-    say,
-    step_place,
-    terminal_width,
-)
-from sinagot.engine.words import STATUS
-from sinagot.scripts.group import GROUP_ID
+from sinagot.cli.texts import clean, counted, note, plain_list, print_json, say, toned
+
+if TYPE_CHECKING:
+    from sinagot.cli.statuses import StatusTable
+    from sinagot.workspace.records import RecordCollection
 
 __all__ = ["command"]
+
+#: Seconds between two pictures of ``--watch``.
+_PAUSE = 2.0
 
 
 @click.command(
@@ -53,15 +49,30 @@ Words of the table (letters where it would be too wide):
 Examples:
   sinagot status
   sinagot status --task RS --modality EEG
+  sinagot status --failed                       records with a step that failed or was cut
+  sinagot status --since 2h                     records that somebody worked on since
+  sinagot status --where mean=error,interrupted
   sinagot status | grep error
   sinagot status --totals
+  sinagot status --watch                        until Ctrl-C
 
+On a terminal the records that fit are shown; all of them with --all, and in a pipe.
 Exit code 5 when there is no record; a step that failed is no error of this command.
 """,
 )
 @scope_options
 @record_option
 @click.option("--step", metavar="NAME", help="Only this step.")
+@click.option("--failed", is_flag=True, help="Only records of which a step failed or was interrupted.")
+@click.option("--since", metavar="WHEN", help="Only records with an attempt since: 2h, 7d, 2026-01-31.")
+@click.option(
+    "--where",
+    "conditions",
+    metavar="STEP=STATUS",
+    multiple=True,
+    help="Only records of which the step has the status, or one of several: mean=error,ready. May be given several "
+    "times: all must hold.",
+)
 @click.option(
     "-v",
     "--verbose",
@@ -69,6 +80,15 @@ Exit code 5 when there is no record; a step that failed is no error of this comm
     help="Also count results that are older than an input, and unreadable log lines.",
 )
 @click.option("--totals", "only_totals", is_flag=True, help="Only the totals.")
+@click.option("--all", "all_records", is_flag=True, help="Show all records, also where they do not fit.")
+@click.option(
+    "--watch",
+    type=click.FloatRange(min=0.1, max=86400),
+    is_flag=False,
+    flag_value=_PAUSE,
+    metavar="[SECONDS]",
+    help="Draw it again and again, every 2 seconds, until Ctrl-C.",
+)
 @json_option
 @workspace_options
 def command(
@@ -76,35 +96,127 @@ def command(
     modality: str | None,
     records: tuple[str, ...],
     step: str | None,
+    failed: bool,
+    since: str | None,
+    conditions: tuple[str, ...],
     verbose: bool,
     only_totals: bool,
+    all_records: bool,
+    watch: float | None,
     as_json: bool,
 ) -> int:
     """Show the status of every step of every record, and totals."""
-    from sinagot.cli.findings import check_step, tell_nothing_found, tell_problems
+    from sinagot.cli.findings import check_step, tell_problems
+    from sinagot.cli.grids import Screen, grid_lines
 
+    narrow = _narrowing(failed, since, conditions)
+    if watch is not None:
+        _check_watch(as_json=as_json)
     workspace = open_workspace()
     scope = choose_records(workspace, task, modality, records)
     check_step(scope, step)
-    table = _Table.read(scope.steps, step)
+    if watch is not None:
+        return _watch(lambda: narrow(scope, step)[0], watch, only_totals=only_totals)
+    table, count = narrow(scope, step)
     tell_problems(workspace)
+    is_narrowed = bool(failed or since or conditions)
     if as_json:
         print_json(table.as_json())
     elif table.cells or table.groups:
-        for line in table.lines(terminal_width(), only_totals=only_totals):
+        for line in grid_lines(table, Screen.of_terminal(), only_totals=only_totals, all_records=all_records):
             say(line)
         if verbose:
             say(
                 f"{counted(scope.steps.count_older(step), 'result')} older than an input (sinagot run --outdated)"
             )
             _tell_unreadable(str(workspace.configuration.log_path), scope.ids())
-    if table.cells or (table.groups and scope.ids()):
+    if is_narrowed:
+        note(f"{len(table.cells):,} of {counted(count, 'record')}")
+    return _code(scope, bool(table.groups), count, is_narrowed=is_narrowed)
+
+
+def _code(scope: RecordCollection, has_groups: bool, count: int, *, is_narrowed: bool) -> int:
+    """Give the exit code; where there is nothing to show, say why."""
+    from sinagot.cli.findings import tell_nothing_found
+
+    if count or (has_groups and scope.ids()):
         return Exit.OK
     if not scope.ids():
         tell_nothing_found(scope)
-    else:
+    elif not is_narrowed:
         note("No step is configured here.")
     return Exit.NOTHING
+
+
+def _narrowing(
+    failed: bool, since: str | None, conditions: tuple[str, ...]
+) -> Callable[[RecordCollection, str | None], tuple[StatusTable, int]]:
+    """Give what reads the table, narrowed by the filters, and the number of records before that."""
+    from sinagot.cli.moments import read_moment
+    from sinagot.cli.statuses import StatusTable, read_condition
+
+    read = [read_condition(text) for text in conditions]
+    moment = None if since is None else read_moment(since, "--since")
+
+    def narrow(scope: RecordCollection, step: str | None) -> tuple[StatusTable, int]:
+        table = StatusTable.read(scope.steps, step)
+        count = len(table.cells)
+        if failed:
+            table = table.only_failed()
+        if moment is not None:
+            from sinagot.engine.state.recent import records_since
+
+            table = table.only_ids(records_since(str(scope.workspace.configuration.state_path), moment))
+        for condition in read if count or table.groups else ():
+            table = table.only(condition)
+        return table, count
+
+    return narrow
+
+
+def _check_watch(*, as_json: bool) -> None:
+    if as_json:
+        raise click.UsageError("--watch and --json: which of them?")
+    if not sys.stdout.isatty() or os.environ.get("TERM") == "dumb":
+        raise click.UsageError("--watch needs a terminal; for programs: sinagot status --json")
+
+
+def _watch(read: Callable[[], StatusTable], pause: float, *, only_totals: bool) -> int:
+    """Draw the status in place, again and again, until Ctrl-C."""
+    import signal
+    import time
+
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    try:
+        # A line that is too long must not become two.
+        sys.stdout.write("\x1b[?7l\x1b[2J")
+        while True:
+            # Each line is cleared to its end, and then the rest of the screen: nothing flickers.
+            lines = "".join(
+                f"{toned(line)}\x1b[K\n" for line in _picture(read(), pause, only_totals=only_totals)
+            )
+            sys.stdout.write(f"\x1b[H{lines}\x1b[J")
+            sys.stdout.flush()
+            time.sleep(pause)
+    except KeyboardInterrupt:
+        return Exit.OK
+    finally:
+        sys.stdout.write("\x1b[?7h")
+
+
+def _picture(table: StatusTable, pause: float, *, only_totals: bool) -> list[str]:
+    """Give the lines of one picture, not more than fit."""
+    from datetime import datetime
+
+    from sinagot.cli.grids import Screen, grid_lines
+
+    screen = Screen.of_terminal()
+    head = f"{datetime.now().astimezone():%H:%M:%S}, every {pause:g} s until Ctrl-C"
+    if not (table.cells or table.groups):
+        return [head, "", "No record."]
+    height = screen.height or 0
+    lines = grid_lines(table, screen._replace(height=height - 2), only_totals=only_totals)
+    return [head, "", *lines][: max(1, height - 1)]
 
 
 def _tell_unreadable(folder: str, ids: list[str]) -> None:
@@ -114,123 +226,3 @@ def _tell_unreadable(folder: str, ids: list[str]) -> None:
     found = count_unreadable(folder, ids)
     whose = plain_list([f"{clean(record_id)} ({count:,})" for record_id, count in found.items()])
     say(f"{counted(sum(found.values()), 'log line')} unreadable{': ' if found else ''}{whose}")
-
-
-class _Table(NamedTuple):
-    """Status names, one list a record, one item a step."""
-
-    steps: list[dict[str, Any]]
-    cells: dict[str, list[str]]
-    #: Steps that run once for all records, each with the name of its status.
-    groups: list[tuple[dict[str, Any], str]]
-
-    @classmethod
-    def read(cls, collection: Any, step: str | None) -> _Table:
-        from sinagot.engine.planning.status import StepStatus
-
-        names = {int(code): code.name for code in StepStatus}
-        steps: dict[tuple[Any, ...], dict[str, Any]] = {}
-        cells: dict[str, list[str]] = {}
-        groups: list[tuple[dict[str, Any], str]] = []
-        for row in collection.iter_status(step):
-            if row["record_id"] == GROUP_ID:
-                facts = {name: row[name] for name in ("task", "modality", "step_index", "step_label")}
-                groups.append((facts, names[row["step_status"]]))
-                continue
-            key = (row["task"], row["modality"], row["step_label"])
-            if key not in steps:
-                steps[key] = {name: row[name] for name in ("task", "modality", "step_index", "step_label")}
-            cells.setdefault(row["record_id"], []).append(names[row["step_status"]])
-        return cls(list(steps.values()), cells, groups)
-
-    @property
-    def places(self) -> list[str]:
-        """Names of the columns."""
-        return [step_place(step) for step in self.steps]
-
-    def counts(self, number: int) -> dict[str, int]:
-        """Count the records of each status of one step, in the order of `STATUS`."""
-        found = [row[number] for row in self.cells.values()]
-        return {name: found.count(name) for name in STATUS if name in found}
-
-    def as_json(self) -> dict[str, Any]:
-        from sinagot.engine.planning.status import StepStatus
-
-        rows = [
-            {
-                "record_id": record_id,
-                **step,
-                "step_status": int(StepStatus[name]),
-                "status_name": name,
-            }
-            for record_id, names in self.cells.items()
-            for step, name in zip(self.steps, names, strict=True)
-        ]
-        rows += [
-            {"record_id": GROUP_ID, **step, "step_status": int(StepStatus[name]), "status_name": name}
-            for step, name in self.groups
-        ]
-        totals = [
-            {**{key: step[key] for key in ("task", "modality", "step_label")}, "counts": self.counts(number)}
-            for number, step in enumerate(self.steps)
-        ]
-        return {"status": rows, "totals": totals}
-
-    def lines(self, width: int | None, *, only_totals: bool) -> Iterator[str]:
-        is_narrow = False
-        if not only_totals:
-            wide = [
-                max(len(place), *map(len, self._words(number))) for number, place in enumerate(self.places)
-            ]
-            first = max([6, *map(len, self.cells)])
-            is_narrow = width is not None and first + sum(wide) + 2 * len(wide) > width
-            if self.cells:
-                yield from self._letters(first) if is_narrow else self._grid(first, wide)
-                yield ""
-        if self.cells:
-            yield from self._totals(is_numbered=is_narrow)
-        if self.groups:
-            yield from ["", *self._group_lines()] if self.cells else self._group_lines()
-
-    def _group_lines(self) -> Iterator[str]:
-        rows = [[step_place(step), STATUS[name].text] for step, name in self.groups]
-        lines = columns([["for all records", "status"], *rows])
-        for line, (_, name) in zip(lines, [({}, ""), *self.groups], strict=True):
-            yield painted(STATUS[name].text, line) if name else line
-
-    def _words(self, number: int) -> list[str]:
-        return [STATUS[name].text for name in self.counts(number)]
-
-    def _grid(self, first: int, wide: Sequence[int]) -> Iterator[str]:
-        heads = [place.ljust(width) for place, width in zip(self.places, wide, strict=True)]
-        yield "  ".join(["record".ljust(first), *heads]).rstrip()
-        for record_id, names in self.cells.items():
-            words = [
-                painted(STATUS[name].text) + " " * (width - len(STATUS[name].text))
-                for name, width in zip(names, wide, strict=True)
-            ]
-            yield "  ".join([clean(record_id).ljust(first), *words]).rstrip()
-
-    def _letters(self, first: int) -> Iterator[str]:
-        """Give the grid in letters, below the numbers that the totals explain."""
-        size = len(str(len(self.steps)))
-        numbers = [str(number).rjust(size) for number in range(1, len(self.steps) + 1)]
-        yield " ".join(["record".ljust(first + 1), *numbers])
-        used: dict[str, None] = {}
-        for record_id, names in self.cells.items():
-            used |= dict.fromkeys(names)
-            letters = [painted(STATUS[name].text, STATUS[name].letter.rjust(size)) for name in names]
-            yield " ".join([clean(record_id).ljust(first + 1), *letters])
-        yield ""
-        yield ", ".join(f"{word.letter} {word.text}" for name, word in STATUS.items() if name in used)
-
-    def _totals(self, *, is_numbered: bool) -> Iterator[str]:
-        counts = [self.counts(number) for number in range(len(self.steps))]
-        used = [name for name in STATUS if any(name in one for one in counts)]
-        rows = [["", "step", *(STATUS[name].text for name in used)]]
-        for number, (place, one) in enumerate(zip(self.places, counts, strict=True), start=1):
-            rows.append([str(number), place, *(f"{one[name]:,}" if name in one else "-" for name in used)])
-        if not is_numbered:
-            rows = [row[1:] for row in rows]
-        shift = 2 if is_numbered else 1
-        yield from columns(rows, right=[*range(shift, shift + len(used)), *([0] if is_numbered else [])])
