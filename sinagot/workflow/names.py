@@ -43,13 +43,18 @@ _CHANGING = frozenset(
 _PURE = (ast.Constant, ast.Name, ast.List, ast.Tuple, ast.Dict, ast.Set, ast.UnaryOp, ast.BinOp, ast.Starred)
 _PURE_PARTS = (*_PURE, ast.expr_context, ast.operator, ast.unaryop)
 
+#: What folders of installed packages are called.
+_INSTALLED = ("site-packages", "dist-packages")
+
 
 @functools.lru_cache(maxsize=1)
 def library_folders() -> tuple[str, ...]:
     """Give the folders of installed packages and of Python itself, each with a slash at the end."""
+    # On clusters packages often lie elsewhere, and come by PYTHONPATH or a .pth file: the folder's name tells.
+    others = (one for one in sys.path if os.path.basename(os.path.normpath(one)) in _INSTALLED)
     paths = [sysconfig.get_paths()[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")]
     here = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    found = {*paths, *site.getsitepackages(), site.getusersitepackages(), here}
+    found = {*paths, *others, *site.getsitepackages(), site.getusersitepackages(), here}
     return tuple(os.path.join(real, "") for one in found for real in {one, os.path.realpath(one)})
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import linecache
+import os
 import subprocess
 import sys
 import warnings
@@ -271,3 +272,21 @@ def test_variables_of_a_function_are_not_those_of_its_module(module: Write, tmp_
     root = seeds(tmp_path / "data", 1)
     assert module("local_flow", LOCAL.format(last=2)).Flows(root).compute(progress=False).counts["done"] == 1
     assert module("local_flow", LOCAL.format(last=3)).Flows(root).compute(progress=False).counts["done"] == 0
+
+
+@pytest.mark.parametrize("name", ["site-packages", "dist-packages", "mine"])
+def test_package_of_another_site_folder_is_installed(name: str, tmp_path: Path) -> None:
+    """What comes by PYTHONPATH from a folder called site-packages counts as a library; from any other, as the user's own."""
+    folder = tmp_path / "apps" / name
+    folder.mkdir(parents=True)
+    (folder / "welch.py").write_text("def welch():\n    return 1\n")
+    asks = "import welch; from sinagot.workflow.names import is_library; print(is_library(welch.welch))"
+    path = os.pathsep.join([str(folder), *filter(None, [os.environ.get("PYTHONPATH")])])
+    done = subprocess.run(
+        [sys.executable, "-c", asks],
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == str(name != "mine")

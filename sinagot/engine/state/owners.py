@@ -173,7 +173,10 @@ def held_claims(state: str, names: Iterable[str] | None = None) -> dict[str, tup
         return found
     judged: dict[Owner, bool] = {}
     for name in names:
-        owner, text, beat = read_owner(f"{folder}/{name}")
+        try:
+            owner, text, beat = read_owner(f"{folder}/{name}")
+        except NotADirectoryError:  # there is no state folder, and who writes to it will say so
+            return found
         if text is None:
             continue
         if owner is None:
