@@ -14,6 +14,7 @@ from statistics import median
 from typing import Any, NamedTuple
 
 from sinagot.engine.accounts.attempts import iter_attempts
+from sinagot.engine.accounts.digests import place_of_attempt
 from sinagot.engine.accounts.runs import RunFacts, facts_of
 from sinagot.engine.job import Outcome, job_key
 from sinagot.engine.state.history import read_manifest
@@ -111,13 +112,8 @@ def step_durations(state: str, run_id: str) -> dict[str, array[float]]:
     found: dict[str, array[float]] = {}
     for attempt in iter_attempts(state, run_id):
         if attempt["outcome"] == Outcome.DONE and attempt["duration_s"] is not None:
-            found.setdefault(_step_of(attempt), array("d")).append(attempt["duration_s"])
+            found.setdefault(place_of_attempt(attempt), array("d")).append(attempt["duration_s"])
     return found
-
-
-def _step_of(attempt: Mapping[str, Any]) -> str:
-    parts = (attempt["task"], attempt["modality"], attempt["step_label"])
-    return "-".join(str(part) for part in parts if part)
 
 
 def _key_of(attempt: Mapping[str, Any]) -> str:
