@@ -113,7 +113,7 @@ def _failure_json(group: StandingFailure) -> dict[str, Any]:
 
 def diff_json(diff: RunDiff) -> dict[str, Any]:
     """Give what differs between two runs as plain values."""
-    lists = ("config", "scripts", "versions", "params", "command", "outcomes", "steps")
+    lists = ("config", "scripts", "versions", "packages", "params", "command", "outcomes", "steps")
     named = {name: [one._asdict() for one in getattr(diff, name)] for name in lists}
     return {"a": diff.a.run_id, "b": diff.b.run_id, **named}
 
@@ -226,6 +226,7 @@ def diff_lines(diff: RunDiff, *, is_short: bool = False) -> Iterator[str]:
         ("parameters", diff.params),
         ("code", diff.scripts),
         ("versions", diff.versions),
+        ("packages", diff.packages),
         ("command", diff.command),
     ):
         if changes:

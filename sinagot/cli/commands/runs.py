@@ -5,8 +5,9 @@ Knows the command line; how runs are shown is `sinagot.cli.history`'s. Keys of `
 command, host, pid, user, mode, workers, version, stopped_by, stopped_because, warnings, folder``. Of ``show`` that
 object, with ``progress`` (null, or ``settled, total, rate, eta_s, running``), ``steps, slowest, failures,
 peak_memory_mb``, and ``changes`` (what differs from the run before, as of ``diff``; null for the first). Of
-``diff``: ``a, b`` (ids), ``config, scripts, versions, params, command`` (lists of ``name, old, new``), ``outcomes``
-(list of ``key, old, new``), ``steps`` (list of ``step, count_old, count_new, median_old, median_new, ratio``).
+``diff``: ``a, b`` (ids), ``config, scripts, versions, packages, params, command`` (lists of ``name, old, new``),
+``outcomes`` (list of ``key, old, new``), ``steps`` (list of ``step, count_old, count_new, median_old, median_new,
+ratio``).
 """
 
 from __future__ import annotations
@@ -96,7 +97,7 @@ def show(run_id: str, as_json: bool) -> int:
 def diff(first: str, second: str, as_json: bool) -> int:
     """Show what differs from run A to run B.
 
-    Told are the configuration (by key), parameters, code (by file), versions, the command, jobs that ended
+    Told are the configuration (by key), parameters, code (by file), versions, packages, the command, jobs that ended
     otherwise, and durations of steps.
     """
     runs = open_workspace(show_warnings=False).runs

@@ -14,6 +14,7 @@ from collections.abc import Set as AbstractSet
 from statistics import median
 from typing import Any, NamedTuple
 
+from sinagot.config.packages import read_packages
 from sinagot.engine.accounts.attempts import iter_attempts
 from sinagot.engine.accounts.digests import place_of_attempt
 from sinagot.engine.accounts.runs import RunFacts, facts_of
@@ -62,6 +63,8 @@ class RunDiff(NamedTuple):
     scripts: tuple[Change, ...]
     #: Of sinagot, Python and the workspace.
     versions: tuple[Change, ...]
+    #: Versions of installed packages, where both runs have kept them.
+    packages: tuple[Change, ...]
     #: Parameters that were given for the run.
     params: tuple[Change, ...]
     #: Command, mode, workers, user, host, number of records and jobs.
@@ -72,8 +75,8 @@ class RunDiff(NamedTuple):
 
     @property
     def is_same(self) -> bool:
-        """Nothing that can change results differs: configuration, code, versions, parameters."""
-        return not (self.config or self.scripts or self.versions or self.params)
+        """Nothing that can change results differs: configuration, code, versions, packages, parameters."""
+        return not (self.config or self.scripts or self.versions or self.packages or self.params)
 
 
 def diff_runs(state: str, a: str, b: str) -> RunDiff:
@@ -94,6 +97,7 @@ def diff_runs(state: str, a: str, b: str) -> RunDiff:
     first, second = facts_of(state, a), facts_of(state, b)
     old, new = read_manifest(state, a), read_manifest(state, b)
     sides = _Side(state, a), _Side(state, b)
+    packages = [read_packages(run.folder) for run in (first, second)]
     named = ("command", "mode", "workers", "user", "host", "records", "jobs")
     facts = [{name: getattr(run, name) for name in named} for run in (first, second)]
     return RunDiff(
@@ -102,6 +106,7 @@ def diff_runs(state: str, a: str, b: str) -> RunDiff:
         config=_changes(_flat(_configuration(first.folder)), _flat(_configuration(second.folder))),
         scripts=_changes(_digests(old), _digests(new)),
         versions=_changes(_mapping(old.get("versions")), _mapping(new.get("versions"))),
+        packages=_changes(*packages) if all(packages) else (),
         params=_changes(_flat(_mapping(old.get("params"))), _flat(_mapping(new.get("params")))),
         command=_changes(*facts),
         outcomes=_outcomes(*sides),
