@@ -21,6 +21,7 @@ from sinagot.errors import (
     ScopeError,
     ScriptError,
     SinagotError,
+    UnknownRunError,
     WorkflowError,
     WorkspaceBusyError,
 )
@@ -31,6 +32,7 @@ _CODES: tuple[tuple[type[Exception], int], ...] = (
     (ScopeError, Exit.NOTHING),
     (NotFoundError, Exit.NOTHING),
     (InvalidIdError, Exit.NOTHING),
+    (UnknownRunError, Exit.NOTHING),
     (WorkspaceBusyError, Exit.BUSY),
     (ConfigurationError, Exit.INVALID),
     (ScriptError, Exit.INVALID),

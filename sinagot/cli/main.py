@@ -26,6 +26,7 @@ COMMANDS = {
     "check": "Check configuration, scripts and patterns, and show what they find.",
     "records": "List the ids of the records, one a line.",
     "status": "Show the status of every step of every record, and totals.",
+    "show": "Show all about a record: files, steps, decisions, last error.",
     "run": "Run the steps that are not done.",
     "plan": "Say what a run would do, and why.",
     "why": "Say what a run would do with a record, and why.",
@@ -35,6 +36,7 @@ COMMANDS = {
     "report": "Say where the records of the study have gone.",
     "config": "Show the configuration and the parameters that hold.",
     "submit": "Write a SLURM job array that runs what is not done.",
+    "runs": "Show the history of runs, one of them, or what differs.",
     "logs": "Show the log of a record, oldest line first.",
     "doctor": "Measure drives, Python and workers, and say what to set.",
 }

@@ -196,6 +196,7 @@ def prepare_run(
     import platform
 
     from sinagot.config.load import save_cached
+    from sinagot.config.packages import save_packages
     from sinagot.config.snapshot import save_snapshot
     from sinagot.scripts.editions import Editions
     from sinagot.scripts.snapshot import copy_sources
@@ -209,6 +210,7 @@ def prepare_run(
     if configuration.files:
         save_cached(configuration)
     save_snapshot(configuration.raw, folder)
+    save_packages(folder)
     workspace.blueprint.library.save_index()
     parameters.save()
     manifest = {

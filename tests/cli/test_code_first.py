@@ -33,6 +33,10 @@ def test_all_commands_open_a_class_on_a_folder(invoke: Invoke, words: list[str],
     (root / "params" / "factor").write_text("4")
     assert "input params/factor changed" in invoke(root, *words, "why", "001", "multiplied_data").stdout
     assert "Run finished" in invoke(root, *words, "logs", "001").stdout
+    assert "Different from" not in invoke(root, *words, "runs", "show").stdout
+    (last,) = json.loads(invoke(root, *words, "runs", "--json").stdout)["runs"]
+    assert last["counts"]["done"] == 2
+    assert "multiplied_data" in invoke(root, *words, "show", "001").stdout
     assert invoke(root, *words, "report", "flow").exit_code == 0
     assert invoke(root, *words, "check").exit_code == 0
     assert invoke(root, *words, "run", "--step", "final_data").exit_code == 0

@@ -116,7 +116,14 @@ def test_run_in_another_process_is_followed_to_its_end(lab: Workspace) -> None:
     facts = find_run(state, "last")
     assert (facts.state, facts.ok, facts.failures, facts.open) == ("ended", False, 1, 0)
     assert facts.duration_s is not None and facts.duration_s > 0
-    assert sorted(os.listdir(facts.folder)) == ["code", "config.toml", *map(os.path.basename, event_files(facts.folder)), "run.json"]  # fmt: skip
+    files = {
+        "code",
+        "config.toml",
+        "packages.txt",
+        "run.json",
+        *map(os.path.basename, event_files(facts.folder)),
+    }
+    assert set(os.listdir(facts.folder)) == files  # how far it was is no news any more
 
 
 def test_killed_run_has_died_with_the_right_counts(lab: Workspace) -> None:
@@ -349,5 +356,10 @@ def test_difference_of_two_runs(tmp_path: Path) -> None:
     assert diff.outcomes == (("C/one", "failed", "done"),)
     (step,) = diff.steps
     assert (step.step, step.count_old, step.count_new) == ("one", 1, 2) and step.ratio is not None
+    assert diff.packages == ()
+    kept = Path(b.folder, "packages.txt")
+    kept.write_text(kept.read_text().replace("\nclick==", "\nclick==999."))
+    (package,) = diff_runs(state, a.run_id, b.run_id).packages
+    assert package.name == "click" and package.new == f"999.{package.old}"
     same = diff_runs(state, b.run_id, b.run_id)
     assert same.is_same and not same.outcomes and not same.command
