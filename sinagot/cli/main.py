@@ -41,6 +41,7 @@ COMMANDS = {
     "submit": "Write a SLURM job array that runs what is not done.",
     "logs": "Show the log of a record, oldest line first.",
     "doctor": "Measure drives, Python and workers, and say what to set.",
+    "export": "Write status, attempts, logs or decisions as CSV, Parquet or JSON.",
     "completion": "Print what teaches a shell to complete our words.",
 }
 
