@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 
+from sinagot.cli.completion import known
 from sinagot.cli.options import choose_records, read_settings, record_option, scope_options
 from sinagot.cli.selections import read_selection
 
@@ -23,14 +24,26 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 #: Options that `steps.run` and `steps.plan` take under the same name.
 _PASSED = ("force", "failed", "from_step", "until_step", "shard", "ignore_missing")
 _OPTIONS = (
-    click.option("--step", metavar="NAME", help="Only this step."),
+    click.option("--step", shell_complete=known("steps"), metavar="NAME", help="Only this step."),
     click.option("--force", is_flag=True, help="Run also what is up to date."),
     click.option(
         "--outdated", is_flag=True, help="Run also what was made from something that changed since."
     ),
     click.option("--failed", is_flag=True, help="Only records of which a step failed or was interrupted."),
-    click.option("--from", "from_step", metavar="STEP", help="Only this step and what comes after it."),
-    click.option("--until", "until_step", metavar="STEP", help="Only this step and what comes before it."),
+    click.option(
+        "--from",
+        "from_step",
+        shell_complete=known("steps"),
+        metavar="STEP",
+        help="Only this step and what comes after it.",
+    ),
+    click.option(
+        "--until",
+        "until_step",
+        shell_complete=known("steps"),
+        metavar="STEP",
+        help="Only this step and what comes before it.",
+    ),
     click.option("--shard", metavar="I/N", help="Only a share of the records, such as 2/8."),
     click.option(
         "--select",

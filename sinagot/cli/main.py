@@ -10,13 +10,17 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from sinagot.cli.completion import VARIABLE, answer
 from sinagot.cli.exits import Exit
 from sinagot.cli.options import workspace_options
 from sinagot.version import __version__
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 __all__ = ["COMMANDS", "group", "main"]
 
@@ -39,6 +43,8 @@ COMMANDS = {
     "runs": "Show the history of runs, one of them, or what differs.",
     "logs": "Show the log of a record, oldest line first.",
     "doctor": "Measure drives, Python and workers, and say what to set.",
+    "export": "Write status, attempts, logs or decisions as CSV, Parquet or JSON.",
+    "completion": "Print what teaches a shell to complete our words.",
 }
 
 
@@ -70,6 +76,15 @@ class _LazyGroup(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
+        """Complete commands by name, without loading any, and the options of the group."""
+        from click.shell_completion import CompletionItem
+
+        found = [
+            CompletionItem(name, help=text) for name, text in COMMANDS.items() if name.startswith(incomplete)
+        ]
+        return found + click.Command.shell_complete(self, ctx, incomplete)
 
     def make_context(self, *args: Any, **extra: Any) -> click.Context:
         try:
@@ -158,6 +173,8 @@ def main(args: Sequence[str] | None = None) -> None:
         Words of the command line; those of the program when not given.
     """
     _fill_closed_streams()
+    if VARIABLE in os.environ:
+        sys.exit(answer(group, "sinagot", os.environ[VARIABLE]))
     for stream in (sys.stdout, sys.stderr):
         # A name that the terminal cannot show is no reason to fail.
         if hasattr(stream, "reconfigure"):

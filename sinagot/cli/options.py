@@ -13,12 +13,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from sinagot.cli.completion import known
+
 if TYPE_CHECKING:
     from sinagot.workspace.records import RecordCollection
     from sinagot.workspace.workspace import Workspace
 
 __all__ = [
     "choose_records",
+    "find_state",
     "json_option",
     "open_workspace",
     "read_settings",
@@ -89,8 +92,11 @@ def scope_options(command: _F) -> _F:
     command : callable
         A function that click makes a command of.
     """
-    command = click.option("--modality", metavar="NAME", help="Only this modality.")(command)
-    return click.option("--task", metavar="NAME", help="Only this task.")(command)
+    for name, kind in (("modality", "modalities"), ("task", "tasks")):
+        command = click.option(
+            f"--{name}", metavar="NAME", shell_complete=known(kind), help=f"Only this {name}."
+        )(command)
+    return command
 
 
 def record_option(command: _F) -> _F:
@@ -106,6 +112,7 @@ def record_option(command: _F) -> _F:
         "records",
         metavar="ID",
         multiple=True,
+        shell_complete=known("records"),
         help="Only this record; may be given several times.",
     )(command)
 
@@ -167,6 +174,32 @@ def _check_given(path: str, source: str) -> None:
         raise click.UsageError(f"{source}: no such file or folder: {path}")
     if expanded.is_dir() and not (expanded / _CONFIG_NAME).exists():
         raise click.UsageError(f"{source}: no {_CONFIG_NAME} in {path}; make one there: sinagot init {path}")
+
+
+def find_state(ctx: click.Context) -> str | None:
+    """Find the state folder without opening the workspace.
+
+    Parameters
+    ----------
+    ctx : Context
+        Of a command line, as far as it goes.
+
+    Returns
+    -------
+    str or None
+        None where there is no workspace, or its configuration cannot be read.
+    """
+    from sinagot.config.sources import read_state_folder
+
+    data = ctx.meta.get(f"{_META}data_path")
+    data = None if data is None else os.path.abspath(os.path.expanduser(data))
+    try:
+        files = [os.path.expanduser(file) for file in _find_workspace(ctx.meta.get(f"{_META}workspace", ()))]
+        if any(map(_CLASS.match, files)):
+            return f"{os.path.abspath(files[0].partition('=')[2])}/.sinagot"
+        return read_state_folder(files, data)
+    except (click.UsageError, OSError, ValueError):
+        return None
 
 
 def open_workspace(*, show_warnings: bool = True) -> Workspace:

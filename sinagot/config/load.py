@@ -14,7 +14,15 @@ from sinagot.config import settings
 from sinagot.config.build import build
 from sinagot.config.cache import find_verdict, make_digest, save_verdict
 from sinagot.config.problems import Problems, joined_error
-from sinagot.config.sources import ConfigPath, Source, absolute_path, find_files, merge_tables, read_source
+from sinagot.config.sources import (
+    ConfigPath,
+    Source,
+    absolute_path,
+    early_state,
+    find_files,
+    merge_tables,
+    read_source,
+)
 from sinagot.errors import ConfigurationError
 
 __all__ = ["dask_problem", "load_configuration", "save_cached"]
@@ -64,7 +72,7 @@ def load_configuration(
     problems = Problems(sources)
     root = files[0].parent
 
-    state = _early_state(tables, overrides[0], root)
+    state = early_state(tables, overrides[0], root)
     verdict = None if state is None else find_verdict(state, digest)
     if verdict is None:
         from sinagot.config.checks import check_tables
@@ -120,18 +128,6 @@ def _read_all(files: list[Path]) -> list[Source]:
     if errors:
         raise joined_error(errors)
     return sources
-
-
-def _early_state(tables: dict[str, Any], data_path: str | None, root: Path) -> Path | None:
-    """Find the state folder in tables that are not checked yet."""
-    written = tables.get("path", {})
-    if not isinstance(written, dict):
-        return None
-    dataset = data_path or written.get("dataset", settings.DEFAULTS["path"]["dataset"])
-    state = written.get("state")
-    if not isinstance(dataset, str) or "\0" in dataset or not (state is None or isinstance(state, str)):
-        return None
-    return absolute_path(state, root) if state else absolute_path(dataset, root) / settings.STATE_FOLDER
 
 
 def _find_paths(

@@ -14,10 +14,19 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sinagot.config.settings import CONFIG_NAME
+from sinagot.config.settings import CONFIG_NAME, DEFAULTS, STATE_FOLDER
 from sinagot.errors import ConfigurationError
 
-__all__ = ["ConfigPath", "Source", "absolute_path", "find_files", "merge_tables", "read_source"]
+__all__ = [
+    "ConfigPath",
+    "Source",
+    "absolute_path",
+    "early_state",
+    "find_files",
+    "merge_tables",
+    "read_source",
+    "read_state_folder",
+]
 
 ConfigPath = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
@@ -271,3 +280,35 @@ def _depth(tables: dict[str, Any]) -> int:
         values = [value for one in level for value in (one.values() if isinstance(one, dict) else one)]
         level = [value for value in values if isinstance(value, (dict, list))]
     return depth
+
+
+def early_state(tables: dict[str, Any], data_path: str | None, root: Path) -> Path | None:
+    """Find the state folder in tables that are not checked yet."""
+    written = tables.get("path", {})
+    if not isinstance(written, dict):
+        return None
+    dataset = data_path or written.get("dataset", DEFAULTS["path"]["dataset"])
+    state = written.get("state")
+    if not isinstance(dataset, str) or "\0" in dataset or not (state is None or isinstance(state, str)):
+        return None
+    return absolute_path(state, root) if state else absolute_path(dataset, root) / STATE_FOLDER
+
+
+def read_state_folder(files: Sequence[str], data_path: str | None) -> str | None:
+    """Find the state folder of configuration files, without checking anything else in them.
+
+    Parameters
+    ----------
+    files : sequence of str
+        Files, or folders that hold one.
+    data_path : str, optional
+        Wins over ``path.dataset``.
+
+    Raises
+    ------
+    ConfigurationError
+        A file cannot be read.
+    """
+    found = find_files(files)
+    state = early_state(merge_tables(read_source(file).tables for file in found), data_path, found[0].parent)
+    return None if state is None else str(state)

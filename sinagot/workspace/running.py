@@ -93,6 +93,12 @@ def start_run(
     ids = _record_ids(scope, narrowing, nodes, selected)
     good = [node for node in (*nodes, *groups) if node.error is None]
     parameters = _checked_parameters(workspace, params, good, ids)
+
+    def prepare(folder: str) -> Prepared:
+        is_all = scope.is_whole and narrowing.is_whole and (scope.task, scope.modality) == (None, None)
+        _save_names(workspace, ids, is_all=is_all)
+        return prepare_run(workspace, good, choice, folder, parameters)
+
     request = RunRequest(
         graph=graph,
         ids=ids,
@@ -100,7 +106,7 @@ def start_run(
         selected=selected,
         options=options,
         lend_executor=lend_executor,
-        prepare=lambda folder: prepare_run(workspace, good, choice, folder, parameters),
+        prepare=prepare,
         stop_grace=workspace.configuration.run.stop_grace,
         here=choice.here,
         dry_run=dry_run,
@@ -237,6 +243,19 @@ def prepare_run(
     }
     by_node = {node.index: copy for node, copy in zip(nodes, copies, strict=True)}
     return Prepared(by_node, manifest, Editions(sources, configuration.files).edited)
+
+
+def _save_names(workspace: House, ids: Sequence[str], *, is_all: bool) -> None:
+    """Keep the names of records and steps for who completes words in a shell."""
+    from sinagot.engine.state.names import KnownNames
+
+    graph = workspace.blueprint.graph()
+    nodes = [*graph.nodes, *graph.groups]
+    kinds = [
+        dict.fromkeys(name for node in nodes if (name := getattr(node, kind)) is not None)
+        for kind in ("label", "task", "modality")
+    ]
+    KnownNames(list(ids), *map(list, kinds)).save(str(workspace.configuration.state_path), is_all=is_all)
 
 
 def _refuse_company(workspace: House) -> None:

@@ -12,6 +12,7 @@ import pytest
 from sinagot.cli import main as main_module
 from sinagot.cli.commands import records as records_command
 from sinagot.cli.main import COMMANDS, group, main
+from sinagot.engine.state.names import KnownNames
 from sinagot.version import __version__
 from tests.cli.conftest import Invoke, Lab, Program, environment
 
@@ -35,6 +36,7 @@ def test_help_loads_nothing_heavy(program: Program, tmp_path: Path) -> None:
     assert ours <= {
         "sinagot.cli",
         "sinagot.cli.main",
+        "sinagot.cli.completion",
         "sinagot.cli.exits",
         "sinagot.cli.options",
         "sinagot.version",
@@ -68,11 +70,26 @@ def test_all_commands_are_listed() -> None:
 
 
 def test_shell_completes_commands(program: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The completion that click writes for shells knows the commands."""
+    """A shell is told the commands without any of them being loaded; for a name the workspace is not opened."""
     monkeypatch.setenv("_SINAGOT_COMPLETE", "bash_complete")
     monkeypatch.setenv("COMP_WORDS", "sinagot st")
     monkeypatch.setenv("COMP_CWORD", "1")
-    assert program(tmp_path).stdout == "plain,status\n"
+    done = program(tmp_path, options=("-X", "importtime"))
+    assert done.stdout == "plain\tstatus\n"
+    assert not {name for name in imported(done) if name.startswith("sinagot.cli.commands")}
+    monkeypatch.setenv("COMP_WORDS", "sinagot run --step o")
+    monkeypatch.setenv("COMP_CWORD", "3")
+    (tmp_path / "workspace.toml").write_text("")
+    KnownNames([], ["one"]).save(str(tmp_path / "dataset/.sinagot"), is_all=True)
+    done = program(tmp_path, options=("-X", "importtime"))
+    assert done.stdout == "plain\tone\n"
+    modules = imported(done)
+    assert not {name.partition(".")[0] for name in modules} & HEAVY
+    assert not {
+        name
+        for name in modules
+        if name.startswith(("sinagot.workspace", "sinagot.dataset", "sinagot.scripts"))
+    }
 
 
 def test_version(invoke: Invoke, tmp_path: Path) -> None:

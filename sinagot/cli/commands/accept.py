@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import click
 
+from sinagot.cli.completion import known
 from sinagot.cli.exits import Exit
 from sinagot.cli.options import choose_records, json_option, open_workspace, scope_options, workspace_options
 
@@ -28,10 +29,10 @@ What is settled is told by `sinagot why` and `sinagot run --outdated --dry-run`
 before; who, when and why are kept in .sinagot/runs.
 """,
 )
-@click.argument("records", metavar="[RECORD]...", nargs=-1)
+@click.argument("records", shell_complete=known("records"), metavar="[RECORD]...", nargs=-1)
 @click.option("--all", "is_all", is_flag=True, help="All records.")
 @scope_options
-@click.option("--step", metavar="NAME", help="Only this step.")
+@click.option("--step", shell_complete=known("steps"), metavar="NAME", help="Only this step.")
 @click.option("--reason", required=True, metavar="TEXT", help="Why results are good as they are.")
 @json_option
 @workspace_options

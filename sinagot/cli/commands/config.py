@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sinagot.cli.completion import known
 from sinagot.cli.exits import Exit
 from sinagot.cli.options import json_option, open_workspace, read_settings, scope_options, workspace_options
 
@@ -55,8 +56,8 @@ Beside each value stands where it comes from: file and line, the script's class,
 or "default".
 """,
 )
-@click.argument("record_id", metavar="[RECORD]", required=False)
-@click.argument("step", metavar="[STEP]", required=False)
+@click.argument("record_id", shell_complete=known("records"), metavar="[RECORD]", required=False)
+@click.argument("step", shell_complete=known("steps"), metavar="[STEP]", required=False)
 @scope_options
 @click.option(
     "--set", "settings", multiple=True, metavar="KEY=VALUE", help="As if this parameter were given to a run."

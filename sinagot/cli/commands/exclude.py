@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from sinagot.cli.completion import known
 from sinagot.cli.exits import Exit
 from sinagot.cli.options import choose_records, json_option, open_workspace, scope_options, workspace_options
 
@@ -40,9 +41,9 @@ Status, reports and counts say so. Take it back by: sinagot include REC-7
 Who, when and why are kept in .sinagot/decisions.jsonl.
 """,
 )
-@click.argument("records", metavar="[RECORD]...", nargs=-1)
+@click.argument("records", shell_complete=known("records"), metavar="[RECORD]...", nargs=-1)
 @scope_options
-@click.option("--step", metavar="NAME", help="Only this step.")
+@click.option("--step", shell_complete=known("steps"), metavar="NAME", help="Only this step.")
 @click.option("--reason", metavar="TEXT", help="Why; required.")
 @click.option("--list", "is_list", is_flag=True, help="Show what is excluded, by whom, when and why.")
 @json_option

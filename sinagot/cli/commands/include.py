@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import click
 
+from sinagot.cli.completion import known
 from sinagot.cli.exits import Exit
 from sinagot.cli.options import choose_records, json_option, open_workspace, scope_options, workspace_options
 
@@ -28,9 +29,9 @@ record, and including a record takes back all that was excluded of it.
 Exit code 5 when nothing of it was excluded.
 """,
 )
-@click.argument("records", metavar="RECORD...", nargs=-1, required=True)
+@click.argument("records", shell_complete=known("records"), metavar="RECORD...", nargs=-1, required=True)
 @scope_options
-@click.option("--step", metavar="NAME", help="Only this step.")
+@click.option("--step", shell_complete=known("steps"), metavar="NAME", help="Only this step.")
 @click.option("--reason", metavar="TEXT", default="", help="Why.")
 @json_option
 @workspace_options

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sinagot.cli.completion import known
 from sinagot.cli.exits import Exit
 from sinagot.cli.findings import check_step, is_group
 from sinagot.cli.options import json_option, open_workspace, scope_options, workspace_options
@@ -42,9 +43,9 @@ Examples:
 Times are local. Exit code 5 when there is no such line.
 """,
 )
-@click.argument("record")
+@click.argument("record", shell_complete=known("records"))
 @scope_options
-@click.option("--step", metavar="NAME", help="Only lines of this step.")
+@click.option("--step", shell_complete=known("steps"), metavar="NAME", help="Only lines of this step.")
 @click.option("-n", "count", type=click.IntRange(min=0), metavar="N", help="Only the last N lines.")
 @click.option("-f", "--follow", is_flag=True, help="Go on with lines as they are written, until Ctrl-C.")
 @json_option

@@ -36,7 +36,7 @@ configuration or script is wrong.
 @workspace_options
 def command(as_json: bool, all_jobs: bool, **options: Any) -> int:
     """Say what a run would do, and why."""
-    from sinagot.cli.commands.run import carry_out
+    from sinagot.cli.runs import carry_out
 
     choice = Choice.read(options)
     with open_workspace() as workspace:

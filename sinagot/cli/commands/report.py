@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from sinagot.cli.completion import known
 from sinagot.cli.exits import Exit
 from sinagot.cli.options import (
     choose_records,
@@ -58,7 +59,7 @@ record where the worst of its steps stands; exclusions are told by their reasons
 )
 @scope_options
 @record_option
-@click.option("--step", metavar="NAME", help="Only this step.")
+@click.option("--step", shell_complete=known("steps"), metavar="NAME", help="Only this step.")
 @click.option("--mermaid", is_flag=True, help="Print a figure, as text for Mermaid.")
 @json_option
 @workspace_options

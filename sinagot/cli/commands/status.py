@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from sinagot.cli.completion import known
 from sinagot.cli.exits import Exit
 from sinagot.cli.options import (
     choose_records,
@@ -62,7 +63,7 @@ Exit code 5 when there is no record; a step that failed is no error of this comm
 )
 @scope_options
 @record_option
-@click.option("--step", metavar="NAME", help="Only this step.")
+@click.option("--step", shell_complete=known("steps"), metavar="NAME", help="Only this step.")
 @click.option("--failed", is_flag=True, help="Only records of which a step failed or was interrupted.")
 @click.option("--since", metavar="WHEN", help="Only records with an attempt since: 2h, 7d, 2026-01-31.")
 @click.option(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sinagot.cli.completion import known
 from sinagot.cli.exits import Exit
 from sinagot.cli.findings import is_group
 from sinagot.cli.options import json_option, open_workspace, scope_options, workspace_options
@@ -44,8 +45,8 @@ Examples:
   sinagot why table                  a step of `group_scripts`
 """,
 )
-@click.argument("record_id", metavar="RECORD")
-@click.argument("step", required=False)
+@click.argument("record_id", shell_complete=known("records"), metavar="RECORD")
+@click.argument("step", shell_complete=known("steps"), required=False)
 @scope_options
 @click.option("--outdated", is_flag=True, help='As if `rerun` were "outdated" for every step.')
 @json_option

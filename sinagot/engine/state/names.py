@@ -1,0 +1,68 @@
+"""The names that a workspace has, kept for who completes words in a shell: records, steps, tasks, modalities.
+
+Knows one cache file, which runs write and nobody else; must not look at the data. Deleting it loses completions until
+the next run.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Sequence
+from typing import NamedTuple
+
+__all__ = ["KnownNames"]
+
+_FORMAT = 1
+#: Records that are kept; of more, the first ones.
+_MOST = 200_000
+
+
+class KnownNames(NamedTuple):
+    """Names as far as they are known, each kind without doubles; records sorted."""
+
+    records: Sequence[str] = ()
+    steps: Sequence[str] = ()
+    tasks: Sequence[str] = ()
+    modalities: Sequence[str] = ()
+
+    @classmethod
+    def read(cls, state: str) -> KnownNames:
+        """Read what the last run has written; nothing where that cannot be read."""
+        try:
+            with open(_file(state), encoding="ascii") as file:
+                kept = json.load(file)
+            if kept.pop("format") != _FORMAT:
+                return cls()
+            known = cls(**kept)
+            is_sound = all(
+                isinstance(one, list) and all(isinstance(name, str) for name in one) for one in known
+            )
+        except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+            return cls()
+        return known if is_sound else cls()
+
+    def save(self, state: str, *, is_all: bool) -> None:
+        """Write the names where they are others than those kept; a folder that cannot be written is no error.
+
+        Parameters
+        ----------
+        state : str
+            The state folder.
+        is_all : bool
+            These are all records there are; else they are added to those kept.
+        """
+        from sinagot.engine.state.history import replace_text  # who reads does not need it
+
+        former = self.read(state)
+        records = self.records if is_all else sorted({*former.records, *self.records})
+        names = KnownNames(*map(list, (records[:_MOST], *self[1:])))
+        if names != former:
+            with contextlib.suppress(OSError):
+                os.makedirs(os.path.dirname(_file(state)), exist_ok=True)
+                replace_text(_file(state), json.dumps({"format": _FORMAT, **names._asdict()}))
+
+
+def _file(state: str) -> str:
+    return f"{state}/index/names.json"
