@@ -117,12 +117,16 @@ class NotebookDisplay:
         self._shown = 0.0
         self._handle: Any = None
         self._lock = threading.Lock()
+        #: The state of a run that found nothing to do.
+        self._idle: Progress | None = None
 
     def open(self) -> None:
         """Take the place below the cell while it runs: of a run that goes on behind it, nothing may come in time."""
         with self._lock:
-            if self._handle is None:
+            if self._handle is None and self._idle is None:
                 self._show("Run begins", "Run begins")
+            elif self._idle is not None:
+                self._show_idle(self._idle)
 
     def __call__(self, progress: Progress) -> None:
         """Take the newest counts."""
@@ -134,8 +138,9 @@ class NotebookDisplay:
         if self._before is None:
             settled = sum(progress.counts.values())
             if progress.is_over or settled == progress.total:
+                self._idle = progress
                 if self._handle is not None:
-                    self._show("Nothing had to be done", "Nothing had to be done", *_counted(progress))
+                    self._show_idle(progress)
                 return
             self._before, self._began = settled, now
         elif now - self._shown < self.PAUSE and not progress.is_over:
@@ -143,6 +148,10 @@ class NotebookDisplay:
         self._shown = now
         words, title, parts = self._picture(progress, now - self._began)
         self._show(words, title, *parts)
+
+    def _show_idle(self, progress: Progress) -> None:
+        words = "Nothing had to be done"
+        self._show(words, words, *_counted(progress))
 
     def _show(self, words: str, title: str, *parts: object) -> None:
         from sinagot.engine.html import fragment
