@@ -15,6 +15,7 @@ class Page(HTMLParser):
         super().__init__(convert_charrefs=True)
         self.open: list[str] = []
         self.texts: list[str] = []
+        self.drawn: list[str] = []
         self.tags: list[str] = []
         self.html = html
         self.feed(html)
@@ -36,12 +37,14 @@ class Page(HTMLParser):
         self.open.pop()
 
     def handle_data(self, data: str) -> None:
-        if "style" not in self.open:
+        if "svg" in self.open:
+            self.drawn.append(data)
+        elif "style" not in self.open:
             self.texts.append(data)
 
     @property
     def text(self) -> str:
-        """What people read."""
+        """What people read, without drawings."""
         return re.sub(r"\s+", " ", " ".join(self.texts)).strip()
 
 

@@ -35,6 +35,8 @@ HEAVY = (
     "distributed",
     "pydantic",
     "rich",
+    "matplotlib",
+    "IPython",
     "click",
     "fastapi",
     "starlette",

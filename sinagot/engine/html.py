@@ -30,6 +30,7 @@ __all__ = [
     "table",
     "text",
     "told",
+    "visible",
 ]
 
 #: Rows of a table that are written out.
@@ -105,11 +106,17 @@ def text(value: object) -> Markup:
         return Markup()
     if isinstance(value, int) and not isinstance(value, bool):
         return Markup(f"{value:,}")
-    return Markup(escape(_visible(str(value))))
+    return Markup(escape(visible(str(value))))
 
 
-def _visible(found: str) -> str:
-    """Write control characters, and halves of characters, so that a page can hold them."""
+def visible(found: str) -> str:
+    r"""Write control characters, and halves of characters, so that a page or a picture can hold them.
+
+    Examples
+    --------
+    >>> visible("a\tb\x00")
+    'a\tb\\x00'
+    """
     if found.isprintable():
         return found
     return "".join(

@@ -264,8 +264,7 @@ class _Run:
                 yield Work(0, (planned.node,), (self._job(0, planned.node),))
 
     def _job(self, record: int, number: int) -> Job:
-        node = self.graph.node(number)
-        step = self._job_steps[number]
+        node, step = self.graph.node(number), self._job_steps[number]
         assert step is not None
         record_id = self.ledger.id_of(record, number)
         if self.graph.is_group(number):
@@ -438,17 +437,14 @@ class _Run:
 
     def _show(self, *, final: bool = False) -> None:
         self.folder.note(lambda: self.ledger.counts)
-        if self.request.progress is None:
-            return
         now = time.monotonic()
-        if final or now - self._shown >= 0.1:
+        if self.request.progress is not None and (final or now - self._shown >= 0.1):
             self._shown = now
             self.request.progress(Progress(self.ledger.counts, self.ledger.total, self._last_failure, final))
 
     def _log_up_to_date(self, pending: set[int]) -> None:
         """With debug, say in the log that a step was processed already."""
-        for record in range(len(self.request.ids)):
+        for record in () if self.request.dry_run else range(len(self.request.ids)):
             if record not in pending:
                 for number in sorted(self.request.selected):
-                    if not self.request.dry_run:
-                        note_up_to_date(self._job(record, number))
+                    note_up_to_date(self._job(record, number))

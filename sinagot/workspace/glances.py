@@ -18,7 +18,7 @@ from sinagot.workspace.looks import group_status_of, group_survey_of, status_of,
 __all__ = ["Glance", "glance"]
 
 #: Seconds that counting may take; listing the records comes on top.
-_LONGEST = 0.5
+LONGEST = 0.5
 
 
 class Glance(NamedTuple):
@@ -47,7 +47,7 @@ class Glance(NamedTuple):
         return self.seen == len(self.ids)
 
 
-def glance(scope: Selection, step_label: str | None = None, seconds: float = _LONGEST) -> Glance:
+def glance(scope: Selection, step_label: str | None = None, seconds: float | None = None) -> Glance:
     """Count statuses: of records of which all is there at once, of the others until the time is over.
 
     Parameters
@@ -56,8 +56,8 @@ def glance(scope: Selection, step_label: str | None = None, seconds: float = _LO
         A collection or a record.
     step_label : str, optional
         This step only.
-    seconds : float, seconds
-        So long records are looked at one by one; some of them in any case.
+    seconds : float, seconds, optional
+        So long records are looked at one by one, one of them in any case; `LONGEST` when not given.
 
     Raises
     ------
@@ -79,7 +79,9 @@ def glance(scope: Selection, step_label: str | None = None, seconds: float = _LO
             count[status_of(survey, record, node).name] += 1
         seen += 1
         now = time.monotonic()
-        end = end or now + seconds  # the first one is dear: folders are listed for it
+        end = end or now + (
+            LONGEST if seconds is None else seconds
+        )  # the first one is dear: folders are listed for it
         if now > end:
             break
     workspace.note_problems(survey.problems)

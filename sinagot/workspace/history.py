@@ -98,6 +98,11 @@ class Run:
         found = other.facts if isinstance(other, Run) else find_run(self._state, other)
         return diff_runs(self._state, self.facts.run_id, found.run_id)
 
+    def _repr_html_(self) -> str:
+        from sinagot.engine.accounts.cards import run_card  # in notebooks only
+
+        return run_card(self.facts)
+
     def __repr__(self) -> str:
         counts = ", ".join(
             f"{count} {outcome.replace('_', ' ')}" for outcome, count in self.facts.counts.items() if count
@@ -168,6 +173,11 @@ class Runs:
     def to_dataframe(self) -> DataFrame:
         """Give one row a run, newest first: what is known of it, and one column for each outcome."""
         return runs_frame(run.facts for run in self)
+
+    def _repr_html_(self) -> str:
+        from sinagot.engine.accounts.cards import runs_card  # in notebooks only
+
+        return runs_card(run_ids(self._state), lambda run_id: facts_of(self._state, run_id))
 
     def __repr__(self) -> str:
         ids = run_ids(self._state)

@@ -6,8 +6,8 @@ nobody could see what it shows.
 
 from __future__ import annotations
 
-import contextvars
 import sys
+import threading
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -116,22 +116,49 @@ class NotebookDisplay:
         self._before: int | None = None
         self._shown = 0.0
         self._handle: Any = None
-        # The cell is known to the thread that runs it alone; the run may go on in another one.
-        self._context = contextvars.copy_context()
+        self._lock = threading.Lock()
+        #: The state of a run that found nothing to do.
+        self._idle: Progress | None = None
+
+    def open(self) -> None:
+        """Take the place below the cell while it runs: of a run that goes on behind it, nothing may come in time."""
+        with self._lock:
+            if self._handle is None and self._idle is None:
+                self._show("Run begins", "Run begins")
+            elif self._idle is not None:
+                self._show_idle(self._idle)
 
     def __call__(self, progress: Progress) -> None:
         """Take the newest counts."""
+        with self._lock:
+            self._take(progress)
+
+    def _take(self, progress: Progress) -> None:
         now = time.monotonic()
         if self._before is None:
             settled = sum(progress.counts.values())
             if progress.is_over or settled == progress.total:
-                return  # there was nothing to do
+                self._idle = progress
+                if self._handle is not None:
+                    self._show_idle(progress)
+                return
             self._before, self._began = settled, now
         elif now - self._shown < self.PAUSE and not progress.is_over:
             return
         self._shown = now
+        words, title, parts = self._picture(progress, now - self._began)
+        self._show(words, title, *parts)
+
+    def _show_idle(self, progress: Progress) -> None:
+        words = "Nothing had to be done"
+        self._show(words, words, *_counted(progress))
+
+    def _show(self, words: str, title: str, *parts: object) -> None:
+        from sinagot.engine.html import fragment
+
+        picture = {"text/html": fragment(title, *parts), "text/plain": words}
         try:
-            self._context.run(self._send, self._picture(progress, now - self._began))
+            self._send(picture)
         except Exception:  # noqa: BLE001  (no run ends because nobody can see how far it is)
             self._shown = float("inf")
 
@@ -144,23 +171,33 @@ class NotebookDisplay:
         display = import_module("IPython.display").display  # it is loaded: this is its kernel
         self._handle = display(picture, raw=True, display_id=True)
 
-    def _picture(self, progress: Progress, elapsed: float) -> dict[str, str]:
-        from sinagot.engine.html import bar, code, fragment, legend, paragraph
-        from sinagot.engine.words import OUTCOMES
+    def _picture(self, progress: Progress, elapsed: float) -> tuple[str, str, list[object]]:
+        """Give the words, the title and the pieces of a state."""
+        from sinagot.engine.html import code, paragraph
 
         snapshot = Snapshot(progress, self._before or 0, elapsed)
-        is_cut = snapshot.settled < snapshot.total or progress.counts.get("interrupted", 0)
+        words = " · ".join(snapshot.parts()).strip()
         took = duration_text(elapsed)
-        if progress.is_over:
-            title = f"Run stopped after {took}" if is_cut else f"Run over after {took}"
-            words = f"{title}: {' · '.join(snapshot.parts()).strip()}"
-        else:
-            title = f"Running for {took}"
-            words = " · ".join(snapshot.parts()).strip()
-        drawn = [bar(snapshot.counts, OUTCOMES, snapshot.total), paragraph(legend(snapshot.counts, OUTCOMES))]
+        parts = [*_counted(progress)]
         if not progress.is_over:
-            drawn.insert(1, paragraph(words))
+            title = f"Running for {took}"
+            parts.insert(1, paragraph(words))
+        else:
+            is_cut = snapshot.settled < snapshot.total or progress.counts.get("interrupted", 0)
+            title = f"Run stopped after {took}" if is_cut else f"Run over after {took}"
+            words = f"{title}: {words}"
         if progress.last_failure:
-            drawn.append(paragraph("last failure: ", code(progress.last_failure)))
+            parts.append(paragraph("last failure: ", code(progress.last_failure)))
             words += f" · last failure: {progress.last_failure}"
-        return {"text/html": fragment(title, *drawn), "text/plain": words}
+        return words, title, parts
+
+
+def _counted(progress: Progress) -> list[object]:
+    """Draw the counts: a bar, and what its parts mean."""
+    from sinagot.engine.html import bar, legend, paragraph
+    from sinagot.engine.words import OUTCOMES
+
+    return [
+        bar(progress.counts, OUTCOMES, progress.total),
+        paragraph(legend(progress.counts, OUTCOMES)),
+    ]

@@ -26,6 +26,7 @@ from sinagot.runlog.write import LogTarget
 from sinagot.scripts.program import packed
 from sinagot.workspace.choices import ExecutorChoice
 from sinagot.workspace.contracts import House, Selection
+from sinagot.workspace.live import NotebookDisplay
 from sinagot.workspace.looks import group_ids
 from sinagot.workspace.narrowing import Narrowing
 from sinagot.workspace.parameters import Parameters
@@ -124,6 +125,8 @@ def start_run(
     report = run(request, background=not wait)
     report.bind_frame(jobs_frame)
     report.bind_check(partial(_finish, broken=broken))
+    if not wait and isinstance(progress, NotebookDisplay):
+        progress.open()
     return report.wait() if wait else report
 
 

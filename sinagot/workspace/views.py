@@ -12,6 +12,8 @@ from sinagot.workspace.tables import job_status_frame, records_frame
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+    from sinagot.workspace.plots import Plots
+
 __all__ = ["Views"]
 
 
@@ -77,6 +79,13 @@ class Views:
         {'count': 3, 'mean': 3}
         """
         return records_frame(self._viewed(), with_paths=paths)
+
+    @property
+    def plot(self) -> Plots:
+        """Plots: ``plot.status()``, ``plot.durations()``, ``plot.timeline()``; see `Plots`."""
+        from sinagot.workspace.plots import Plots
+
+        return Plots(self._viewed())
 
     def _repr_html_(self) -> str:
         from sinagot.workspace.cards import scope_card  # in notebooks only

@@ -6,14 +6,16 @@ ask for it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from sinagot.engine.accounts.report import FailureGroup, RunReport
+from sinagot.engine.accounts.runs import RunFacts
 from sinagot.engine.html import (
     Markup,
     bar,
     chip,
     code,
+    facts,
     fold,
     joined,
     legend,
@@ -26,9 +28,10 @@ from sinagot.engine.pace import duration_text
 from sinagot.engine.words import OUTCOMES, STATUS, VERDICTS
 from sinagot.scripts.group import GROUP_ID
 
-__all__ = ["named", "report_card"]
+__all__ = ["named", "report_card", "run_card", "runs_card"]
 
 _MOST_CAUSES = 10
+_MOST_RUNS = 10
 _MOST_WARNINGS = 5
 _MOST_NAMED = 5
 _LONGEST_MESSAGE = 300
@@ -51,7 +54,7 @@ def _parts(report: RunReport) -> Iterator[Markup]:
     if report.plan:
         counts = {"run": len(report.plan), **counts}
     words = {"run": VERDICTS["run"], **OUTCOMES}
-    if report.total:
+    if any(counts.values()):
         yield bar(counts, words, report.total)
         yield paragraph(legend(counts, words))
     if report.stopped_because is not None:
@@ -90,6 +93,67 @@ def _row(group: FailureGroup) -> Sequence[object]:
     whose = "all records" if GROUP_ID in group.records else named(group.records)
     lines = Markup("<br>").join([code(cause), *more])
     return [group.step, chip(OUTCOMES[group.outcome]), Markup(lines), joined(f"{group.count:,}: ", whose)]
+
+
+def runs_card(ids: Sequence[str], look_up: Callable[[str], RunFacts]) -> Markup:
+    """Draw the newest runs of a workspace.
+
+    Parameters
+    ----------
+    ids : sequence of str
+        All runs, newest first.
+    look_up : callable
+        Gives what is known of one; asked for those that are shown only.
+    """
+    return told(f"{len(ids):,} runs" if len(ids) != 1 else "1 run", _runs_parts(ids, look_up))
+
+
+def _runs_parts(ids: Sequence[str], look_up: Callable[[str], RunFacts]) -> Iterator[Markup]:
+    rows = (
+        (
+            found.run_id,
+            _state_chip(found),
+            _took(found),
+            bar(found.counts, OUTCOMES, found.jobs),
+            _legend(found),
+        )
+        for found in map(look_up, ids)
+    )
+    yield table(["run", "", "took", "", "jobs"], rows, most=_MOST_RUNS, total=len(ids))
+
+
+def run_card(run: RunFacts) -> Markup:
+    """Draw what is known of one run."""
+    return told(f"Run {run.run_id}", _run_parts(run))
+
+
+def _run_parts(run: RunFacts) -> Iterator[Markup]:
+    yield paragraph(_state_chip(run), _took(run))
+    yield bar(run.counts, OUTCOMES, run.jobs)
+    yield paragraph(_legend(run))
+    rows = [("command", code(run.command) if run.command else ""), ("host", run.host), ("user", run.user)]
+    yield facts([*rows, ("mode", run.mode), ("began", run.start)])
+    if run.stopped_because:
+        yield problem(run.stopped_because)
+    for warning in run.warnings[:_MOST_WARNINGS]:
+        yield problem(f"Warning: {warning}")
+
+
+def _legend(run: RunFacts) -> Markup:
+    return legend(run.counts, OUTCOMES)
+
+
+def _state_chip(run: RunFacts) -> Markup:
+    """Say how a run stands: its state, and whether all went well."""
+    if run.state == "running":
+        return chip(STATUS["PROCESSING"])
+    if run.state == "ended":
+        return chip(OUTCOMES["done" if run.ok else "failed"])
+    return chip(OUTCOMES["interrupted"]._replace(text=run.state))
+
+
+def _took(run: RunFacts) -> str:
+    return "" if run.duration_s is None else duration_text(run.duration_s)
 
 
 def named(ids: Sequence[str], most: int = _MOST_NAMED) -> str:

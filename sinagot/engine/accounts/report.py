@@ -272,6 +272,8 @@ class RunReport:
         return ", ".join(parts) or "nothing to do"
 
     def __repr__(self) -> str:
+        if self.is_running:
+            return f"<RunReport instance | running: {self.total} jobs>"
         return f"<RunReport instance | {'ok' if self.ok else 'NOT OK'}: {self.summary()}>"
 
     def _repr_html_(self) -> str:
