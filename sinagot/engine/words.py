@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = ["OUTCOMES", "STATUS", "TONES", "Tone", "Word", "css", "tone_of"]
+__all__ = ["NODES", "OUTCOMES", "PLACES", "STATUS", "TONES", "VERDICTS", "Tone", "Word", "css", "tone_of"]
 
 
 class Tone(NamedTuple):
@@ -72,17 +72,37 @@ OUTCOMES = {
     "not_begun": Word("not begun", "n", "□", "ready"),
 }
 
-#: Words beside those above: of workflows, reports and the summary of a run.
-_OTHERS = {
-    "stored": "good",
-    "stale": "old",
-    "missing": "none",
-    "not stored": "ready",
-    "not run yet": "ready",
-    "would run": "busy",
-    "waiting for a step before": "wait",
+#: By verdict of a plan, in the order of tables.
+VERDICTS = {
+    "run": Word("would run", ">", "▶", "busy"),
+    **{name: OUTCOMES[name] for name in ("up_to_date", "missing_input", "blocked", "excluded")},
 }
-_BY_TEXT = {word.text: word.tone for word in (*STATUS.values(), *OUTCOMES.values())} | _OTHERS
+
+#: By place where a record or a job stands on its way, in the order of tables.
+PLACES = {
+    "excluded": OUTCOMES["excluded"],
+    "missing_input": OUTCOMES["missing_input"],
+    "failed": OUTCOMES["failed"],
+    "interrupted": OUTCOMES["interrupted"],
+    "running": STATUS["PROCESSING"],
+    "ready": Word("not run yet", "r", "○", "ready"),
+    "waiting": Word("waiting for a step before", "w", "…", "wait"),
+    "outdated": STATUS["OUTDATED"],
+    "done": OUTCOMES["done"],
+}
+
+#: By state of the data of one node of a workflow, in the order of tables.
+NODES = {
+    "stored": Word("stored", "D", "✓", "good"),
+    "stale": Word("stale", "O", "↻", "old"),
+    "missing": Word("missing", "m", "□", "none"),
+    "failed": OUTCOMES["failed"],
+    "not stored": Word("not stored", "r", "○", "ready"),
+    "no input": STATUS["INIT"],
+}
+
+_ALL = (STATUS, OUTCOMES, VERDICTS, PLACES, NODES)
+_BY_TEXT = {word.text: word.tone for words in _ALL for word in words.values()}
 
 
 def tone_of(text: str) -> str | None:

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
+from sinagot.engine import words
 from sinagot.scripts.codes import StepStatus
 
 __all__ = [
@@ -23,17 +24,7 @@ __all__ = [
 ]
 
 #: Where a job can stand, in the order of tables.
-PLACES = (
-    "excluded",
-    "missing_input",
-    "failed",
-    "interrupted",
-    "running",
-    "ready",
-    "waiting",
-    "outdated",
-    "done",
-)
+PLACES = tuple(words.PLACES)
 #: A record stands where the first of these is that one of its jobs stands at: one failed step makes a failed record.
 _WORST = ("failed", "interrupted", "missing_input", "running", "ready", "waiting", "outdated", "done")
 
@@ -165,17 +156,7 @@ class FlowCounts(NamedTuple):
 
 
 #: Words of tables and figures.
-WORDS = {
-    "excluded": "excluded",
-    "missing_input": "missing input",
-    "failed": "failed",
-    "interrupted": "interrupted",
-    "running": "running",
-    "ready": "not run yet",
-    "waiting": "waiting for a step before",
-    "outdated": "outdated",
-    "done": "done",
-}
+WORDS = {place: word.text for place, word in words.PLACES.items()}
 WITHOUT_INPUT = "results without input"
 _LONGEST_REASON = 60
 
