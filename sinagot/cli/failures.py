@@ -21,6 +21,7 @@ from sinagot.errors import (
     ScopeError,
     ScriptError,
     SinagotError,
+    UnknownRunError,
     WorkflowError,
     WorkspaceBusyError,
 )
@@ -30,6 +31,7 @@ __all__ = ["explain", "explain_script", "plain"]
 _CODES: tuple[tuple[type[Exception], int], ...] = (
     (ScopeError, Exit.NOTHING),
     (NotFoundError, Exit.NOTHING),
+    (UnknownRunError, Exit.NOTHING),
     (InvalidIdError, Exit.NOTHING),
     (WorkspaceBusyError, Exit.BUSY),
     (ConfigurationError, Exit.INVALID),
