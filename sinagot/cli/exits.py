@@ -19,7 +19,7 @@ class Exit:
     FAILED = 3
     #: Configuration or script is wrong.
     INVALID = 4
-    #: No such record, task, modality or step; or no job asked for has its input.
+    #: No such record, task, modality, step or run; or no job asked for has its input.
     NOTHING = 5
     BUSY = 6
     INTERRUPTED = 130

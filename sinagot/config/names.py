@@ -66,6 +66,7 @@ NEWER = frozenset(
         "configuration",
         "data",
         "decisions",
+        "details",
         "doctor",
         "entities",
         "exclude",

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
     from sinagot.engine.accounts.contrasts import RunDiff
+    from sinagot.engine.accounts.digests import RunDigest
     from sinagot.engine.accounts.standing import StandingFailure
-    from sinagot.engine.accounts.underway import Progress
+    from sinagot.engine.accounts.underway import RunProgress
 
 __all__ = ["Run", "Runs"]
 
@@ -59,11 +60,25 @@ class Run:
         """
         return attempts_frame(self._state, self.facts.run_id)
 
-    def progress(self) -> Progress:
+    def progress(self) -> RunProgress:
         """Say how far the run is now: settled of total, rate, seconds to go, what runs."""
         from sinagot.engine.accounts.underway import RunWatch  # of runs that go on only
 
         return RunWatch(self._state, self.facts.run_id, self._logs).progress()
+
+    def digest(self) -> RunDigest:
+        """Give the run in short: its steps with durations and memory, slowest jobs, failures by cause."""
+        from sinagot.engine.accounts.digests import digest_of_run  # rarely asked for
+
+        return digest_of_run(self._state, self.facts.run_id)
+
+    def before(self) -> Run | None:
+        """Give the run before this one; None when there is none. What `accept` has settled is no run."""
+        ids = run_ids(self._state)
+        older = ids[ids.index(self.facts.run_id) + 1 :] if self.facts.run_id in ids else []
+        found = (facts_of(self._state, run_id) for run_id in older)
+        facts = next((one for one in found if one.kind == self.facts.kind), None)
+        return None if facts is None else Run(self._state, facts, self._logs)
 
     def diff(self, other: Run | str) -> RunDiff:
         """Say what differs from this run to another one.
@@ -112,7 +127,11 @@ class Runs:
         self._logs = logs
 
     def __iter__(self) -> Iterator[Run]:
-        for run_id in run_ids(self._state):
+        yield from self.head(None)
+
+    def head(self, count: int | None = 5) -> Iterator[Run]:
+        """Give the newest `count` runs."""
+        for run_id in run_ids(self._state)[: None if count is None else max(count, 0)]:
             yield Run(self._state, facts_of(self._state, run_id), self._logs)
 
     def __len__(self) -> int:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from sinagot.dataset.patterns import PathPattern
 from sinagot.dataset.records import RecordIds
 from sinagot.dataset.scan import Listing, find_ids, glob_matches
+from sinagot.errors import ScriptError
 from sinagot.runlog.read import read_lines
 from sinagot.workspace.contracts import House
 from sinagot.workspace.scope import Scope
@@ -21,6 +22,7 @@ from sinagot.workspace.tables import logs_frame
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+    from sinagot.workspace.details import RecordDetails
 
 __all__ = ["Record", "RecordCollection"]
 
@@ -277,6 +279,28 @@ class Record(Scope):
         return (self.task is None or line.get("task") == self.task) and (
             self.modality is None or line.get("modality") == self.modality
         )
+
+    def details(self) -> RecordDetails:
+        """Give all that is known of the record: files, steps, durations, decisions, last errors with their code.
+
+        Returns
+        -------
+        RecordDetails
+            A named tuple of ``record_id, entities, has_data, steps, decisions, notes``; `as_json` for plain values.
+
+        Examples
+        --------
+        >>> import sinagot
+        >>> sinagot.Workspace("example/harbor")["REC-20200601"].details()
+        <RecordDetails instance | REC-20200601: count ready, mean ready>
+        """
+        from sinagot.workspace.details import details_of  # rarely asked for
+
+        try:
+            has_data = self._workspace.make_collection(self.task, self.modality).has(self.id)
+        except ScriptError:  # of the step that says where raw data are: that is told with the step
+            has_data = True
+        return details_of(self, self.id, has_data=has_data, entities=self.entities)
 
     def status_dict(self) -> dict[Any, Any]:
         """Give the status of every step.

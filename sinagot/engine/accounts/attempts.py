@@ -6,6 +6,7 @@ last line without end waits for the next look.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sinagot.engine.job import Outcome
-from sinagot.engine.state.history import event_files, iter_all_events
+from sinagot.engine.state.history import event_files, iter_lines
 
 __all__ = ["ATTEMPT_FIELDS", "EventTally", "epoch_of", "iso_of", "iter_attempts"]
 
@@ -41,6 +42,7 @@ ATTEMPT_FIELDS = (
 )
 _ENDS = (Outcome.DONE, Outcome.FAILED, Outcome.INTERRUPTED)
 _BEGINNINGS = tuple((outcome, b'{"event": "%b"' % outcome.encode()) for outcome in _ENDS)
+_STARTS = tuple(beginning for _, beginning in _BEGINNINGS)
 _TIME = re.compile(rb'"time": "([0-9T:.+-]{19,40})"')
 #: Seconds that are remembered by their counts.
 _MOST_SECONDS = 512
@@ -96,9 +98,19 @@ def iter_attempts(state: str, run_id: str) -> Iterator[dict[str, Any]]:
     """
     for path in event_files(f"{state}/runs/{run_id}"):
         worker = os.path.basename(path).removeprefix("events-").removesuffix(".jsonl")
-        for _, event in iter_all_events(path):
-            if event.get("event") in _ENDS:
+        for _, line in iter_lines(path):
+            # More than half of the lines are of other events: they are not parsed.
+            event = _parsed(line) if line.startswith(_STARTS) else None
+            if event is not None:
                 yield _attempt(event, worker)
+
+
+def _parsed(line: bytes) -> dict[str, Any] | None:
+    try:
+        event = json.loads(line)
+    except (ValueError, RecursionError):  # torn
+        return None
+    return event if isinstance(event, dict) else None
 
 
 def _attempt(event: dict[str, Any], worker: str) -> dict[str, Any]:

@@ -9,16 +9,18 @@ from __future__ import annotations
 import json
 import tomllib
 from array import array
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from statistics import median
 from typing import Any, NamedTuple
 
 from sinagot.engine.accounts.attempts import iter_attempts
+from sinagot.engine.accounts.digests import place_of_attempt
 from sinagot.engine.accounts.runs import RunFacts, facts_of
 from sinagot.engine.job import Outcome, job_key
 from sinagot.engine.state.history import read_manifest
 
-__all__ = ["Change", "JobChange", "RunDiff", "StepTimes", "diff_runs", "step_durations"]
+__all__ = ["Change", "JobChange", "RunDiff", "StepTimes", "diff_runs"]
 
 
 class Change(NamedTuple):
@@ -91,6 +93,7 @@ def diff_runs(state: str, a: str, b: str) -> RunDiff:
     """
     first, second = facts_of(state, a), facts_of(state, b)
     old, new = read_manifest(state, a), read_manifest(state, b)
+    sides = _Side(state, a), _Side(state, b)
     named = ("command", "mode", "workers", "user", "host", "records", "jobs")
     facts = [{name: getattr(run, name) for name in named} for run in (first, second)]
     return RunDiff(
@@ -101,23 +104,9 @@ def diff_runs(state: str, a: str, b: str) -> RunDiff:
         versions=_changes(_mapping(old.get("versions")), _mapping(new.get("versions"))),
         params=_changes(_flat(_mapping(old.get("params"))), _flat(_mapping(new.get("params")))),
         command=_changes(*facts),
-        outcomes=_outcomes(state, a, b),
-        steps=_steps(state, a, b),
+        outcomes=_outcomes(*sides),
+        steps=_steps(*sides),
     )
-
-
-def step_durations(state: str, run_id: str) -> dict[str, array[float]]:
-    """Give the seconds of all good attempts of each step of a run, by ``task-modality-step``."""
-    found: dict[str, array[float]] = {}
-    for attempt in iter_attempts(state, run_id):
-        if attempt["outcome"] == Outcome.DONE and attempt["duration_s"] is not None:
-            found.setdefault(_step_of(attempt), array("d")).append(attempt["duration_s"])
-    return found
-
-
-def _step_of(attempt: Mapping[str, Any]) -> str:
-    parts = (attempt["task"], attempt["modality"], attempt["step_label"])
-    return "-".join(str(part) for part in parts if part)
 
 
 def _key_of(attempt: Mapping[str, Any]) -> str:
@@ -171,31 +160,44 @@ def _mapping(value: object) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _outcomes(state: str, a: str, b: str) -> tuple[JobChange, ...]:
-    """Compare how jobs ended; a second look tells how those ended in the other run that failed in one."""
-    bad = {key for run_id in (a, b) for key, outcome in _ends(state, run_id) if outcome != Outcome.DONE}
-    old, new = (
-        {key: outcome for key, outcome in _ends(state, run_id) if key in bad} if bad else {}
-        for run_id in (a, b)
-    )
-    return tuple(
-        JobChange(key, old.get(key), new.get(key)) for key in sorted(bad) if old.get(key) != new.get(key)
-    )
+class _Side:
+    """What one run did: seconds of good attempts by step, and how the jobs ended that ended badly."""
+
+    def __init__(self, state: str, run_id: str) -> None:
+        self._place = state, run_id
+        self.times: dict[str, array[float]] = {}
+        self.ends: dict[str, str] = {}
+        for attempt in iter_attempts(state, run_id):
+            if attempt["outcome"] == Outcome.DONE:
+                times = self.times.setdefault(place_of_attempt(attempt), array("d"))
+                if attempt["duration_s"] is not None:
+                    times.append(attempt["duration_s"])
+                if self.ends:  # it may have failed with its worker before
+                    self.ends.pop(_key_of(attempt), None)
+            elif attempt["retry_in_s"] is None:
+                self.ends[_key_of(attempt)] = attempt["outcome"]
+
+    def look_for(self, keys: AbstractSet[str]) -> None:
+        """Find out how some jobs ended that did not end badly."""
+        if keys:
+            for attempt in iter_attempts(*self._place):
+                if attempt["outcome"] == Outcome.DONE and (key := _key_of(attempt)) in keys:
+                    self.ends[key] = Outcome.DONE
 
 
-def _ends(state: str, run_id: str) -> Iterable[tuple[str, str]]:
-    return (
-        (_key_of(attempt), attempt["outcome"])
-        for attempt in iter_attempts(state, run_id)
-        if attempt["retry_in_s"] is None
-    )
+def _outcomes(old: _Side, new: _Side) -> tuple[JobChange, ...]:
+    """Compare how jobs ended that ended badly in one of the runs."""
+    bad = old.ends.keys() | new.ends.keys()
+    for side in (old, new):
+        side.look_for(bad - side.ends.keys())
+    changes = (JobChange(key, old.ends.get(key), new.ends.get(key)) for key in sorted(bad))
+    return tuple(change for change in changes if change.old != change.new)
 
 
-def _steps(state: str, a: str, b: str) -> tuple[StepTimes, ...]:
-    old, new = step_durations(state, a), step_durations(state, b)
+def _steps(old: _Side, new: _Side) -> tuple[StepTimes, ...]:
     found = []
-    for step in dict.fromkeys([*old, *new]):
-        before, after = old.get(step), new.get(step)
+    for step in dict.fromkeys([*old.times, *new.times]):
+        before, after = old.times.get(step), new.times.get(step)
         first, second = (median(times) if times else None for times in (before, after))
         ratio = second / first if first and second is not None else None
         found.append(StepTimes(step, len(before or ()), len(after or ()), first, second, ratio))

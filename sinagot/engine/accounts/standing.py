@@ -17,11 +17,11 @@ from sinagot.engine.state.entries import cause_from
 from sinagot.engine.state.history import Marks
 from sinagot.scripts.codes import StepStatus
 
-__all__ = ["StandingFailure", "current_failures"]
+__all__ = ["FailureGroups", "StandingFailure", "current_failures"]
 
 
 class StandingFailure:
-    """Failures of one cause that stand now; texts are those of the newest."""
+    """Failures of one cause, that stand now or of one run; texts are those of the newest."""
 
     def __init__(self, newest: Failure, mark: dict[str, Any], step: str, records: tuple[str, ...]) -> None:
         cause = newest.cause
@@ -54,14 +54,29 @@ class StandingFailure:
         return f"{self.exc_type}: {self.message.partition(chr(10))[0]}"
 
 
-class _Group:
-    __slots__ = ("at", "mark", "records", "sample")
+class FailureGroups:
+    """Collects failures one by one; of each group its records, and what is known of the newest, are kept."""
 
     def __init__(self) -> None:
-        self.records: list[str] = []
-        self.at = -1.0
-        self.mark: dict[str, Any] = {}
-        self.sample: Failure | None = None
+        self._records: dict[tuple[str, ...], list[str]] = {}
+        self._newest: dict[tuple[str, ...], tuple[float, Failure, dict[str, Any]]] = {}
+
+    def add(self, failure: Failure, facts: dict[str, Any]) -> None:
+        """Take in a failure; `facts` may have ``at`` (seconds since 1970), ``attempt`` and ``run_id``."""
+        group = (*failure.group, failure.outcome)
+        self._records.setdefault(group, []).append(failure.record_id)
+        at = facts.get("at")
+        at = float(at) if isinstance(at, int | float) else 0.0
+        if group not in self._newest or at > self._newest[group][0]:
+            self._newest[group] = at, failure, facts
+
+    def all(self) -> list[StandingFailure]:
+        """Give the groups, the largest first."""
+        made = [
+            StandingFailure(failure, facts, group[3], tuple(sorted(self._records[group])))
+            for group, (_, failure, facts) in self._newest.items()
+        ]
+        return sorted(made, key=lambda one: (-one.count, one.step, one.exc_type))
 
 
 def current_failures(state: str, records: Collection[str] | None = None) -> list[StandingFailure]:
@@ -80,29 +95,18 @@ def current_failures(state: str, records: Collection[str] | None = None) -> list
         The largest group first; records of each in order of their ids.
     """
     marks = Marks(state, "failures")
-    groups: dict[tuple[str, ...], _Group] = {}
+    groups = FailureGroups()
     for name in sorted(marks.names()):
         mark = marks.read(name)
         if mark is None:  # done meanwhile
             continue
         key = mark.get("key") if isinstance(mark.get("key"), str) else unquote(name, errors="surrogateescape")
         place = parse_key(str(key)) or (str(key), None, None, "")
-        if records is not None and place[0] not in records:
-            continue
-        is_cut = mark.get("status") == StepStatus.INTERRUPTED
-        failure = Failure(*place, cause_from(mark), Outcome.INTERRUPTED if is_cut else Outcome.FAILED)
-        group = groups.setdefault((*failure.group, failure.outcome), _Group())
-        group.records.append(failure.record_id)
-        at = mark.get("at")
-        at = float(at) if isinstance(at, int | float) else 0.0
-        if at > group.at:
-            group.at, group.mark, group.sample = at, mark, failure
-    made = [
-        StandingFailure(group.sample, group.mark, step, tuple(sorted(group.records)))
-        for (_, _, _, step, _), group in groups.items()
-        if group.sample is not None
-    ]
-    return sorted(made, key=lambda one: (-one.count, one.step, one.exc_type))
+        if records is None or place[0] in records:
+            is_cut = mark.get("status") == StepStatus.INTERRUPTED
+            outcome = Outcome.INTERRUPTED if is_cut else Outcome.FAILED
+            groups.add(Failure(*place, cause_from(mark), outcome), mark)
+    return groups.all()
 
 
 def _text(value: object) -> str | None:

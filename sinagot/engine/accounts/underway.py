@@ -17,7 +17,7 @@ from sinagot.engine.job import parse_key
 from sinagot.engine.state.owners import held_claims
 from sinagot.runlog.read import newest_status
 
-__all__ = ["Progress", "RunWatch", "RunningJob"]
+__all__ = ["RunProgress", "RunWatch", "RunningJob"]
 
 #: Seconds over which the rate is taken.
 _WINDOW = 60.0
@@ -37,7 +37,7 @@ class RunningJob(NamedTuple):
     worker: str
 
 
-class Progress(NamedTuple):
+class RunProgress(NamedTuple):
     """How far a run is."""
 
     run_id: str
@@ -78,7 +78,7 @@ class RunWatch:
         """Say what is known of the run now."""
         return facts_of(self._state, self._run_id, self._tally)
 
-    def progress(self) -> Progress:
+    def progress(self) -> RunProgress:
         """Say how far the run is now."""
         facts = self.facts()
         total = max(facts.jobs or 0, facts.settled)
@@ -89,7 +89,7 @@ class RunWatch:
             window = min(_WINDOW, max(now - began, 1.0))
             rate = self._tally.ended_since(now - window) / window
         left = total - facts.settled
-        return Progress(
+        return RunProgress(
             run_id=self._run_id,
             state=facts.state,
             settled=facts.settled,
