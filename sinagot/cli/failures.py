@@ -31,8 +31,8 @@ __all__ = ["explain", "explain_script", "plain"]
 _CODES: tuple[tuple[type[Exception], int], ...] = (
     (ScopeError, Exit.NOTHING),
     (NotFoundError, Exit.NOTHING),
-    (InvalidIdError, Exit.NOTHING),
     (UnknownRunError, Exit.NOTHING),
+    (InvalidIdError, Exit.NOTHING),
     (WorkspaceBusyError, Exit.BUSY),
     (ConfigurationError, Exit.INVALID),
     (ScriptError, Exit.INVALID),

@@ -37,7 +37,7 @@ COMMANDS = {
     "accept": "Settle changes that do not change results.",
     "exclude": "Exclude records, or a task, modality or step of them.",
     "include": "Take exclusions back.",
-    "report": "Say where the records of the study have gone.",
+    "report": "Write reports: where the records have gone, the text for a paper, a page.",
     "config": "Show the configuration and the parameters that hold.",
     "submit": "Write a SLURM job array that runs what is not done.",
     "runs": "Show the history of runs, one of them, or what differs.",

@@ -150,7 +150,8 @@ _KEYS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     ),
     "threads": ("an integer from 1", lambda value: _is_count(value, 1)),
     **dict.fromkeys(
-        ("isolate", "nonempty", "keep_failed"), ("true or false", lambda value: isinstance(value, bool))
+        ("isolate", "nonempty", "keep_failed", "provenance"),
+        ("true or false", lambda value: isinstance(value, bool)),
     ),
 }
 

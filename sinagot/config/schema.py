@@ -161,6 +161,8 @@ class StepKeys(_Table):
     """A declared output that is an empty file, or a folder without any file, is a failure, and nothing is published."""
     keep_failed: bool | None = None
     """Keep what a failed attempt had written below `failed` in the state folder, until the job is done."""
+    provenance: bool | None = None
+    """Write `<output>.prov.json` beside each output: by which run, code and parameters it was made, from what."""
 
 
 class Step(StepKeys):

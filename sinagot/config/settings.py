@@ -78,6 +78,7 @@ class StepSettings(NamedTuple):
     isolate: bool | None = None
     nonempty: bool | None = None
     keep_failed: bool | None = None
+    provenance: bool | None = None
 
     def check_of(self, name: str | None) -> str | None:
         """Say how a change of one input is told: ``"stat"``, ``"digest"``, or ``"content"`` of code-first nodes.

@@ -131,6 +131,10 @@ class Listing:
             return forward[begin:end]
         return [name[::-1] for name in backward[first:last]]
 
+    def path_of(self, relative: str) -> str:
+        """Give the full path of a relative one."""
+        return os.path.join(self.root, relative)
+
     def exists(self, relative: str) -> bool:
         """Tell whether a path leads to something now; asks the file system each time.
 

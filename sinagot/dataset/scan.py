@@ -14,6 +14,7 @@ from sinagot.dataset.listings import Listing, below, printable
 from sinagot.dataset.patterns import STATE_FOLDER, PathPattern, is_plain_name, is_utf8
 from sinagot.dataset.records import RecordIds
 from sinagot.dataset.segments import Field
+from sinagot.dataset.sidecars import SUFFIX, is_sidecar, may_find_sidecars
 from sinagot.dataset.walks import Match, OnePath, walk
 from sinagot.errors import AmbiguousRecordError, ConfigurationError, InvalidIdError
 
@@ -278,6 +279,15 @@ def _direct(pattern: PathPattern) -> _Direct | None:
 
 def _direct_ids(listing: Listing, direct: _Direct, ids: RecordIds) -> list[str]:
     found = _middles_that_are_ids(listing.entries(direct.folder), direct.head, direct.tail, ids)
+    if direct.is_flat and may_find_sidecars(direct.tail):
+        start, end = below(direct.folder, direct.head), SUFFIX[: len(SUFFIX) - len(direct.tail)]
+        found = [
+            record_id
+            for record_id in found
+            if not (
+                record_id.endswith(end) and is_sidecar(listing.path_of(f"{start}{record_id}{direct.tail}"))
+            )
+        ]
     if not "".join(found).isascii():
         for record_id in [record_id for record_id in found if not is_utf8(record_id)]:
             path = below(direct.folder, f"{direct.head}{record_id}{direct.tail}")

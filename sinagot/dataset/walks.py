@@ -14,6 +14,7 @@ from sinagot.dataset.listings import Listing, below, printable
 from sinagot.dataset.patterns import STATE_FOLDER, PathPattern, is_utf8
 from sinagot.dataset.records import RecordIds, ValueRule
 from sinagot.dataset.segments import Node
+from sinagot.dataset.sidecars import SUFFIX, is_sidecar, may_find_sidecars
 
 __all__ = ["Match", "OnePath", "walk"]
 
@@ -135,6 +136,8 @@ def _descend(way: _Way, depth: int, folder: str, bound: dict[str, str]) -> Itera
         return
     head = nodes[0] if isinstance(nodes[0], str) else ""
     tail = nodes[-1] if isinstance(nodes[-1], str) else ""
+    is_last = depth + 1 == len(way.segments)
+    is_wary = is_last and may_find_sidecars(tail)
     for name in way.listing.candidates(folder, head, tail):
         if not is_utf8(name):
             way.listing.note(f"{printable(below(folder, name))}: skipped, its name is not UTF-8")
@@ -143,7 +146,9 @@ def _descend(way: _Way, depth: int, folder: str, bound: dict[str, str]) -> Itera
         if found is None or name == STATE_FOLDER:
             continue
         found = way.rules.completed(found)
-        if depth + 1 == len(way.segments):
+        if is_wary and name.endswith(SUFFIX) and is_sidecar(way.listing.path_of(below(folder, name))):
+            continue  # nobody asked for it
+        if is_last:
             yield found, below(folder, name)
         else:
             yield from _descend(way, depth + 1, below(folder, name), found)

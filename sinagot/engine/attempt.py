@@ -10,6 +10,7 @@ import os
 import time
 from collections.abc import Callable, Collection
 from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from sinagot.dataset.commit import Published, Stage, fingerprint, written_in_place
 from sinagot.dataset.moves import patiently
@@ -42,6 +43,7 @@ from sinagot.engine.state.kept import keep
 from sinagot.engine.state.origins import prints_of, same_prints
 from sinagot.engine.state.partial import lacking_text
 from sinagot.engine.state.recovery import heal
+from sinagot.engine.state.sidecars import drop_old_sidecars
 from sinagot.errors import InputChangedError, SupersededError
 from sinagot.runlog.capture import AttemptLog, capture
 from sinagot.runlog.printing import Printer
@@ -52,6 +54,9 @@ from sinagot.scripts.codes import StepStatus
 from sinagot.scripts.group import GroupTemplate
 from sinagot.scripts.modules import activated
 from sinagot.scripts.program import ProgramScript
+
+if TYPE_CHECKING:
+    from sinagot.engine.state.provenance import Sidecars
 
 __all__ = ["obeying", "run_chain", "run_job"]
 
@@ -265,7 +270,8 @@ def _attempt(
             told = _call(job, bench, stage, log, memory)
         source = source_of(job, seen.inputs)
         intent = partial(note_commit, job, bench, attempt, began, source, digests=digests)
-        published = _publish(job, bench, claim, stage, seen, intent)
+        sidecars = _sidecars(job, attempt, source, seen, began)
+        published = _publish(job, bench, claim, stage, seen, intent, sidecars)
     except BaseException as error:
         if memory is not None:
             memory.error = error
@@ -297,7 +303,7 @@ def _attempt(
     warnings = record_success(job, bench, attempt, facts, seen.inputs, published, log, source, digests)
     if seen.was_marked:
         bench.failures.clear(job.key)
-    warnings += (*_in_place_warning(job, published), *told)
+    warnings += (*_in_place_warning(job, published), *told, *(sidecars.warnings if sidecars else ()))
     return JobResult(
         job.key,
         Outcome.DONE,
@@ -363,6 +369,7 @@ def _publish(
     stage: Stage | None,
     seen: Seen,
     intent: Callable[[Stage | None, tuple[tuple[str, int, int], ...]], None],
+    sidecars: Sidecars | None,
 ) -> Published:
     """Check inputs and claim once more, then move the outputs into place."""
     finals = seen.outputs
@@ -385,8 +392,13 @@ def _publish(
     if stage is None:
         fence()
         published = written_in_place(list(finals), flat_paths(job.control), nonempty=nonempty)
+        if any(finals.values()):
+            drop_old_sidecars(job)
+        if sidecars is not None:
+            sidecars.write()
         intent(None, published.outputs)
         return published
+    noted = sidecars.stage(stage) if sidecars is not None else []
     known: set[str] | None = None
 
     def may_replace(path: str) -> bool:
@@ -398,10 +410,12 @@ def _publish(
     def commit(files: tuple[tuple[str, int, int], ...]) -> None:
         fence()
         intent(stage, files)
+        if len(noted) < len(finals) and any(finals.values()):
+            drop_old_sidecars(job, noted)
 
     published = stage.publish(
         list(finals),
-        flat_paths(job.control),
+        flat_paths(job.control) + noted,
         may_replace=may_replace,
         before=finals,
         commit=commit,
@@ -412,6 +426,14 @@ def _publish(
     if published.extras:
         bench.note_extras(job.key, published.extras)
     return published
+
+
+def _sidecars(job: Job, attempt: str, source: dict[str, Any], seen: Seen, began: float) -> Sidecars | None:
+    if not job.step.settings.provenance:
+        return None
+    from sinagot.engine.state.provenance import Sidecars  # few steps want it
+
+    return Sidecars(job, attempt, source, seen.inputs, time.perf_counter() - began)
 
 
 def _in_place_warning(job: Job, published: Published) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ from sinagot.scripts.spec import StepSpec, paths_from_json
 __all__ = ["StepIndex"]
 
 # Raised when the meaning of an entry changes.
-_FORMAT = 5
+_FORMAT = 6
 
 
 def _tuples(value: Any) -> Any:

@@ -116,7 +116,7 @@ class ScriptTemplate:
     ATOMIC : bool
         False for a script that works on its former output: it then writes under the final name, without
         protection.
-    RERUN, CHECK, TIMEOUT, MEMORY, RETRIES, RETRY_WAIT, RETRY_ON, THREADS, ISOLATE, NONEMPTY, KEEP_FAILED
+    RERUN, CHECK, TIMEOUT, MEMORY, RETRIES, RETRY_WAIT, RETRY_ON, THREADS, ISOLATE, NONEMPTY, KEEP_FAILED, PROVENANCE
         As the keys of the same names in ``[steps.NAME]``, which win over what stands here.
     Params : pydantic model
         Checks the parameters of the step, and has their defaults; optional.
@@ -161,6 +161,7 @@ class ScriptTemplate:
     ISOLATE: bool | None = None
     NONEMPTY: bool | None = None
     KEEP_FAILED: bool | None = None
+    PROVENANCE: bool | None = None
 
     label: str | None = None
     modality: str | None = None

@@ -239,7 +239,7 @@ def step(function: Any = None, /, *, version: str | int | None = None, **setting
         What counts instead of the source of the function: results are made again when it changes, and only then.
     **settings
         As those of a script: `retries`, `retry_wait`, `retry_on`, `timeout`, `memory`, `threads`, `isolate`,
-        `keep_failed`, `nonempty`.
+        `keep_failed`, `nonempty`, `provenance`.
 
     Returns
     -------

@@ -6,7 +6,7 @@ Knows scopes and looks the facts up; counts are those of `sinagot.engine.account
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sinagot.dataset.scan import find_ids
@@ -44,12 +44,29 @@ class FlowReport:
         Records as a whole: each stands where the worst of its jobs stands.
     strays : list of str
         Ids of records that were not found and of which there are results.
+    ids : list of str
+        The records that were found, sorted.
     """
 
-    def __init__(self, steps: list[FlowCounts], records: FlowCounts, strays: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        steps: list[FlowCounts],
+        records: FlowCounts,
+        strays: Sequence[str] = (),
+        ids: Sequence[str] = (),
+        places: Sequence[bytes] = (),
+    ) -> None:
         self.steps = steps
         self.records = records
         self.strays = list(strays)
+        self.ids = list(ids)
+        self._places = places
+
+    def iter_places(self) -> Iterator[tuple[str, str, list[str]]]:
+        """Give each record with the place where it stands as a whole, and those of its steps: words of `PLACES`."""
+        for record_id, codes in zip(self.ids, self._places, strict=True):
+            first, *others = [PLACES[code] for code in codes]
+            yield record_id, first, others
 
     @property
     def jobs(self) -> FlowCounts:
@@ -138,7 +155,11 @@ def report_flow(scope: Selection, step: str | None) -> FlowReport:
         for jobs in stands
     ]
     workspace.note_problems(survey.problems)
-    return FlowReport(steps, FlowCounts.of("records", records, strays=len(gone)), gone)
+    places = [
+        bytes(PLACES.index(one.place) for one in (whole, *jobs))
+        for whole, jobs in zip(records, stands, strict=True)
+    ]
+    return FlowReport(steps, FlowCounts.of("records", records, strays=len(gone)), gone, ids, places)
 
 
 def _stand(survey: Survey, record: int, node: StepNode) -> JobPlace:

@@ -208,11 +208,12 @@ def prepare_run(
     from sinagot.config.packages import save_packages
     from sinagot.config.snapshot import save_snapshot
     from sinagot.scripts.editions import Editions
+    from sinagot.scripts.packages import packages_of
     from sinagot.scripts.snapshot import copy_sources
     from sinagot.version import __version__
 
     configuration = workspace.configuration
-    sources = [node.job_step.source for node in nodes if node.job_step is not None]
+    sources = plain = [node.job_step.source for node in nodes if node.job_step is not None]
     if not choice.here or any(needs_child(node.settings) for node in nodes):
         sources = [packed(source) for source in sources]
     copies = copy_sources(sources, f"{folder}/code")
@@ -222,6 +223,10 @@ def prepare_run(
     save_packages(folder)
     workspace.blueprint.library.save_index()
     parameters.save()
+    if configuration.output_path.parent.name == "derivatives":
+        from sinagot.workspace.descriptions import describe_outputs  # of BIDS trees only
+
+        describe_outputs(configuration)
     manifest = {
         "argv": sys.argv,
         "host": os.uname().nodename,
@@ -233,6 +238,7 @@ def prepare_run(
             "python": platform.python_version(),
             "workspace": workspace.version,
         },
+        "packages": packages_of(plain),
         "configuration": {
             "files": [str(file) for file in configuration.files],
             "digest": configuration.digest,

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from sinagot.engine.planning.graph import StepNode
     from sinagot.workspace.flows import FlowReport
     from sinagot.workspace.history import Runs
+    from sinagot.workspace.reports.report import Report
 
 __all__ = ["Workspace"]
 
@@ -269,6 +270,12 @@ class Workspace(Views, _Door[W]):
     def report_flow(self) -> FlowReport:
         """Say where all records have gone; see `Scope.report_flow`."""
         return self.records.report_flow()
+
+    def report(self, run: str = "all") -> Report:
+        """Gather what a paper, a colleague or an archive wants to know, of ``"all"`` or of one run; see `report_on`."""
+        from sinagot.workspace.reports.report import report_on  # most programs look forward
+
+        return report_on(self, run)
 
     def __getitem__(self, record_id: str) -> W:
         record: Any = self.records.get(record_id)

@@ -60,6 +60,7 @@ def test_what_is_said_of_steps(desk: Desk) -> None:
         [steps.alpha]
         nonempty = true
         keep_failed = true
+        provenance = true
         memory = "2 GiB"
         retries = 3
         retry_on = ["timeout", "OSError"]
@@ -71,7 +72,7 @@ def test_what_is_said_of_steps(desk: Desk) -> None:
     assert configuration.steps == {
         (None, "alpha"): StepSettings(
             None, "digest", None, 2 * 2**30, 3, None, ("timeout", "OSError"), 2
-        )._replace(nonempty=True, keep_failed=True),
+        )._replace(nonempty=True, keep_failed=True, provenance=True),
         ("EEG", "alpha"): StepSettings(timeout=7200.0, memory=1000, isolate=True, nonempty=False),
     }
 

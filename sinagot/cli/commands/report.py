@@ -1,9 +1,13 @@
-"""`sinagot report`: figures about a study. `flow` tells where its records have gone.
+"""`sinagot report`: what a paper, a colleague or an archive wants to know of a study.
 
-Knows how counts are shown; they are the workspace's, and add up. Keys of ``flow --json``: ``steps`` (a list), ``jobs``
-and ``records``, each with ``name``, ``task``, ``modality``, ``step`` (null where it is not about one), ``found``,
-``excluded`` (object, reason -> number), ``places`` (object: excluded, missing_input, failed, interrupted, running,
-ready, waiting, outdated, done -> number; their sum is ``found``), ``without_input``; ``strays`` (list of record ids).
+Knows where reports go; texts and pages are made in `sinagot.workspace.reports`. Keys of ``flow --json``: ``steps`` (a
+list), ``jobs`` and ``records``, each with ``name``, ``task``, ``modality``, ``step`` (null where it is not about
+one), ``found``, ``excluded`` (object, reason -> number), ``places`` (object: excluded, missing_input, failed,
+interrupted, running, ready, waiting, outdated, done -> number; their sum is ``found``), ``without_input``; ``strays``
+(list of record ids). Keys of ``methods --json``: ``run`` (null for all), ``paragraph``, ``workspace``, ``runs``
+(number), ``span`` (first and last moment), ``versions`` and ``packages`` (object, name -> version -> number of runs;
+null where not recorded), ``steps`` (with ``params``: key, value, origin), ``overrides`` (run -> parameters),
+``counts``, ``flow`` (as above; null for one run), ``exclusions``, ``durations`` (step -> seconds), ``citation``.
 """
 
 from __future__ import annotations
@@ -26,6 +30,7 @@ from sinagot.cli.options import (
 
 if TYPE_CHECKING:
     from sinagot.workspace.flows import FlowReport
+    from sinagot.workspace.reports.study import Study
 
 __all__ = ["command"]
 
@@ -37,10 +42,13 @@ __all__ = ["command"]
 Examples:
   sinagot report flow
   sinagot report flow --mermaid > flow.mmd
+  sinagot report methods > methods.md
+  sinagot report html -o report.html
+  sinagot report html last
 """,
 )
 def command() -> None:
-    """Say where the records of the study have gone."""
+    """Write reports: where the records have gone, the text for a paper, a page."""
 
 
 @command.command(
@@ -95,6 +103,89 @@ def flow(
     elif is_empty:
         tell_nothing_found(scope)
     return Exit.NOTHING if is_empty else Exit.OK
+
+
+@command.command(
+    "methods",
+    epilog="""
+\b
+Examples:
+  sinagot report methods > methods.md
+  sinagot report methods last
+  sinagot report methods --json
+
+RUN is "all" (the records as they stand now, and all runs), "last", or the id of
+a run, or its beginning or end. Exit code 5 when there is no such run.
+""",
+)
+@click.argument("run", default="all")
+@json_option
+@workspace_options
+def methods(run: str, as_json: bool) -> int:
+    """Write what a paper says: a paragraph, versions, parameters, counts, exclusions."""
+    from sinagot.cli.texts import print_json, say
+    from sinagot.workspace.reports.methods import MethodsReport
+
+    report = MethodsReport(_study(run))
+    if as_json:
+        print_json(report.as_json())
+    else:
+        say(report.markdown().rstrip("\n"))
+    return Exit.OK
+
+
+@command.command(
+    "html",
+    epilog="""
+\b
+Examples:
+  sinagot report html
+  sinagot report html last -o run.html
+  sinagot report html 20260131T235959 -o - | less
+
+One file that needs nothing else: no network, no script, no sinagot. RUN is "all" (the
+records as they stand now, and all runs), "last", or the id of a run, or its beginning or
+end. Exit code 5 when there is no such run.
+""",
+)
+@click.argument("run", default="all")
+@click.option(
+    "-o",
+    "--output",
+    default=None,
+    metavar="FILE",
+    help="Where to write; report.html, or report-RUN.html, in the current folder when not given; - prints it.",
+)
+@click.option("--force", is_flag=True, help="Replace a file that is no report of sinagot.")
+@workspace_options
+def html(run: str, output: str | None, force: bool) -> int:
+    """Write one page with everything: counts, grid, failures, durations, versions, decisions."""
+    from pathlib import Path
+
+    from sinagot.cli.texts import clean, say, short_path
+    from sinagot.workspace.reports.page import is_page, page_of, save_page
+
+    study = _study(run)
+    if output == "-":
+        click.echo(page_of(study).encode(), nl=False)
+        return Exit.OK
+    file = Path(output or ("report.html" if study.run is None else f"report-{study.run.run_id}.html"))
+    if file.is_dir():
+        file = file / "report.html"
+    if file.exists() and not (force or is_page(file)):
+        raise click.UsageError(f"{file} is there already and is no report of sinagot; --force replaces it")
+    say(f"Written: {clean(short_path(str(save_page(study, file))))}")
+    return Exit.OK
+
+
+def _study(run: str) -> Study:
+    from sinagot.cli.findings import tell_problems
+    from sinagot.workspace.reports.study import study_of
+
+    workspace = open_workspace()
+    study = study_of(workspace, run)
+    tell_problems(workspace)
+    return study
 
 
 def _lines(report: FlowReport) -> Iterator[str]:

@@ -13,6 +13,7 @@ from sinagot.config.quantities import seconds_text
 from sinagot.dataset.commit import Published
 from sinagot.dataset.moves import clear_beside
 from sinagot.dataset.prints import print_of
+from sinagot.dataset.sidecars import sidecar_of
 from sinagot.engine.job import Cause, Job, Outcome
 from sinagot.engine.paths import flat_paths
 from sinagot.engine.state.bench import Bench
@@ -47,8 +48,8 @@ _MOST_LISTED = 100
 def clear_after_death(job: Job, bench: Bench) -> None:
     """Clear away what a dead attempt left, in its stage and beside the outputs of its job; the claim must be ours."""
     sweep(job.options.state_path, job.options.stage_base)
-    extras = bench.known_extras(job.key)
-    for path in (*flat_paths(job.outputs), *flat_paths(job.control), *extras):
+    outputs, extras = flat_paths(job.outputs), bench.known_extras(job.key)
+    for path in (*outputs, *map(sidecar_of, outputs), *flat_paths(job.control), *extras):
         clear_beside(path)
 
 

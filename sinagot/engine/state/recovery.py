@@ -22,6 +22,7 @@ from sinagot.engine.state.entries import clear_after_death, context_of, event_of
 from sinagot.engine.state.history import event_path, last_event
 from sinagot.engine.state.origins import prints_of, same_prints, short_path
 from sinagot.engine.state.owners import Owner
+from sinagot.engine.state.sidecars import drop_old_sidecars, sidecars_of
 from sinagot.runlog.capture import AttemptLog
 from sinagot.runlog.lines import now_utc
 from sinagot.runlog.read import newest_status
@@ -140,7 +141,8 @@ def _roll_forward(job: Job, bench: Bench, committed: Committed) -> bool:
     outputs = flat_paths(job.outputs)
     if not is_whole or not all(os.path.exists(path) for path in outputs):
         return False
-    declared = {*outputs, *flat_paths(job.control)}
+    drop_old_sidecars(job, tuple(final for final, *_ in committed.files))
+    declared = {*outputs, *sidecars_of(job), *flat_paths(job.control)}
     extras = [final for final, *_ in committed.files if final not in declared]
     if extras:
         bench.note_extras(job.key, extras)

@@ -61,3 +61,37 @@ def test_flow_of_nothing(invoke: Invoke, make_lab: Lab) -> None:
     lab = make_lab(1, name="bare", toml="[records]\nid_pattern = 'REC-\\d+'\npath = 'raw/{id}.txt'\n")
     result = invoke(lab, "report", "flow")
     assert "No step is configured here." in result.stderr
+
+
+def test_methods_are_text_for_a_paper(invoke: Invoke, make_lab: Lab) -> None:
+    """The text has the counts of the flow; JSON has the same; a run that is not there ends with code 5."""
+    lab = make_lab(1, 3, 1)
+    invoke(lab, "run")
+    flow = json.loads(invoke(lab, "report", "flow", "--json").stdout)
+    found = json.loads(invoke(lab, "report", "methods", "--json").stdout)
+    assert found["flow"] == flow and found["counts"]["done"] == flow["records"]["places"]["done"] == 2
+    text = invoke(lab, "report", "methods").stdout
+    assert found["paragraph"].split(":")[0] in text and "| records | 3 | 1 | 0 | 2 |" in text
+    assert "Of 6 jobs asked for, 1 failed, 1 was blocked" in invoke(lab, "report", "methods", "last").stdout
+    missing = invoke(lab, "report", "methods", "2019")
+    assert missing.exit_code == 5 and "no run '2019'" in missing.stderr and not missing.stdout
+
+
+def test_page_is_written_where_it_is_asked_for(invoke: Invoke, make_lab: Lab, tmp_path: Path) -> None:
+    """The page goes to the current folder, a file or standard output; a file that is none of ours is not replaced unasked."""
+    lab = make_lab(1, 3)
+    invoke(lab, "run")
+    folder = tmp_path / "other"
+    folder.mkdir()
+    assert invoke(lab, "report", "html").stdout == "Written: report.html\n"
+    assert invoke(lab, "report", "html", "all", "-o", "report.html").exit_code == 0  # ours is replaced
+    assert invoke(lab, "report", "html", "last", "-o", str(folder)).exit_code == 0
+    assert invoke(lab, "report", "html", "-o", "-").stdout.startswith("<!DOCTYPE html>")
+    assert [path.name for path in (*lab.glob("*.html"), *folder.iterdir())] == ["report.html"] * 2
+    (lab / "mine.html").write_text("mine")
+    refused = invoke(lab, "report", "html", "-o", "mine.html")
+    assert refused.exit_code == 2 and (lab / "mine.html").read_text() == "mine"
+    assert invoke(lab, "report", "html", "-o", "mine.html", "--force").exit_code == 0
+    assert "REC-2" in (lab / "mine.html").read_text()
+    lost = invoke(lab, "report", "html", "-o", "no/such/folder.html")
+    assert lost.exit_code == 1 and "no/such/folder.html can't be written" in lost.stderr
