@@ -36,6 +36,7 @@ COMMANDS = {
     "config": "Show the configuration and the parameters that hold.",
     "submit": "Write a SLURM job array that runs what is not done.",
     "logs": "Show the log of a record, oldest line first.",
+    "serve": "Show the dashboard: what is done, what runs, what failed, in a browser.",
     "doctor": "Measure drives, Python and workers, and say what to set.",
 }
 
