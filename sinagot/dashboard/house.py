@@ -5,6 +5,7 @@ Knows where things are; must not know any page. Made by the app, read by pages a
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,9 +14,11 @@ from fastapi import Depends, HTTPException, Request
 from fastapi.responses import HTMLResponse
 
 from sinagot.dashboard.auth import Keys
+from sinagot.dashboard.chronicle import Chronicle
 from sinagot.dashboard.events import Stream
 from sinagot.dashboard.rendering import environment, stylesheet
 from sinagot.dashboard.snapshot import Snapshot
+from sinagot.dashboard.starter import Starter
 from sinagot.version import __version__
 
 if TYPE_CHECKING:
@@ -25,7 +28,14 @@ if TYPE_CHECKING:
 __all__ = ["NAVIGATION", "AtHome", "House", "step_place"]
 
 #: Address and name of the pages in the navigation.
-NAVIGATION = [("/", "Overview"), ("/grid", "Records")]
+NAVIGATION = [
+    ("/", "Overview"),
+    ("/grid", "Records"),
+    ("/failures", "Failures"),
+    ("/runs", "Runs"),
+    ("/decisions", "Decisions"),
+    ("/configuration", "Configuration"),
+]
 
 
 class House:
@@ -55,6 +65,10 @@ class House:
         self.read_only = read_only
         self.snapshot = Snapshot(workspace)
         self.stream = Stream(self.snapshot)
+        self.chronicle = Chronicle(workspace)
+        # A program of its own finds the workspace wherever it is started.
+        files = [word for file in workspace.configuration.files for word in ("-w", os.path.abspath(file))]
+        self.starter = Starter(self.words or files, self.chronicle.state)
         title = str(workspace.info.get("title") or workspace.data_path.resolve().parent.name or "workspace")
         self.templates = environment(
             base=prefix,

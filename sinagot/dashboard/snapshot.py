@@ -38,6 +38,9 @@ _IDLE = 30.0
 #: Seconds. Time stamps of some drives are that coarse.
 _FRESH = 2.0
 
+#: Runs whose beginning and end are news.
+_NEWEST = 5
+
 _Stamps = list[tuple[str, int, int]]
 
 
@@ -58,6 +61,8 @@ class View:
         Steps that run once for all records.
     problems : sequence of str
         What could not be read.
+    runs : sequence of (str, int)
+        The newest runs, and when their manifests were written.
     """
 
     def __init__(
@@ -68,6 +73,7 @@ class View:
         columns: Sequence[bytearray],
         groups: Sequence[tuple[StepNode, int]] = (),
         problems: Sequence[str] = (),
+        runs: Sequence[tuple[str, int]] = (),
     ) -> None:
         self.version = version
         self.ids = ids
@@ -75,6 +81,7 @@ class View:
         self.columns = tuple(columns)
         self.groups = tuple(groups)
         self.problems = tuple(problems)
+        self.runs = tuple(runs)
         #: Seconds since 1970.
         self.time = time.time()
 
@@ -85,6 +92,7 @@ class View:
             and self.nodes == other.nodes
             and self.groups == other.groups
             and self.problems == other.problems
+            and self.runs == other.runs
             and self.ids == other.ids
         )
 
@@ -205,17 +213,19 @@ class Snapshot:
         """Give what is there now; None when no time stamp has changed."""
         workspace = self._workspace
         graph = workspace.blueprint.graph()
+        runs = _newest_runs(str(workspace.configuration.state_path))
         is_due = time.monotonic() - self._anew > _ANEW
         census = self._census
         if (
             census is not None
             and census.graph is graph
             and census.is_told_by_folders
+            and self._view is not None
+            and self._view.runs == runs
             and not census.claims  # whether their owners live stands in no folder
             and not is_due
             and self._signature == _stamps(census)
         ):
-            assert self._view is not None
             self._view.time = time.time()
             return None
         if is_due:
@@ -247,6 +257,7 @@ class Snapshot:
             columns,
             [(node, int(code)) for node, code in zip(groups, codes, strict=True)],
             list(dict.fromkeys([*problems, *census.problems])),
+            runs,
         )
 
     # -- the thread
@@ -295,3 +306,17 @@ def _stamps(census: Census) -> _Stamps:
         else:
             stamps.append((path, facts.st_mtime_ns, facts.st_size))
     return stamps
+
+
+def _newest_runs(state: str) -> tuple[tuple[str, int], ...]:
+    try:
+        names = sorted(os.listdir(f"{state}/runs"))[-_NEWEST:]
+    except OSError:
+        return ()
+    found = []
+    for name in names:
+        try:
+            found.append((name, os.stat(f"{state}/runs/{name}/run.json").st_mtime_ns))
+        except OSError:
+            found.append((name, 0))
+    return tuple(found)

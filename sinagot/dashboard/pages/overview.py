@@ -52,6 +52,8 @@ def _facts(house: House) -> dict[str, Any]:
         "steps": steps,
         "groups": [(step_place(node), StepStatus(code).name) for node, code in view.groups],
         "disk": _disk(house),
+        "underway": house.chronicle.underway(),
+        "failures": house.chronicle.failures()[:5],
         "data_path": str(house.workspace.data_path),
     }
 
