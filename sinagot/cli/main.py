@@ -42,6 +42,7 @@ COMMANDS = {
     "submit": "Write a SLURM job array that runs what is not done.",
     "runs": "Show the history of runs, one of them, or what differs.",
     "logs": "Show the log of a record, oldest line first.",
+    "serve": "Show the dashboard: what is done, what runs, what failed, in a browser.",
     "doctor": "Measure drives, Python and workers, and say what to set.",
     "export": "Write status, attempts, logs or decisions as CSV, Parquet or JSON.",
     "completion": "Print what teaches a shell to complete our words.",

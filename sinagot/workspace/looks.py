@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from sinagot.engine.planning.census import Census
 from sinagot.engine.planning.graph import StepNode
 from sinagot.engine.planning.groups import GroupSurvey, IdsOf
 from sinagot.engine.planning.status import StepStatus
@@ -15,7 +16,7 @@ from sinagot.errors import ScriptError
 from sinagot.workspace.contracts import House, Selection
 from sinagot.workspace.parameters import Parameters
 
-__all__ = ["group_ids", "group_status_of", "group_survey_of", "status_of", "survey_of"]
+__all__ = ["census_of", "group_ids", "group_status_of", "group_survey_of", "status_of", "survey_of"]
 
 
 def survey_of(workspace: House, ids: Sequence[str]) -> Survey:
@@ -41,6 +42,21 @@ def status_of(survey: Survey, record: int, node: StepNode) -> StepStatus:
 def group_status_of(survey: GroupSurvey, node: StepNode) -> StepStatus:
     """Give the status of a group step; one that can't be loaded is an error."""
     return StepStatus.ERROR if node.error is not None else survey.group_status(node)
+
+
+def census_of(workspace: House, ids: Sequence[str], former: Census | None = None) -> Census:
+    """Look at what is there for all records, beginning with what a former look knows."""
+    blueprint = workspace.blueprint
+    configuration = workspace.configuration
+    return Census(
+        blueprint.graph(),
+        ids,
+        blueprint.ids,
+        str(configuration.state_path),
+        str(configuration.log_path),
+        params_of=Parameters(configuration, is_lenient=True),
+        former=former,
+    )
 
 
 def group_survey_of(scope: Selection) -> GroupSurvey:

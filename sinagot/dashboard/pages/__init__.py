@@ -1,0 +1,4 @@
+"""The pages: each module knows one of them, and what it asks the workspace for.
+
+Templates say how they look; texts of others are escaped there.
+"""
