@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -310,7 +311,8 @@ def test_signal_just_before_a_script_starts_it_not(lab, monkeypatch: pytest.Monk
 
 
 def dead_claim(lab, place: str) -> None:
-    """Leave a claim of a process that has ended."""
+    """Leave a claim of a process that has ended, of which no log tells that another one has done the job."""
+    shutil.rmtree(lab.data / "LOG", ignore_errors=True)
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
     owner = Owner.here("20200101T000000-abcdef")._replace(pid=ended.pid, start="1")
