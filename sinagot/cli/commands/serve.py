@@ -32,8 +32,12 @@ Examples:
   sinagot serve --host 0.0.0.0 --allow-host lab.example.org --token-file ~/.token
 
 It reads the same files as the other commands: start it before, during, after or
-without a run, also on another machine that sees the dataset. From elsewhere:
+without a run, also on another machine that sees the dataset.
+
+\b
+From elsewhere:
   ssh -L 8765:localhost:8765 MACHINE              then open the link that serve printed
+
 Ctrl-C ends it; runs that were started from a page go on.
 """,
 )
