@@ -300,8 +300,6 @@ class _Look:
                 is_done and times["input"] and times["output"] and max(times["input"]) > min(times["output"])
             ):
                 found.append(f"{step.place}: its result is older than an input (sinagot why {self._id})")
-            if step.error is not None and step.error.kept:
-                found.append(f"{step.place}: what the failed attempt had written is kept: {step.error.kept}")
         return found
 
 

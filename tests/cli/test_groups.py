@@ -69,6 +69,12 @@ def test_commands_of_its_failure_name_no_record(lab, invoke) -> None:
     assert "logs all/records --step table" in text and "run --step table --debug" in text
 
 
+def test_show_says_that_it_is_no_record(lab, invoke) -> None:
+    """`show` with a group step names the command that tells about it."""
+    done = invoke(lab, "show", "table")
+    assert done.exit_code == 5 and "a step for all of them; see: sinagot why table" in done.output
+
+
 def test_records_cannot_be_picked_for_it(lab, invoke) -> None:
     """`--record` with a group step is refused in words."""
     done = invoke(lab, "run", "--record", "REC-1", "--step", "table")

@@ -97,6 +97,7 @@ def test_run_in_another_process_is_followed_to_its_end(lab: Workspace) -> None:
         assert (facts.mode, facts.workers, facts.user) == ("main_process", 1, os.environ.get("USER"))
         assert facts.command == f"python -m sinagot -w {lab.data_path.parent} run"
         watch = RunWatch(state, facts.run_id, str(lab.configuration.log_path))
+        await_true(lambda: watch.progress().running[0].since, "the log says that it runs")
         progress = watch.progress()
         assert counts(progress) == {"done": 1, "failed": 1, "up_to_date": 1}
         assert (progress.settled, progress.total, progress.state) == (3, 4, "running")
@@ -215,7 +216,7 @@ def test_broken_manifest_is_told_from_what_is_left(old: str, text: str | None) -
     Path(old, "runs", "notes").mkdir()
     (found,) = list_runs(old)
     assert (found.run_id, found.state, found.start) == (aged, "died", "2020-01-31T23:59:59.000000+00:00")
-    assert (found.jobs, found.command, found.ok) == (None, "", False)
+    assert (found.jobs, found.command, found.ok, found.duration_s) == (None, "", False, None)
     assert counts(found) == {"done": 2, "failed": 1}
 
 

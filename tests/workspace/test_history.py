@@ -6,6 +6,7 @@ import pytest
 
 from sinagot.engine.accounts.runs import RunFacts
 from sinagot.errors import UnknownRunError
+from sinagot.testing import await_true
 
 
 def test_runs_of_a_workspace(lab) -> None:
@@ -46,6 +47,24 @@ def test_runs_of_a_workspace(lab) -> None:
     table = ws.runs.to_dataframe()
     assert list(table["run_id"]) == [second.run_id, first.run_id] and list(table["failed"]) == [0, 1]
     assert lab.tree() == before
+
+
+@pytest.mark.parametrize("mode", ["main_process", "processes"])
+def test_run_of_this_program_that_goes_on(lab, mode: str) -> None:
+    """A run that this program itself has in the background is running until it is over, in every mode."""
+    lab.unit("a", ids=["REC-1"])
+    lab.wish("a-REC-1", "import time\nwhile not Path(self.data_path, 'gate').exists(): time.sleep(0.01)")
+    with lab.open() as ws:
+        report = ws.steps.run(mode=mode, wait=False, printing=False)
+        try:
+            await_true(lambda: bool(ws.runs) and ws.runs.last.progress().running, "the job runs")
+            last = ws.runs.last
+            assert (last.state, last.open, last.ok) == ("running", 1, None)
+            assert [job.key for job in last.progress().running] == ["REC-1/a"]
+        finally:
+            (lab.data / "gate").touch()
+            report.wait()
+        assert (ws.runs.last.state, ws.runs.last.counts["done"]) == ("ended", 1)
 
 
 def test_standing_failures_of_a_workspace(lab) -> None:

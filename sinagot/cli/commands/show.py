@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sinagot.cli.exits import Exit
+from sinagot.cli.findings import is_group
 from sinagot.cli.moments import ago, local_time, span
 from sinagot.cli.options import json_option, open_workspace, scope_options, workspace_options, workspace_words
 from sinagot.cli.texts import clean, columns, command_line, note, painted, print_json, say, short_path
@@ -77,6 +78,9 @@ def _is_known(found: RecordDetails) -> bool:
 def _unknown(workspace: Workspace, record_id: str) -> int:
     from sinagot.config.hints import did_you_mean
 
+    if is_group(workspace, record_id):
+        note(f"{record_id} is no record, but a step for all of them; see: {command_line('why', record_id)}")
+        return Exit.NOTHING
     hint = did_you_mean(record_id, workspace.records.ids())
     pattern = workspace.configuration.id_pattern
     if not hint and pattern and not workspace.blueprint.ids.matches(record_id):

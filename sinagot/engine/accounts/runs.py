@@ -190,7 +190,7 @@ def facts_of(state: str, run_id: str, tally: EventTally | None = None) -> RunFac
         tally = tally or EventTally(folder)
         tally.read()
         counts = merged_counts(manifest, read_note(state, run_id), tally)
-        until = time.time() if word == "running" else _last_sign(state, run_id)
+        until = time.time() if word == "running" else _last_sign(state, run_id) or None
     began = epoch_of(start)
     versions = manifest.get("versions")
     return RunFacts(
