@@ -14,7 +14,7 @@ __all__ = ["MOST_ENTRIES", "Still", "still_of"]
 MOST_ENTRIES = 100_000
 _ASK = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
 
-#: Number of entries, bytes, newest times of content and of any change, inode.
+#: Number of entries, bytes, sum of the times of content, newest time of any change, inode.
 Still = tuple[int, int, int, int, int]
 
 
@@ -63,7 +63,7 @@ def _fresh(path: str) -> os.stat_result:
 
 
 def _of_folder(folder: str, top: os.stat_result, *, is_shared: bool) -> Still:
-    count, size, newest, changed = 0, 0, top.st_mtime_ns, top.st_ctime_ns
+    count, size, times, changed = 0, 0, top.st_mtime_ns, top.st_ctime_ns
     pending = [folder]
     while pending and count < MOST_ENTRIES:
         with os.scandir(pending.pop()) as entries:
@@ -72,11 +72,11 @@ def _of_folder(folder: str, top: os.stat_result, *, is_shared: bool) -> Still:
                 is_folder = entry.is_dir(follow_symlinks=False)
                 is_asked = is_shared and entry.is_file(follow_symlinks=False)
                 state = _fresh(entry.path) if is_asked else entry.stat(follow_symlinks=False)
-                newest, changed = max(newest, state.st_mtime_ns), max(changed, state.st_ctime_ns)
+                times, changed = times + state.st_mtime_ns, max(changed, state.st_ctime_ns)
                 if is_folder:
                     pending.append(entry.path)
                 else:
                     size += state.st_size
                 if count >= MOST_ENTRIES:
                     break
-    return count, size, newest, changed, top.st_ino
+    return count, size, times, changed, top.st_ino

@@ -98,6 +98,7 @@ class Wakeups:
                 package="watchfiles",
                 extra="watch",
             ) from error
+        self.deafen()
         self.problem = None
         self._end = threading.Event()
         heads = tuple(folder.rstrip("/") + "/" for folder in ignored)

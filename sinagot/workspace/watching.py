@@ -223,6 +223,8 @@ class Watch:
                     look = self._look()
                 except (SinagotError, OSError) as error:
                     problem = f"can't look: {error}"
+            if problem is None and "look" in self._notes and self._wakeups.has_events:
+                self._listen()  # of folders that were gone the system tells nothing any more
             yield from self._note("look", problem)
             self._wakeups.looked(time.monotonic() - began)
             yield from self._announce(look)
@@ -372,7 +374,6 @@ class Watch:
         self._notes.pop("configuration", None)
         self._wakeups.interval = self.settings.interval
         if self._wakeups.has_events:
-            self._wakeups.deafen()
             self._listen()
         yield _event("note", "the configuration was edited: the new one holds from now on")
 

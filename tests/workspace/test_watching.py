@@ -348,6 +348,21 @@ def test_events_without_the_extra_are_polling(lab: Lab, monkeypatch: pytest.Monk
         next(iter(lab.open().watch(events="on")))
 
 
+def test_events_that_fail_are_polling(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the system has no more room for what it should watch, that is said once, and looks go on."""
+
+    def watch(*folders: str, **options: Any) -> Iterator[Any]:
+        raise OSError("OS file watch limit reached")
+
+    monkeypatch.setattr("watchfiles.watch", watch)
+    lab.unit("a", ids=["REC-1"])
+    with watched(lab, events="on") as this:
+        await_true(this.texts, "it is told")
+        lab.raw("REC-2")
+        await_true(lambda: this.done() == 2, "both records")
+    assert this.texts() == ["from now on by polling, since events failed: OS file watch limit reached"]
+
+
 def test_recordings_run_on_workers_as_well(lab: Lab) -> None:
     """A watch starts ordinary runs: in several processes, with their logs and reports."""
     lab.unit("a", "b", ids=["REC-1", "REC-2"])
