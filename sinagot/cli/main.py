@@ -33,6 +33,7 @@ COMMANDS = {
     "show": "Show all about a record: files, steps, decisions, last error.",
     "run": "Run the steps that are not done.",
     "plan": "Say what a run would do, and why.",
+    "watch": "Run new recordings as they arrive.",
     "why": "Say what a run would do with a record, and why.",
     "accept": "Settle changes that do not change results.",
     "exclude": "Exclude records, or a task, modality or step of them.",

@@ -21,6 +21,7 @@ from sinagot.cli.progress import ProgressDisplay
 from sinagot.cli.selections import write_selection
 from sinagot.cli.summary import exit_code, older_lines, report_json, summary_lines
 from sinagot.cli.texts import note, print_json, say, shortened, silence, warn
+from sinagot.workspace.notices import send_notice
 
 if TYPE_CHECKING:
     from sinagot.engine.accounts.report import RunReport
@@ -67,6 +68,9 @@ def carry_out(
             note(f"Error: {shortened(plain(error))}")
         if code == Exit.NOTHING:
             _tell_why(report, scope, choice.everything(workspace), choice.named)
+    if not choice.options.get("debug") and not options.get("debug"):  # with it somebody looks on
+        for text in send_notice(report, workspace.configuration):
+            warn(text)
     return code
 
 

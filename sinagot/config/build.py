@@ -69,6 +69,8 @@ def build(
         warnings=warnings,
         file_warnings=file_warnings,
         group_scripts=tuple(steps.get("group_scripts", ())),
+        watch=_watch(tables.get("watch", {})),
+        notify=_notify(tables.get("notify", {})),
     )
 
 
@@ -152,3 +154,50 @@ def _level_name(level: str | int) -> str:
     numbers = {0: "NOTSET", 10: "DEBUG", 20: "INFO", 30: "WARNING", 40: "ERROR", 50: "CRITICAL"}
     name = numbers[level] if isinstance(level, int) else level.upper()
     return {"WARN": "WARNING", "FATAL": "CRITICAL"}.get(name, name)
+
+
+def _watch(table: dict[str, Any]) -> settings.WatchSettings:
+    if not table:
+        return settings.WatchSettings()
+    from sinagot.config.quantities import pause_of, seconds_of
+
+    return settings.WatchSettings(
+        quiet=pause_of(table.get("quiet", settings.DEFAULT_QUIET)),
+        interval=seconds_of(table.get("interval", settings.DEFAULT_INTERVAL)),
+        events=table.get("events", "auto"),
+        sentinel=_pattern(table.get("sentinel")),
+        outdated=table.get("outdated"),
+    )
+
+
+#: Where servers take messages, by how the connection is kept private.
+_MAIL_PORTS = {"starttls": 587, "ssl": 465, "none": 25}
+
+
+def _notify(table: dict[str, Any]) -> settings.NotifySettings:
+    if not table:
+        return settings.NotifySettings()
+    from sinagot.config.quantities import seconds_of
+
+    command, email = table.get("command"), table.get("email")
+    return settings.NotifySettings(
+        when=table.get("when", "always"),
+        command=tuple(command) if command else None,
+        webhook=table.get("webhook"),
+        webhook_env=table.get("webhook_env"),
+        email=_email(email) if email else None,
+        timeout=seconds_of(table.get("timeout", settings.DEFAULT_NOTIFY_TIMEOUT)),
+    )
+
+
+def _email(table: dict[str, Any]) -> settings.EmailSettings:
+    to, security = table["to"], table.get("security", "starttls")
+    return settings.EmailSettings(
+        to=(to,) if isinstance(to, str) else tuple(to),
+        sender=table["from"],
+        host=table["host"],
+        port=table.get("port", _MAIL_PORTS[security]),
+        security=security,
+        user=table.get("user"),
+        password_env=table.get("password_env"),
+    )

@@ -107,6 +107,7 @@ NEWER = frozenset(
         "to_dataframe",
         "units",
         "values",
+        "watch",
         "why",
         "workflows",
     }

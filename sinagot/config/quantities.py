@@ -18,6 +18,8 @@ __all__ = [
     "bytes_of",
     "bytes_of_text",
     "bytes_text",
+    "pause_of",
+    "pause_of_text",
     "seconds_of",
     "seconds_of_text",
     "seconds_text",
@@ -99,6 +101,24 @@ def bytes_of(value: Any) -> int:
 def seconds_of_text(value: Any) -> Any:
     """Check a duration and give it back as it was written."""
     seconds_of(value)
+    return value
+
+
+def pause_of(value: Any) -> float:
+    """Read a duration that may be 0.
+
+    Examples
+    --------
+    >>> pause_of(0), pause_of("2 min")
+    (0.0, 120.0)
+    """
+    number, _ = _parts(value, "s")
+    return seconds_of(value) if number else 0.0
+
+
+def pause_of_text(value: Any) -> Any:
+    """Check a duration that may be 0 and give it back as it was written."""
+    pause_of(value)
     return value
 
 

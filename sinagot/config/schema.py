@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from sinagot.config import quantities, settings
+from sinagot.config import settings
+from sinagot.config.fields import STRICT, Bytes, Check, Count, Params, Pattern, Seconds, Text, Texts, Words
+from sinagot.config.services import Notify, Watch
 
 __all__ = [
     "LEVELS",
@@ -44,40 +46,9 @@ LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL", "NOTSET", "WARN", "FA
 #: The numbers of those levels.
 LEVEL_NUMBERS = (0, 10, 20, 30, 40, 50)
 
-Text = Annotated[str, Field(min_length=1, json_schema_extra={"allowed": "text that is not empty"})]
-#: Of a long list only the first wrong item is reported.
-Texts = Annotated[list[str], Field(fail_fast=True)]
-Words = Annotated[
-    list[str], Field(min_length=1, fail_fast=True, json_schema_extra={"allowed": "a list of text"})
-]
-Pattern = str | Texts
-Seconds = Annotated[
-    str | float,
-    AfterValidator(quantities.seconds_of_text),
-    Field(json_schema_extra={"allowed": quantities.SECONDS_WORDS}),
-]
-Bytes = Annotated[
-    str | int,
-    AfterValidator(quantities.bytes_of_text),
-    Field(json_schema_extra={"allowed": quantities.BYTES_WORDS}),
-]
-Count = Annotated[int, Field(ge=0, json_schema_extra={"allowed": "an integer from 0"})]
-CheckWord = Literal["stat", "digest"]
-#: What is wrong is told of the one form or of the other.
-Check = Annotated[
-    Annotated[CheckWord, Tag("word")] | Annotated[dict[str, CheckWord], Tag("table")],
-    Discriminator(lambda value: "table" if isinstance(value, dict) else "word"),
-    Field(json_schema_extra={"allowed": "'stat' or 'digest', or a table of these by input"}),
-]
-#: Parameters of steps: any TOML data.
-Params = dict[str, Any]
-
 
 class _Table(BaseModel):
-    # Nothing is converted: what is checked here is used as it was written.
-    model_config = ConfigDict(
-        strict=True, extra="forbid", use_attribute_docstrings=True, protected_namespaces=()
-    )
+    model_config = STRICT
 
 
 class _OpenTable(_Table):
@@ -431,5 +402,9 @@ class Workspace(_OpenTable):
     """Values that steps wrote, by key."""
     workflow: Workflow = Workflow.model_construct()
     """Workflows in Python code over the same folder."""
+    watch: Watch = Watch.model_construct()
+    """`sinagot watch`."""
+    notify: Notify = Notify.model_construct()
+    """Messages about runs."""
     info: Info = Info()
     """About the workspace."""

@@ -13,11 +13,14 @@ __all__ = [
     "CommandSettings",
     "Configuration",
     "DaskSettings",
+    "EmailSettings",
     "LogSettings",
     "ModalitySettings",
+    "NotifySettings",
     "RunSettings",
     "StepSettings",
     "TaskSettings",
+    "WatchSettings",
     "fill_defaults",
 ]
 
@@ -37,6 +40,11 @@ DEFAULT_DURABILITY: Literal["lazy", "full"] = "lazy"
 #: Bytes: where a record's log file is turned.
 DEFAULT_MAX_BYTES = 4 * 1024 * 1024
 DEFAULT_BACKUPS = 5
+#: Seconds that inputs must stay as they are, and between two looks of a watch.
+DEFAULT_QUIET = 30.0
+DEFAULT_INTERVAL = 10.0
+#: Seconds that a message about a run may take.
+DEFAULT_NOTIFY_TIMEOUT = 10.0
 #: Names below the dataset folder where `path.log` and `path.state` are not written.
 LOG_FOLDER = "LOG"
 STATE_FOLDER = ".sinagot"
@@ -148,6 +156,40 @@ class DaskSettings(NamedTuple):
     cluster: dict[str, Any]
 
 
+class WatchSettings(NamedTuple):
+    """How new recordings are looked for; times in seconds."""
+
+    quiet: float = DEFAULT_QUIET
+    interval: float = DEFAULT_INTERVAL
+    events: str = "auto"
+    sentinel: str | tuple[str, ...] | None = None
+    #: None is as the rule of the runs says.
+    outdated: bool | None = None
+
+
+class EmailSettings(NamedTuple):
+    """Where a message by e-mail goes, and through which server."""
+
+    to: tuple[str, ...]
+    sender: str
+    host: str
+    port: int
+    security: str
+    user: str | None = None
+    password_env: str | None = None
+
+
+class NotifySettings(NamedTuple):
+    """Who is told of a run, and when."""
+
+    when: str = "always"
+    command: tuple[str, ...] | None = None
+    webhook: str | None = None
+    webhook_env: str | None = None
+    email: EmailSettings | None = None
+    timeout: float = DEFAULT_NOTIFY_TIMEOUT  # seconds
+
+
 class CommandSettings(NamedTuple):
     """A step that is a command; `input` and `output` are text, a tuple of text or a dict of those."""
 
@@ -193,6 +235,8 @@ class Configuration(NamedTuple):
     warnings: tuple[str, ...]
     file_warnings: tuple[str, ...] = ()
     group_scripts: tuple[str, ...] = ()
+    watch: WatchSettings = WatchSettings()
+    notify: NotifySettings = NotifySettings()
 
 
 def fill_defaults(tables: dict[str, Any]) -> dict[str, Any]:

@@ -291,7 +291,7 @@ def _attempt(
             warnings = record_superseded(job, bench, attempt, cause, facts, log)
             return JobResult(job.key, Outcome.HELD, printed=_printed(printer, collected), warnings=warnings)
         retry = None if interrupted else pause_before_retry(job, cause, kinds_of(error))
-        warnings = record_failure(job, bench, attempt, status, cause, facts, log, retry)
+        warnings = record_failure(job, bench, attempt, status, cause, facts, log, retry, seen.inputs)
         if options.debug:
             raise
         outcome = Outcome.INTERRUPTED if interrupted else Outcome.FAILED

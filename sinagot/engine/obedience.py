@@ -6,7 +6,7 @@ Knows stop requests; must not know jobs.
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -46,9 +46,11 @@ class ScriptStoppedBySignals:
 
 
 @contextmanager
-def obeying(stop: Any) -> Iterator[None]:
-    """Let a stop request of the driver reach scripts that run in this thread."""
+def obeying(stop: Any, begun: Callable[[Any], None] | None = None) -> Iterator[None]:
+    """Let a stop request of the driver reach scripts that run in this thread, and whoever may want to stop them."""
     _STOP.append(stop)
+    if begun is not None:
+        begun(stop)
     try:
         yield
     finally:

@@ -17,6 +17,7 @@ from sinagot.engine.job import RunOptions
 from sinagot.engine.planning.changes import ParamsOf, no_params
 from sinagot.engine.planning.graph import RecordGraph
 from sinagot.engine.planning.groups import IdsOf
+from sinagot.engine.stop import StopRequest
 from sinagot.scripts.sources import SourceSet
 
 __all__ = ["Prepared", "Progress", "RunRequest", "new_run_id"]
@@ -75,6 +76,14 @@ class RunRequest(NamedTuple):
     spare: frozenset[int] = frozenset()
     #: Nodes that run whatever is there.
     forced: frozenset[int] = frozenset()
+    #: Of each record the nodes that were asked for, where these differ; of the others nothing is told or logged.
+    only: Mapping[str, frozenset[int]] | None = None
+    #: Called when the first job is about to run, with what takes the wish that the run should stop.
+    begun: Callable[[StopRequest], None] | None = None
+
+    def asked_of(self, record: int) -> frozenset[int]:
+        """Give the nodes of a record, by its number, that were asked for."""
+        return self.selected if self.only is None else self.selected & self.only[self.ids[record]]
 
 
 def new_run_id() -> str:

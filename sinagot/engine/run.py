@@ -81,7 +81,7 @@ class _Run:
         self.survey = self._survey(lambda: request.ids)
         self.survey.add_failed(self._damaged)
         self._maker = JobMaker(self.survey, self.options, request.params_of, request.wanted)
-        self.ledger = Ledger(request.graph, request.ids, request.selected, request.groups)
+        self.ledger = Ledger(request.graph, request.ids, request.selected, request.groups, request.only)
         self.folder = RunFolder(self.options.state_path, self.options.run_id)
         self.report = RunReport(self.options.run_id, self.ledger, self.folder.path)
         self.report.dry = request.dry_run
@@ -232,7 +232,7 @@ class _Run:
             plans = self.survey.plan(
                 record,
                 ignore_missing=options.ignore_missing,
-                selected=self.request.selected,
+                selected=self.request.asked_of(record),
                 wanted=self.request.wanted,
                 spare=self.request.spare,
                 is_shown=self.request.dry_run,
@@ -371,7 +371,7 @@ class _Run:
         exit_facts: dict[str, Any] = {}
         with ExitStack() as stack:
             stop = stack.enter_context(StopRequest(request.stop_grace, here=here))
-            stack.enter_context(obeying(stop))
+            stack.enter_context(obeying(stop, request.begun))
             executor = stack.enter_context(request.lend_executor(lambda: stop.requested))
             executor.warm(pending)
             self._begin(first.jobs, executor.slots)

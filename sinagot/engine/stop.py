@@ -6,6 +6,7 @@ program handles itself are left alone.
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import sys
@@ -95,6 +96,12 @@ class StopRequest:
     def now(self) -> bool:
         """Grace is over, or a second signal came."""
         return self.times > 1 or (self.requested and time.monotonic() >= self._deadline)
+
+    def ask(self) -> None:
+        """Ask to stop without haste: nothing new is started, and what runs may take its time."""
+        if self.signum is None:
+            self._deadline = math.inf
+            self.signum = signal.SIGTERM
 
     def request(self, signum: int) -> None:
         """Ask to stop, as the signal would."""

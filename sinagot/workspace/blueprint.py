@@ -119,7 +119,8 @@ class Blueprint:
         settings = config.modalities.get(modality) if modality is not None else None
         return list(settings.group_scripts) if settings is not None and self.units(task, modality) else []
 
-    def _labels(self, task: str | None, modality: str | None) -> dict[str, str]:
+    def labels(self, task: str | None, modality: str | None) -> dict[str, str]:
+        """Give what stands for a task and a modality in paths."""
         config = self.configuration
         labels = {}
         if task is not None:
@@ -201,7 +202,7 @@ class Blueprint:
 
     def _parse(self, spec: StepSpec, unit: Unit, index: int) -> StepNode:
         task, modality = unit
-        labels = self._labels(task, modality)
+        labels = self.labels(task, modality)
         inputs = self._slots(spec, spec.inputs, "PATH_IN", labels, may_be_free=True)
         outputs = self._slots(spec, spec.outputs, "PATH_OUT", labels)
         control = self._slots(spec, spec.control, "PATH_CONTROL", labels) if spec.control else []
@@ -422,7 +423,7 @@ class Blueprint:
         assert config.records_path is not None
         file = config.files[0] if config.files else ""
         pattern = PathPattern(config.records_path, where=f"{file}: records.path")
-        bounds = [pattern.bind(**self._labels(*unit)) for unit in units]
+        bounds = [pattern.bind(**self.labels(*unit)) for unit in units]
         return [[bound] for bound in {bound.canonical: bound for bound in bounds}.values()]
 
     def _reroot(self, nodes: Iterable[StepNode]) -> None:

@@ -19,8 +19,8 @@ from sinagot.workspace.parameters import Parameters
 __all__ = ["census_of", "group_ids", "group_status_of", "group_survey_of", "status_of", "survey_of"]
 
 
-def survey_of(workspace: House, ids: Sequence[str]) -> Survey:
-    """Look at what is there for some records."""
+def survey_of(workspace: House, ids: Sequence[str], rerun: str | None = None) -> Survey:
+    """Look at what is there for some records; `rerun` is when steps run again, whatever is said of them."""
     blueprint = workspace.blueprint
     configuration = workspace.configuration
     return Survey(
@@ -29,6 +29,7 @@ def survey_of(workspace: House, ids: Sequence[str]) -> Survey:
         blueprint.ids,
         str(configuration.state_path),
         str(configuration.log_path),
+        rerun=rerun,
         params_of=Parameters(configuration, is_lenient=True),
         is_alone=len(ids) == 1,
     )

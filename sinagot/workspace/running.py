@@ -20,7 +20,7 @@ from sinagot.engine.limits import needs_child
 from sinagot.engine.planning.survey import RULES
 from sinagot.engine.request import new_run_id
 from sinagot.engine.run import Prepared, RunRequest, run
-from sinagot.engine.stop import RunTerminated, run_interrupted
+from sinagot.engine.stop import RunTerminated, StopRequest, run_interrupted
 from sinagot.errors import ConfigurationError, ScriptError, WorkspaceBusyError
 from sinagot.runlog.write import LogTarget
 from sinagot.scripts.program import packed
@@ -60,8 +60,10 @@ def start_run(
     progress: Callable[..., None] | None,
     wait: bool,
     params: Mapping[str, Any] | None = None,
+    only: Mapping[str, frozenset[int]] | None = None,
+    begun: Callable[[StopRequest], None] | None = None,
 ) -> RunReport:
-    """Run the steps of a scope; see `StepCollection.run`."""
+    """Run the steps of a scope; see `StepCollection.run`, and `RunRequest` for `only` and `begun`."""
     workspace = scope.workspace
     if rerun not in (None, *RULES):
         raise ConfigurationError.at(
@@ -121,6 +123,8 @@ def start_run(
         wanted=narrowing.wanted(nodes),
         spare=narrowing.spare(nodes, groups),
         forced=forced,
+        only=only,
+        begun=begun,
     )
     report = run(request, background=not wait)
     report.bind_frame(jobs_frame)

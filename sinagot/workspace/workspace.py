@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from sinagot.workspace.flows import FlowReport
     from sinagot.workspace.history import Runs
     from sinagot.workspace.reports.report import Report
+    from sinagot.workspace.watching import Watch
 
 __all__ = ["Workspace"]
 
@@ -414,6 +415,12 @@ class Workspace(Views, _Door[W]):
         from sinagot.workspace.checkup import examine_workspace  # rarely needed
 
         return list(examine_workspace(self, dask=dask, address=address))
+
+    def watch(self, **options: Any) -> Watch:
+        """Run new recordings as they arrive: iterate over the `Watch` that it gives; options are those of its class."""
+        from sinagot.workspace.watching import Watch
+
+        return Watch(self, **options)
 
     def close(self) -> None:
         """End the worker processes and clusters that this workspace started, and close its log files."""

@@ -5,7 +5,7 @@ Knows outcomes; must not know how they came about. Kept small on purpose: 100,00
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from sinagot.engine.causes import normalised
@@ -17,6 +17,8 @@ __all__ = ["Failure", "Ledger"]
 
 _CODE = {outcome: code for code, outcome in enumerate(Outcome.ALL)}
 _PENDING = 255
+#: Of a job that was not asked for, of a record of which others were.
+_LEFT_OUT = 254
 _LONGEST = 1000  # characters of a message, but for the first of its group
 
 
@@ -50,6 +52,8 @@ class Ledger:
         Nodes that were asked for.
     groups : frozenset of int
         Group steps that were asked for: each is one job, of the record with number 0.
+    only : mapping, optional
+        Record id -> the nodes that were asked for, where these differ from record to record.
     """
 
     def __init__(
@@ -58,6 +62,7 @@ class Ledger:
         ids: Sequence[str],
         selected: frozenset[int],
         groups: frozenset[int] = frozenset(),
+        only: Mapping[str, frozenset[int]] | None = None,
     ) -> None:
         self.graph = graph
         self.ids = ids
@@ -71,11 +76,14 @@ class Ledger:
         self.reasons: dict[tuple[int, int], str] = {}
         #: Why the jobs that were still open at the end were not begun.
         self.end_reason: str | None = None
+        self._only = only
+        self._leave_out()
 
     @property
     def total(self) -> int:
         """How many jobs were asked for."""
-        return len(self.ids) * len(self.selected) + len(self.groups)
+        left_out = sum(codes.count(_LEFT_OUT) for codes in self._codes.values()) if self._only else 0
+        return len(self.ids) * len(self.selected) + len(self.groups) - left_out
 
     def id_of(self, record: int, node: int) -> str:
         """Give the record id of a job."""
@@ -86,11 +94,21 @@ class Ledger:
         for node in self.selected:
             codes = self._codes[node]
             codes[:] = bytes([_CODE[outcome]]) * len(codes)
+        self._leave_out()
 
     def unmark_record(self, record: int) -> None:
         """Book all jobs of one record as still open."""
         for node in self.selected:
-            self._codes[node][record] = _PENDING
+            if self._codes[node][record] != _LEFT_OUT:
+                self._codes[node][record] = _PENDING
+
+    def _leave_out(self) -> None:
+        """Strike the jobs that were not asked for."""
+        for record, record_id in enumerate(self.ids if self._only is not None else ()):
+            assert self._only is not None
+            for node in self.selected:
+                if node not in self._only[record_id]:
+                    self._codes[node][record] = _LEFT_OUT
 
     def mark(self, record: int, node: int, outcome: str) -> None:
         """Book one job."""
@@ -164,6 +182,7 @@ class Ledger:
         """Give record and node of every job, record by record, then those for all records."""
         for record in range(len(self.ids)):
             for node in self.selected:
-                yield record, node
+                if self._codes[node][record] != _LEFT_OUT:
+                    yield record, node
         for node in self.groups:
             yield 0, node

@@ -145,11 +145,15 @@ class Survey:
     def present(self, node: StepNode) -> bytearray:
         """Say for each record (1 or 0) whether all outputs of a step are there."""
         if node.index not in self._present:
-            found = bytearray(b"\1") * len(self.ids)
-            for slot in node.outputs:
-                self._sieve(found, slot)
-            self._present[node.index] = found
+            self._present[node.index] = self.have(node.outputs)
         return self._present[node.index]
+
+    def have(self, slots: Iterable[Slot]) -> bytearray:
+        """Say for each record (1 or 0) whether all that some slots name is there."""
+        found = bytearray(b"\1") * len(self.ids)
+        for slot in slots:
+            self._sieve(found, slot)
+        return found
 
     def _sieve(self, found: bytearray, slot: Slot) -> None:
         if slot.full is None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from sinagot.config.quantities import seconds_text
@@ -214,10 +215,12 @@ def record_failure(
     facts: dict[str, float],
     log: AttemptLog,
     retry: float | None = None,
+    inputs: Mapping[str, str | None] | None = None,
 ) -> tuple[str, ...]:
     """Put a failed or interrupted attempt on record: mark, event, log line.
 
-    `retry` is the number of seconds until the job is tried again in this run.
+    `retry` is the number of seconds until the job is tried again in this run; `inputs` is what the attempt has read:
+    as long as it is the same, another attempt is not likely to do better.
 
     Returns
     -------
@@ -236,6 +239,8 @@ def record_failure(
         "where": cause.where,
         "traceback": cause.traceback,
     }
+    if inputs is not None and job.members is None:
+        mark["inputs"] = dict(inputs)
     if cause.kept:
         mark["kept"] = cause.kept
     again: dict[str, Any] = {}
@@ -296,6 +301,9 @@ def record_loss(
     retry: float | None = None,
 ) -> None:
     """Put an attempt on record whose worker died before it could; a name and facts are known when it was watched."""
+    inputs = None
+    with suppress(OSError):  # one that can't be looked at may be why it failed
+        inputs = {path: print_of(path) for path in flat_paths(job.inputs)}
     attempt = attempt or bench.next_attempt()
     log = AttemptLog(RecordLog(job.options.log, job.record_id), context_of(job, attempt), 0, None)
-    record_failure(job, bench, attempt, status, cause, facts or {}, log, retry)
+    record_failure(job, bench, attempt, status, cause, facts or {}, log, retry, inputs)
