@@ -31,6 +31,7 @@ __all__ = [
     "text",
     "told",
     "visible",
+    "wrapped",
 ]
 
 #: Rows of a table that are written out.
@@ -54,9 +55,10 @@ _RULES = """
 .sinagot p{margin:.3em 0}
 .sinagot table{border-collapse:collapse;margin:.4em 0;font-size:1em;border:0}
 .sinagot th,.sinagot td{padding:.2em .7em .2em 0;text-align:left;vertical-align:top;border:0;font-weight:400;
-background:none;white-space:normal;overflow-wrap:anywhere;max-width:48em}
+background:none;white-space:normal;max-width:48em}
 .sinagot thead th{font-weight:600;border-bottom:1px solid}
 .sinagot .sg-n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
+.sinagot code,.sinagot .sg-wrap,.sinagot .sg-problem{overflow-wrap:anywhere}
 .sinagot .sg-more{font-style:italic}
 .sinagot .sg-chip{display:inline-block;padding:0 .5em;margin:0 .35em .15em 0;border-radius:.8em;white-space:nowrap}
 .sinagot .sg-bar{display:block;width:100%;min-width:12em;height:1.35em;margin:.15em 0;border-radius:.25em}
@@ -144,6 +146,11 @@ def code(value: object) -> Markup:
     '<code>a &lt; b</code>'
     """
     return Markup(f"<code>{text(value)}</code>")
+
+
+def wrapped(value: object) -> Markup:
+    """Give a text that may be broken anywhere: paths and the like would make a table too wide."""
+    return Markup(f'<span class="sg-wrap">{text(value)}</span>')
 
 
 def fold(summary: object, *parts: object) -> Markup:

@@ -38,8 +38,14 @@ class Editions:
     """
 
     def __init__(self, sources: Iterable[SourceSet], files: Iterable[str | PathLike[str]] = ()) -> None:
-        scripts = [source for source in sources if source.command is None]
-        self._scripts = {path: digest for source in scripts for path, digest in source.files}
+        # A class that travels by value has no file: the text that stands for it is no text of a file.
+        self._scripts = {
+            path: digest
+            for source in sources
+            if source.command is None
+            for path, digest in source.files
+            if path != source.path or source.program is None or not source.program.is_pickled
+        }
         self._files = {str(file): _digest(str(file)) for file in files}
 
     def edited(self) -> list[str]:

@@ -23,6 +23,7 @@ from sinagot.engine.html import (
     problem,
     table,
     told,
+    wrapped,
 )
 from sinagot.engine.pace import duration_text
 from sinagot.engine.planning.plan import Verdict
@@ -177,7 +178,7 @@ def _plan_parts(plan: Plan) -> Iterator[Markup]:
             why = "; ".join(one.text for one in row["reasons"])
             seconds = row["estimate_s"]
             about = "" if seconds is None else duration_text(seconds)
-            rows.append((row["record_id"], place, chip(VERDICTS[verdict]), about, why))
+            rows.append((row["record_id"], place, chip(VERDICTS[verdict]), about, wrapped(why)))
     if not counts:
         yield paragraph("no jobs")
         return

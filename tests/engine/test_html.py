@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sinagot.engine import html
@@ -12,6 +12,7 @@ from tests.pages import read_page
 ANY_TEXT = st.text(st.characters(), max_size=30)  # halves of characters and control characters too
 
 
+@settings(max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 @given(ANY_TEXT, ANY_TEXT)
 def test_no_text_of_data_gets_out_of_its_cell(one: str, other: str) -> None:
     """Whatever an id, a message or a path holds, the page has our tags only, and can be written as UTF-8."""
@@ -23,6 +24,7 @@ def test_no_text_of_data_gets_out_of_its_cell(one: str, other: str) -> None:
     ]  # fmt: skip
 
 
+@settings(max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.dictionaries(st.sampled_from(list(STATUS)), st.integers(0, 10**6)), st.none() | st.integers(0, 10**7)
 )

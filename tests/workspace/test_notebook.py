@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import textwrap
 import types
 from pathlib import Path
 from typing import Any
@@ -131,6 +132,8 @@ def test_workflows_show_their_graph(tmp_path: Path) -> None:
     assert "twice(number)" in page.text and page.tags.count("svg") == 1
     seed.write_text("4")
     assert "↻ stale" in shown(ws["A"]).text
+    report = ws.compute("eight")
+    assert (report.ok, report.warnings) == (True, [])  # a class without a file was not edited meanwhile
     ws.close()
 
 
@@ -171,8 +174,7 @@ def test_nothing_is_loaded_before_it_is_shown() -> None:
         assert "sinagot.engine.html" in sys.modules
         assert not {"matplotlib", "IPython"} & set(sys.modules)
     """
-    lines = "\n".join(line.strip() for line in code.splitlines())
-    subprocess.run([sys.executable, "-c", lines], check=True, cwd=ROOT)
+    subprocess.run([sys.executable, "-c", textwrap.dedent(code)], check=True, cwd=ROOT)
 
 
 # -- tables
@@ -392,15 +394,22 @@ def test_in_a_kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         "report = ws.steps.run(printing=False, force=True, wait=False); report",
         "report.wait()",
         """
-        import os, signal, threading
-        threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
-        ws.steps.run(printing=False, force=True)
+        import os, shutil, signal, threading, time
+
+        made = "lab/dataset/one"
+        shutil.rmtree(made)
+
+        def interrupt():
+            while not (os.path.isdir(made) and os.listdir(made)):
+                time.sleep(0.005)
+            os.kill(os.getpid(), signal.SIGINT)
+
+        threading.Thread(target=interrupt).start()
+        ws.steps.run(printing=False)
         """,
         "ws.plot.timeline(); ws.close()",
     ]
-    cells = [
-        nbformat.v4.new_code_cell("\n".join(line.strip() for line in one.splitlines())) for one in sources
-    ]
+    cells = [nbformat.v4.new_code_cell(textwrap.dedent(one).strip()) for one in sources]
     notebook = nbformat.v4.new_notebook(cells=cells)
     nbclient.NotebookClient(
         notebook, timeout=90, allow_errors=True, resources={"metadata": {"path": str(tmp_path)}}

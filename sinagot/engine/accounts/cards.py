@@ -23,6 +23,7 @@ from sinagot.engine.html import (
     problem,
     table,
     told,
+    wrapped,
 )
 from sinagot.engine.pace import duration_text
 from sinagot.engine.words import OUTCOMES, STATUS, VERDICTS
@@ -92,7 +93,12 @@ def _row(group: FailureGroup) -> Sequence[object]:
         more.append(fold("traceback", Markup(f"<pre>{joined(group.traceback)}</pre>")))
     whose = "all records" if GROUP_ID in group.records else named(group.records)
     lines = Markup("<br>").join([code(cause), *more])
-    return [group.step, chip(OUTCOMES[group.outcome]), Markup(lines), joined(f"{group.count:,}: ", whose)]
+    return [
+        group.step,
+        chip(OUTCOMES[group.outcome]),
+        Markup(lines),
+        joined(f"{group.count:,}: ", wrapped(whose)),
+    ]
 
 
 def runs_card(ids: Sequence[str], look_up: Callable[[str], RunFacts]) -> Markup:
