@@ -82,7 +82,10 @@ def made_study(text: str, ids: int = 2, steps: int = 2) -> Study:
         way=way_of_records(records),
         versions={"sinagot": {text: 1}, "python": {text: 1, text + "2": 2}},
         packages={text: {text: 1}},
-        steps=[StepFacts(text, False, [Shown(text, {text: text}, text, text, 3)]), StepFacts(text, True, [])],
+        steps=[
+            StepFacts(text, False, [Shown(text, {text: text}, text, text, 3)], {}),
+            StepFacts(text, True, [], {text: [Shown(text, text, text)]}),
+        ],
         overrides={text: {text: text}},
         decisions=[Decision("exclude", Target(text, text), text, text, text, text)],
         failures=[StandingFailure(failure, {"at": 1.0}, text, (text, text))],
@@ -166,12 +169,18 @@ self.path.output.write_text(str(self.params))
 """
 
 
+TOML = """
+[steps.a.params]
+low = 1
+[records.exceptions."R&1".params]
+low = 2
+"""
+
+
 def lab(folder: Path) -> Workspace:
     """Make a workspace of three records of which one fails, one is excluded, with two runs of other parameters."""
     scripts = {"a": script_text(FAIL, path_out=("out", "{id}.txt"), before="import yaml")}
-    ws = make_workspace(
-        folder, records=["R&1", "R<2>", "R'3\""], scripts=scripts, settings="[steps.a.params]\nlow = 1\n"
-    )
+    ws = make_workspace(folder, records=["R&1", "R<2>", "R'3\""], scripts=scripts, settings=TOML)
     ws.records.get("R'3\"").exclude("asleep <b>")
     ws.steps.run(printing=False)
     ws.steps.run(printing=False, force=True, params={"low": 7})
@@ -211,8 +220,9 @@ def test_report_of_all(tmp_path: Path) -> None:
     assert (found["runs"] == 2 and found["packages"].keys() == {"pyyaml"}) or found["packages"].keys() == {
         "PyYAML"
     }
-    ((param,),) = [one["params"] for one in found["steps"]]
+    ((param, own),) = [one["params"] for one in found["steps"]]
     assert (param["key"], param["value"]) == ("low", 1) and param["origin"].startswith("workspace.toml:")
+    assert (own["record_id"], own["value"]) == ("R&1", 2)
     assert list(found["overrides"].values()) == [{"low": 7}]
     text = read(report.html()).text
     for word in ("asleep <b>", "by sinagot", "ValueError", "sinagot logs", "2 runs", "workspace.toml"):

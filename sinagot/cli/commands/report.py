@@ -6,7 +6,7 @@ one), ``found``, ``excluded`` (object, reason -> number), ``places`` (object: ex
 interrupted, running, ready, waiting, outdated, done -> number; their sum is ``found``), ``without_input``; ``strays``
 (list of record ids). Keys of ``methods --json``: ``run`` (null for all), ``paragraph``, ``workspace``, ``runs``
 (number), ``span`` (first and last moment), ``versions`` and ``packages`` (object, name -> version -> number of runs;
-null where not recorded), ``steps`` (with ``params``: key, value, origin), ``overrides`` (run -> parameters),
+null where not recorded), ``steps`` (with ``params``: key, value, origin, record_id), ``overrides`` (run -> parameters),
 ``counts``, ``flow`` (as above; null for one run), ``exclusions``, ``durations`` (step -> seconds), ``citation``.
 """
 

@@ -13,7 +13,7 @@ from sinagot.engine.accounts.flow import WITHOUT_INPUT
 from sinagot.workspace.origins import Shown
 from sinagot.workspace.reports.study import CITATION, Study
 
-__all__ = ["MethodsReport", "value_text", "versions_text"]
+__all__ = ["MethodsReport", "origin_text", "value_text", "versions_text"]
 
 #: Of the standard library alone.
 _NO_PACKAGES = "none besides Python's standard library"
@@ -87,16 +87,25 @@ class MethodsReport:
             yield f"The scripts import {named}."
         elif span is not None:
             yield f"Packages that the scripts import: {_NO_PACKAGES if packages == {} else _UNKNOWN}."
-        if any(step.params for step in study.steps):
-            yield "Parameters are given in the table."
+        if study.params:
+            own = len({record_id for _, record_id, _ in study.params if record_id})
+            yield "Parameters are given in the table" + (
+                f"; {_counted(own, 'record')} {'has' if own == 1 else 'have'} some of their own."
+                if own
+                else "."
+            )
 
     def _about_steps(self) -> Iterator[str]:
         each = [step.name for step in self.study.steps if not step.is_group]
         groups = [step.name for step in self.study.steps if step.is_group]
         if each:
-            yield f"Each record went through {_counted(len(each), 'step')}: {', '.join(each)}."
+            yield (
+                f"The steps of a record are {', '.join(each)}."
+                if len(each) > 1
+                else f"Each record has one step, {each[0]}."
+            )
         if groups:
-            yield f"{_counted(len(groups), 'step').capitalize()} joined the records: {', '.join(groups)}."
+            yield f"The records are joined by {', '.join(groups)}."
 
     # -- tables
 
@@ -107,9 +116,16 @@ class MethodsReport:
             ["## Methods", "", _plain(self.paragraph)],
             ["### Software", "", *_table(["what", "version"], self._software())],
         ]
-        params = [(step.name, one) for step in study.steps for one in step.params]
-        if params:
-            rows = [[name, one.key, value_text(one.value), _origin(one)] for name, one in params]
+        if study.params:
+            rows = [
+                [
+                    f"{step} ({record_id})" if record_id else step,
+                    one.key,
+                    value_text(one.value),
+                    origin_text(one),
+                ]
+                for step, record_id, one in study.params
+            ]
             sections.append(["### Parameters", "", *_table(["step", "parameter", "value", "origin"], rows)])
         if study.overrides:
             rows = [[run_id, value_text(given)] for run_id, given in study.overrides.items()]
@@ -165,7 +181,14 @@ class MethodsReport:
                     "step": step.name,
                     "is_group": step.is_group,
                     "params": [
-                        {"key": one.key, "value": one.value, "origin": _origin(one)} for one in step.params
+                        {
+                            "key": one.key,
+                            "value": one.value,
+                            "origin": origin_text(one),
+                            "record_id": record_id,
+                        }
+                        for record_id, params in ((None, step.params), *step.own.items())
+                        for one in params
                     ],
                 }
                 for step in study.steps
@@ -209,7 +232,7 @@ def value_text(value: Any) -> str:
     return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]} ..."
 
 
-def _origin(one: Shown) -> str:
+def origin_text(one: Shown) -> str:
     """Say where a value comes from, without folders of one machine."""
     if one.file is None:
         return one.origin

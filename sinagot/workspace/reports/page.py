@@ -22,7 +22,7 @@ from sinagot.errors import StorageError
 from sinagot.version import __version__
 from sinagot.workspace.reports.figures import durations_figure, way_figure
 from sinagot.workspace.reports.grids import flow_grid, run_grid, switch_rules
-from sinagot.workspace.reports.methods import MethodsReport, value_text, versions_text
+from sinagot.workspace.reports.methods import MethodsReport, origin_text, value_text, versions_text
 from sinagot.workspace.reports.study import CITATION, Study
 
 __all__ = ["is_page", "page_of", "save_page"]
@@ -245,11 +245,13 @@ def _durations(study: Study) -> Markup:
 
 def _parameters(study: Study) -> Markup:
     rows = [
-        [step.name, code(one.key), code(value_text(one.value)), one.place]
-        for step in study.steps
-        for one in step.params
+        [step, record_id, code(one.key), code(value_text(one.value)), origin_text(one)]
+        for step, record_id, one in study.params
     ]
-    made = _wide(["step", "parameter", "value", "origin"], rows) if rows else Markup()
+    head = ["step", "record", "parameter", "value", "origin"]
+    if not any(row[1] for row in rows):
+        head, rows = [head[0], *head[2:]], [[row[0], *row[2:]] for row in rows]
+    made = _wide(head, rows) if rows else Markup()
     if study.overrides:
         given = [[run_id, code(value_text(values))] for run_id, values in study.overrides.items()]
         made = joined(made, Markup("<h3>Given to single runs</h3>"), _wide(["run", "parameters"], given))

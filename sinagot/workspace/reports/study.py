@@ -44,6 +44,8 @@ class StepFacts(NamedTuple):
     name: str
     is_group: bool
     params: list[Shown]
+    #: Records that have other values, with those values.
+    own: dict[str, list[Shown]]
 
 
 class Study(NamedTuple):
@@ -81,6 +83,16 @@ class Study(NamedTuple):
         starts = [run.start for run in self.runs if run.start]
         ends = [run.end or run.start or "" for run in self.runs]
         return (min(starts), max(ends)) if starts else None
+
+    @property
+    def params(self) -> list[tuple[str, str, Shown]]:
+        """Every parameter: the step, the record where it is one of a single record, the value."""
+        return [
+            (step.name, record_id, one)
+            for step in self.steps
+            for record_id, params in (("", step.params), *step.own.items())
+            for one in params
+        ]
 
     @property
     def exclusions(self) -> list[tuple[str, int, int]]:
@@ -181,8 +193,19 @@ def _steps(records: Selection, override: object) -> Iterator[StepFacts]:
     groups = workspace.groups_of(records, None)
     for node in (*workspace.nodes_of(records, None), *groups):
         if node.is_kept or not node.is_node:
-            yield StepFacts(node.place, node in groups, _params(finder, parameters, node))
+            params = _params(finder, parameters, node)
+            known = {(one.key, repr(one.value)) for one in params}
+            own = {
+                record_id: [one for one in values if (one.key, repr(one.value)) not in known]
+                for record_id in sorted(parameters.exceptions)
+                if node not in groups and (values := _params(finder, parameters, node, record_id))
+            }
+            yield StepFacts(
+                node.place, node in groups, params, {name: found for name, found in own.items() if found}
+            )
 
 
-def _params(finder: OriginFinder, parameters: Parameters, node: StepNode) -> list[Shown]:
-    return [] if node.error is not None or node.is_node else list(finder.params(parameters, node, None))
+def _params(
+    finder: OriginFinder, parameters: Parameters, node: StepNode, record_id: str | None = None
+) -> list[Shown]:
+    return [] if node.error is not None or node.is_node else list(finder.params(parameters, node, record_id))
