@@ -198,6 +198,7 @@ def prepare_run(
     from sinagot.config.load import save_cached
     from sinagot.config.snapshot import save_snapshot
     from sinagot.scripts.editions import Editions
+    from sinagot.scripts.packages import packages_of
     from sinagot.scripts.snapshot import copy_sources
     from sinagot.version import __version__
 
@@ -211,7 +212,7 @@ def prepare_run(
     save_snapshot(configuration.raw, folder)
     workspace.blueprint.library.save_index()
     parameters.save()
-    manifest = {
+    manifest: dict[str, Any] = {
         "argv": sys.argv,
         "host": os.uname().nodename,
         "pid": os.getpid(),
@@ -233,6 +234,8 @@ def prepare_run(
             node.place: node.job_step.source.named_digests for node in nodes if node.job_step is not None
         },
     }
+    packages = {node.place: packages_of(node.job_step.source) for node in nodes if node.job_step is not None}
+    manifest["packages"] = {place: found for place, found in packages.items() if found}
     by_node = {node.index: copy for node, copy in zip(nodes, copies, strict=True)}
     return Prepared(by_node, manifest, Editions(sources, configuration.files).edited)
 
