@@ -44,12 +44,27 @@ _PURE = (ast.Constant, ast.Name, ast.List, ast.Tuple, ast.Dict, ast.Set, ast.Una
 _PURE_PARTS = (*_PURE, ast.expr_context, ast.operator, ast.unaryop)
 
 
-@functools.lru_cache(maxsize=1)
+#: Names of folders that installed packages are in.
+_SHARED = ("site-packages", "dist-packages")
+
+
 def library_folders() -> tuple[str, ...]:
-    """Give the folders of installed packages and of Python itself, each with a slash at the end."""
+    """Give the folders of installed packages and of Python itself, each with a slash at the end.
+
+    Notes
+    -----
+    A shared folder of packages, which `PYTHONPATH` or a `.pth` file adds (clusters, layered environments), is told by
+    its name.
+    """
+    shared = [path for path in sys.path if os.path.basename(path.rstrip("/")) in _SHARED]
+    return _library_folders(tuple(shared))
+
+
+@functools.lru_cache(maxsize=8)
+def _library_folders(shared: tuple[str, ...]) -> tuple[str, ...]:
     paths = [sysconfig.get_paths()[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")]
     here = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    found = {*paths, *site.getsitepackages(), site.getusersitepackages(), here}
+    found = {*paths, *site.getsitepackages(), site.getusersitepackages(), here, *shared}
     return tuple(os.path.join(real, "") for one in found for real in {one, os.path.realpath(one)})
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import linecache
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from click.testing import CliRunner
 import sinagot as sg
 from sinagot.cli.main import group
 from sinagot.errors import WorkflowError
+from sinagot.workflow.names import is_library
 from tests.workflow.conftest import Write, seeds
 from tests.workflow.test_arguments import workspace_of
 
@@ -275,6 +277,23 @@ def test_variables_of_a_function_are_not_those_of_its_module(module: Write, tmp_
     root = seeds(tmp_path / "data", 1)
     assert module("local_flow", LOCAL.format(last=2)).Flows(root).compute(progress=False).counts["done"] == 1
     assert module("local_flow", LOCAL.format(last=3)).Flows(root).compute(progress=False).counts["done"] == 0
+
+
+@pytest.mark.parametrize("folder", ["site-packages", "dist-packages"])
+def test_shared_folder_of_packages_holds_libraries(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str
+) -> None:
+    """What lies in a folder of packages that a cluster adds to the path counts by its name, and is not walked through."""
+    shared = tmp_path / "apps" / folder
+    shared.mkdir(parents=True)
+    (shared / "cluster_lib.py").write_text("def function():\n    return 1\n")
+    monkeypatch.syspath_prepend(str(shared))
+    library = importlib.import_module("cluster_lib")
+    try:
+        assert is_library(library) and is_library(library.function)
+        assert not is_library(seeds)
+    finally:
+        del sys.modules["cluster_lib"]
 
 
 PACKAGED = """
