@@ -129,7 +129,7 @@ def is_group(workspace: Workspace, word: str) -> bool:
     workspace : Workspace
         Where it is looked for.
     word : str
-        Of the command line; the id of a record always wins.
+        Of the command line; a record that is there always wins.
 
     Returns
     -------
@@ -140,4 +140,5 @@ def is_group(workspace: Workspace, word: str) -> bool:
 
     if word == GROUP_ID:
         return True
-    return not workspace.blueprint.ids.matches(word) and word in workspace.steps.group_names()
+    # Whether it may be an id does not tell: in a workspace class, by default, every word may.
+    return word in workspace.steps.group_names() and not workspace.records.has(word)

@@ -1,18 +1,73 @@
-"""Which packages are installed, as a run keeps it: ``packages.txt``, lines ``name==version`` as pip reads them.
+"""Which packages are installed, told by the names of folders: importing their metadata takes a hundred times as long.
 
-Knows names of folders; must not import packages, or their metadata, which would take a hundred times as long. Written
-when a run begins, read when two runs are compared.
+Knows folders of modules; must not know scripts or runs. A run keeps ``packages.txt``, lines ``name==version`` as pip
+reads them; it is read when two runs are compared.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from typing import NamedTuple
 
-__all__ = ["installed_packages", "read_packages", "save_packages"]
+__all__ = [
+    "Distribution",
+    "dated_folders",
+    "distributions",
+    "installed_packages",
+    "plain_name",
+    "read_packages",
+    "save_packages",
+]
 
 _FILE = "packages.txt"
+_FOLDER = re.compile(r"(?P<name>[A-Za-z0-9._]+)-(?P<version>[^-]+)(?:-py[\d.]+)?\.(?:dist|egg)-info")
+
+
+class Distribution(NamedTuple):
+    """An installed package."""
+
+    name: str
+    version: str
+    #: Folder of the facts about it.
+    folder: str
+
+
+def plain_name(name: str) -> str:
+    """Write the name of a distribution as all its spellings are compared.
+
+    Examples
+    --------
+    >>> plain_name("Scikit_Learn")
+    'scikit-learn'
+    """
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def dated_folders(paths: Sequence[str] | None = None) -> Iterator[tuple[str, int]]:
+    """Give the folders that modules come from, each with its time of change: what is kept of it is of that time."""
+    for folder in dict.fromkeys(sys.path if paths is None else paths):
+        try:
+            if folder:
+                yield folder, os.stat(folder).st_mtime_ns
+        except OSError:  # gone
+            continue
+
+
+@lru_cache(maxsize=64)
+def distributions(folder: str, _changed: int) -> tuple[Distribution, ...]:
+    """List the distributions in a folder; `_changed` is its time, see `dated_folders`."""
+    try:
+        names = os.listdir(folder)
+    except OSError:  # an archive, or gone
+        return ()
+    matches = (_FOLDER.fullmatch(name) for name in sorted(names))
+    return tuple(
+        Distribution(found["name"], found["version"], f"{folder}/{found[0]}") for found in matches if found
+    )
 
 
 def installed_packages(paths: Sequence[str] | None = None) -> dict[str, str]:
@@ -34,16 +89,9 @@ def installed_packages(paths: Sequence[str] | None = None) -> dict[str, str]:
     True
     """
     found: dict[str, str] = {}
-    for path in sys.path if paths is None else paths:
-        try:
-            names = os.listdir(path or ".") if path.endswith("-packages") or paths is not None else []
-        except OSError:  # an archive, or gone
-            continue
-        for name in names:
-            stem, mark, _ = name.rpartition(".dist-info")
-            package, dash, version = stem.rpartition("-")
-            if mark and dash:
-                found.setdefault(package.lower().replace("_", "-"), version)
+    for dated in dated_folders(paths):
+        for one in distributions(*dated):
+            found.setdefault(plain_name(one.name), one.version)
     return dict(sorted(found.items()))
 
 

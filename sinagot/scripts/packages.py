@@ -6,38 +6,36 @@ A run notes them in its manifest, a sidecar beside an output.
 
 from __future__ import annotations
 
-import os
-import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import lru_cache
 
+from sinagot.config.packages import Distribution, dated_folders, distributions, plain_name
 from sinagot.errors import ScriptError
 from sinagot.scripts.imports import IMPORTS, imported_names
 from sinagot.scripts.sources import LocalModule, SourceSet, text_of
 
-__all__ = ["packages_of"]
+__all__ = ["package_version", "packages_of"]
 
-_FOLDER = re.compile(r"(?P<name>[A-Za-z0-9._]+)-(?P<version>[^-]+)(?:-py[\d.]+)?\.(?:dist|egg)-info")
 _LONGEST_RECORD = 1 << 22
 #: Modules whose distributions are called otherwise, of those that scripts import often: they are found at once.
 _OTHER_NAMES = {
     "PIL": "pillow",
-    "cv2": "opencv_python",
-    "dateutil": "python_dateutil",
-    "skimage": "scikit_image",
-    "sklearn": "scikit_learn",
+    "cv2": "opencv-python",
+    "dateutil": "python-dateutil",
+    "skimage": "scikit-image",
+    "sklearn": "scikit-learn",
     "yaml": "pyyaml",
 }
 
 
-def packages_of(sources: Iterable[SourceSet]) -> dict[str, str]:
-    """Give the versions of all installed packages that some scripts and their local modules import.
+def packages_of(source: SourceSet) -> dict[str, str]:
+    """Give the versions of all installed packages that a script and its local modules import, wherever in them.
 
     Parameters
     ----------
-    sources : iterable of SourceSet
-        The scripts.
+    source : SourceSet
+        Of a step; of a command only its local modules count, and a class that travels by value has no text.
 
     Returns
     -------
@@ -50,31 +48,50 @@ def packages_of(sources: Iterable[SourceSet]) -> dict[str, str]:
     One listing of each folder of `sys.path` that holds packages; files are read only for a module that has another name
     than its distribution (`sklearn` of scikit-learn).
     """
-    found: dict[str, str] = {}
-    modules = sorted(set(_imported(sources)))
-    folders = tuple(_dated_folders()) if modules else ()
-    for module in modules:
-        found.update(_versions_of(module, folders))
+    if source.program is not None and (source.program.is_pickled or not source.text_digest):
+        return {}
+    modules = sorted(set(_imported(source)))
+    folders = tuple(dated_folders()) if modules else ()
+    found = {one.name: one.version for module in modules for one in _bringing(module, folders)}
     return dict(sorted(found.items(), key=lambda pair: pair[0].lower()))
 
 
-def _imported(sources: Iterable[SourceSet]) -> Iterator[str]:
+def package_version(module: str) -> str | None:
+    """Give the version of the installed package that brings a module.
+
+    Parameters
+    ----------
+    module : str
+        As it is imported, such as ``numpy`` or ``sklearn``.
+
+    Returns
+    -------
+    str or None
+        None for modules of Python itself, the user's own, and what does not say.
+
+    Examples
+    --------
+    >>> package_version("json"), package_version("no_such_package"), package_version("pandas") is None
+    (None, None, False)
+    """
+    if module in sys.stdlib_module_names:
+        return None
+    return next((one.version for one in _bringing(module, tuple(dated_folders()))), None)
+
+
+def _imported(source: SourceSet) -> Iterator[str]:
     """Give the first part of each imported name that may be that of an installed package."""
-    for source in sources:
-        local = {module.name.partition(".")[0] for module in source.modules}
-        parts: tuple[SourceSet | LocalModule, ...] = (
-            source.modules if source.command is not None else (source, *source.modules)
-        )
-        for part in parts:
-            for name in _names_in(part):
-                first = name.partition(".")[0]
-                if (
-                    first
-                    and first not in local
-                    and first not in sys.stdlib_module_names
-                    and first != "sinagot"
-                ):
-                    yield first
+    local = {module.name.partition(".")[0] for module in source.modules} | {"sinagot", ""}
+    if source.program is not None:
+        local.add(source.program.module.partition(".")[0])
+    parts: tuple[SourceSet | LocalModule, ...] = (
+        source.modules if source.command is not None else (source, *source.modules)
+    )
+    for part in parts:
+        for name in _names_in(part):
+            first = name.partition(".")[0]
+            if first not in local and first not in sys.stdlib_module_names:
+                yield first
 
 
 def _names_in(part: SourceSet | LocalModule) -> tuple[str, ...]:
@@ -87,45 +104,19 @@ def _names_in(part: SourceSet | LocalModule) -> tuple[str, ...]:
     return names
 
 
-def _dated_folders() -> Iterator[tuple[str, int]]:
-    """Give the folders that modules come from, each with its time of change: what is kept of it is of that time."""
-    for folder in dict.fromkeys(sys.path):
-        try:
-            if folder:
-                yield folder, os.stat(folder).st_mtime_ns
-        except OSError:
-            continue
-
-
 @lru_cache(maxsize=256)
-def _versions_of(module: str, folders: tuple[tuple[str, int], ...]) -> tuple[tuple[str, str], ...]:
+def _bringing(module: str, folders: tuple[tuple[str, int], ...]) -> tuple[Distribution, ...]:
     """Find the distribution that brings a module."""
-    plain = _OTHER_NAMES.get(module) or _plain(module)
-    for folder, changed in folders:
-        for name, version, _ in _installed(folder, changed):
-            if _plain(name) == plain:
-                return ((name, version),)
-    for folder, changed in folders:
-        for name, version, info in _installed(folder, changed):
-            if _brings(f"{folder}/{info}", module):
-                return ((name, version),)
+    plain = plain_name(_OTHER_NAMES.get(module, module))
+    for dated in folders:
+        for one in distributions(*dated):
+            if plain_name(one.name) == plain:
+                return (one,)
+    for dated in folders:
+        for one in distributions(*dated):
+            if _brings(one.folder, module):
+                return (one,)
     return ()
-
-
-@lru_cache(maxsize=64)
-def _installed(folder: str, _changed: int) -> tuple[tuple[str, str, str], ...]:
-    """List name, version and folder of the facts of each distribution in a folder."""
-    try:
-        names = os.listdir(folder)
-    except OSError:
-        return ()
-    matches = (_FOLDER.fullmatch(name) for name in sorted(names))
-    return tuple((match["name"], match["version"], match[0]) for match in matches if match is not None)
-
-
-def _plain(name: str) -> str:
-    """Write a name of a distribution as all its spellings are compared."""
-    return re.sub(r"[-_.]+", "_", name).lower()
 
 
 def _brings(info: str, module: str) -> bool:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from sinagot.errors import WorkflowError
 from sinagot.scripts.imports import find_sources
+from sinagot.scripts.packages import package_version
 from sinagot.scripts.sources import LocalModule, Program, SourceSet, digest_of, keep_text
 from sinagot.workflow.literals import Exact, Shown, UntellableError, check_stable, shortened
 from sinagot.workflow.names import is_data, library_folders
@@ -190,6 +191,11 @@ class NodeCode:
                 else:
                     text = text_kept(node.function)
                     found = pieces_of(node.function, text, self._digests, self._watch, self._patched)
+                for package in node.options.packages:
+                    found = {
+                        **found,
+                        f"package {package}": digest_of_text(str(package_version(package))),
+                    }
                 self._pieces[name] = found
         return found
 

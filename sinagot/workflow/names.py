@@ -47,11 +47,15 @@ _PURE_PARTS = (*_PURE, ast.expr_context, ast.operator, ast.unaryop)
 _INSTALLED = ("site-packages", "dist-packages")
 
 
-@functools.lru_cache(maxsize=1)
 def library_folders() -> tuple[str, ...]:
     """Give the folders of installed packages and of Python itself, each with a slash at the end."""
     # On clusters packages often lie elsewhere, and come by PYTHONPATH or a .pth file: the folder's name tells.
-    others = (one for one in sys.path if os.path.basename(os.path.normpath(one)) in _INSTALLED)
+    others = [one for one in sys.path if os.path.basename(os.path.normpath(one)) in _INSTALLED]
+    return _with_libraries(tuple(others))
+
+
+@functools.lru_cache(maxsize=8)
+def _with_libraries(others: tuple[str, ...]) -> tuple[str, ...]:
     paths = [sysconfig.get_paths()[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")]
     here = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     found = {*paths, *others, *site.getsitepackages(), site.getusersitepackages(), here}

@@ -6,7 +6,7 @@ Knows names, functions and arguments; must not know where anything is stored. `s
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, Protocol, TypeVar, cast, overload
 
@@ -90,6 +90,8 @@ class StepOptions(NamedTuple):
 
     version: str | None = None
     settings: StepSettings | None = None
+    #: Installed packages whose versions count.
+    packages: tuple[str, ...] = ()
 
 
 class Call(Node):
@@ -224,10 +226,19 @@ def step(function: Callable[_P, _R], /) -> StepFunction[_P, _R]: ...
 
 
 @overload
-def step(*, version: str | int | None = None, **settings: Any) -> StepDecorator: ...
+def step(
+    *, version: str | int | None = None, packages: Sequence[str] = (), **settings: Any
+) -> StepDecorator: ...
 
 
-def step(function: Any = None, /, *, version: str | int | None = None, **settings: Any) -> Any:
+def step(
+    function: Any = None,
+    /,
+    *,
+    version: str | int | None = None,
+    packages: Sequence[str] = (),
+    **settings: Any,
+) -> Any:
     """Make a function one that workflow classes can apply to their attributes.
 
     Parameters
@@ -237,6 +248,8 @@ def step(function: Any = None, /, *, version: str | int | None = None, **setting
         its end. A parameter `workflow_id` gets the id of the workflow.
     version : str or int, optional
         What counts instead of the source of the function: results are made again when it changes, and only then.
+    packages : sequence of str
+        Installed packages whose versions count, as they are imported: ``["numpy"]``. Of others they are only noted.
     **settings
         As those of a script: `retries`, `retry_wait`, `retry_on`, `timeout`, `memory`, `threads`, `isolate`,
         `keep_failed`, `nonempty`, `provenance`.
@@ -260,7 +273,9 @@ def step(function: Any = None, /, *, version: str | int | None = None, **setting
     (8, <step (no name)>)
     """
     if function is None:
-        options = StepOptions(None if version is None else str(version), _read_settings(settings))
+        options = StepOptions(
+            None if version is None else str(version), _read_settings(settings), _read_packages(packages)
+        )
         return lambda one: _decorated(one, options)
     return _decorated(function, StepOptions())
 
@@ -317,9 +332,10 @@ def _read_settings(settings: Mapping[str, Any]) -> StepSettings | None:
     known = [name for name in StepSettings._fields if name not in ("rerun", "check")]
     for name in settings:
         if name not in known:
-            hint = did_you_mean(name, ["version", *known])
+            hint = did_you_mean(name, ["version", "packages", *known])
+            there = ", ".join(["version", "packages", *known])
             raise WorkflowError(
-                f"@step has no setting {name!r}; there are version, {', '.join(known)}{'; ' + hint if hint else ''}",
+                f"@step has no setting {name!r}; there are {there}{'; ' + hint if hint else ''}",
                 attribute=name,
             )
     try:
@@ -329,6 +345,23 @@ def _read_settings(settings: Mapping[str, Any]) -> StepSettings | None:
         raise WorkflowError(
             f"@step: {key} must be {error.args[0]}; found {settings[key]!r}", attribute=key
         ) from error
+
+
+def _read_packages(packages: Sequence[str]) -> tuple[str, ...]:
+    from sinagot.scripts.packages import package_version
+
+    if isinstance(packages, str):
+        raise WorkflowError(
+            f"@step: packages is a list of names: packages=[{packages!r}]", attribute="packages"
+        )
+    for name in packages:
+        if package_version(name) is None:
+            raise WorkflowError(
+                f"@step: packages: {name!r} is no installed package that says its version; write the name that is "
+                "imported",
+                attribute="packages",
+            )
+    return tuple(packages)
 
 
 def _parameters(function: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:

@@ -217,7 +217,7 @@ def prepare_run(
     from sinagot.version import __version__
 
     configuration = workspace.configuration
-    sources = plain = [node.job_step.source for node in nodes if node.job_step is not None]
+    sources = [node.job_step.source for node in nodes if node.job_step is not None]
     if not choice.here or any(needs_child(node.settings) for node in nodes):
         sources = [packed(source) for source in sources]
     copies = copy_sources(sources, f"{folder}/code")
@@ -231,6 +231,7 @@ def prepare_run(
         from sinagot.workspace.descriptions import describe_outputs  # of BIDS trees only
 
         describe_outputs(configuration)
+    packages = {node.place: packages_of(node.job_step.source) for node in nodes if node.job_step is not None}
     manifest = {
         "argv": sys.argv,
         "host": os.uname().nodename,
@@ -242,7 +243,8 @@ def prepare_run(
             "python": platform.python_version(),
             "workspace": workspace.version,
         },
-        "packages": packages_of(plain),
+        # By step: a result was made with those that its step imports.
+        "packages": packages,
         "configuration": {
             "files": [str(file) for file in configuration.files],
             "digest": configuration.digest,

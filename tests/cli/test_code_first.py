@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Invoke
-from tests.workflow.conftest import EXAMPLE, Write, module, root
+from tests.workflow.conftest import EXAMPLE, Write, module, root, seeds
 
 __all__ = ["module", "root"]
 
@@ -40,6 +40,34 @@ def test_all_commands_open_a_class_on_a_folder(invoke: Invoke, words: list[str],
     assert invoke(root, *words, "report", "flow").exit_code == 0
     assert invoke(root, *words, "check").exit_code == 0
     assert invoke(root, *words, "run", "--step", "final_data").exit_code == 0
+
+
+def test_collection_that_lacks_somebody_says_so(invoke: Invoke, module: Write, tmp_path: Path) -> None:
+    """`run` warns of whom a stored collection was made without, and `why` takes its name, whatever ids may be."""
+    text = """
+import sinagot as sg
+
+@sg.step
+def tens(number: int) -> int:
+    if number == 2:
+        raise ValueError("two is bad")
+    return 10 * number
+
+class Flow(sg.Workflow):
+    number: int = sg.seed()
+    ten: int = tens.step(number)
+
+class Lab(sg.Workspace[Flow]):
+    number = sg.LocalStorage("number/{workflow_id}.txt")
+    all_tens = sg.collect(Flow.ten).to("tens.csv")
+"""
+    module("tens_flow", text)
+    lab = ["-w", f"tens_flow:Lab={seeds(tmp_path / 'data', 3)}"]
+    done = invoke(tmp_path, *lab, "run")
+    said = "made without 1 record that failed: W00002 (ValueError: two is bad)"
+    assert done.exit_code == 0 and f"all_tens: {said}; the next run tries again" in done.stderr
+    why = invoke(tmp_path, *lab, "why", "all_tens").stdout
+    assert why.startswith("all_tens: would run") and said in why
 
 
 def test_relative_folder_starts_where_the_user_is(invoke: Invoke, words: list[str], root: Path) -> None:

@@ -14,7 +14,7 @@ from sinagot.scripts.packages import packages_of
 def versions(folder: Path, text: str) -> dict[str, str]:
     """Give the packages of a script."""
     (folder / "a.py").write_text(text)
-    return packages_of([find_sources("a", None, str(folder / "a.py"), [str(folder)]).source])
+    return packages_of(find_sources("a", None, str(folder / "a.py"), [str(folder)]).source)
 
 
 def test_versions_are_found_without_imports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,11 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+import sinagot as sg
+from sinagot.cli.main import group
+from sinagot.errors import WorkflowError
 from tests.workflow.conftest import Write, seeds
 from tests.workflow.test_arguments import workspace_of
 
@@ -290,3 +294,54 @@ def test_package_of_another_site_folder_is_installed(name: str, tmp_path: Path) 
         check=True,
     )
     assert done.stdout.strip() == str(name != "mine")
+
+
+PACKAGED = """
+import oddlib
+import sinagot as sg
+
+@sg.step
+def noted(number: int) -> int:
+    return number
+
+@sg.step(packages=["oddlib"])
+def counted(number: int) -> int:
+    return number
+
+class Flow(sg.Workflow):
+    number: int = sg.seed()
+    one: int = noted.step(number)
+    two: int = counted.step(number)
+
+class Lab(sg.Workspace[Flow]):
+    number = sg.LocalStorage("number/{workflow_id}.txt")
+    one = sg.LocalStorage("one/{workflow_id}.txt")
+    two = sg.LocalStorage("two/{workflow_id}.txt")
+"""
+
+
+def test_version_of_a_package_is_noted_and_counts_where_asked(
+    module: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`why` tells that a package is another version now; results are made again where `packages` names it, only there."""
+    info = tmp_path / "site" / "oddlib-0.dist-info"
+    info.mkdir(parents=True)
+    (tmp_path / "site" / "oddlib.py").write_text("")
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+    root = seeds(tmp_path / "data", 1)
+    done = []
+    for version in ("1.0", "2.0"):
+        info = info.rename(info.with_name(f"oddlib-{version}.dist-info"))
+        with module("packaged_flow", PACKAGED).Lab(root) as ws:
+            if version == "2.0":
+                shown = CliRunner().invoke(group, ["-w", f"packaged_flow:Lab={root}", "why", "W00000"]).output
+                one, two = shown.split("two: ")
+                assert one.startswith("one: up to date") and two.startswith("would run")
+                assert "no reason to run again:\n    oddlib 1.0 -> 2.0" in one
+                assert "package oddlib" in two
+            done.append(ws.compute(progress=False, mode="main_process").counts["done"])
+    assert done == [2, 1]
+    with pytest.raises(WorkflowError, match="'no_such_lib' is no installed package"):
+        sg.step(packages=["no_such_lib"])
+    with pytest.raises(WorkflowError, match=r"packages=\['numpy'\]"):
+        sg.step(packages="numpy")

@@ -3,7 +3,8 @@
 Knows how a plan is shown; the plan is the workspace's. Keys of ``--json``: ``record_id`` and ``steps``, a list of
 ``step``, ``verdict`` (run, up_to_date, missing_input, blocked, excluded), ``reasons`` and ``changed``, each a list of
 ``code``, ``text``, ``subject``, ``old``, ``new``; ``estimate_s`` (number or null). ``changed`` tells what changed since
-a result was made, also where that is no reason to run (`rerun = "missing"`).
+a result was made, also where that is no reason to run (`rerun = "missing"`); ``packages``, a list of ``name``, ``old``,
+``new``, which installed packages are other versions now, which never is one.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from sinagot.cli.exits import Exit
 from sinagot.cli.findings import is_group
 from sinagot.cli.options import json_option, open_workspace, scope_options, workspace_options
 from sinagot.cli.texts import clean, print_json, say, step_place
+from sinagot.engine.accounts.packages import PackageChange, PackageNotes
+from sinagot.engine.job import job_key
 from sinagot.scripts.group import GROUP_ID
 
 if TYPE_CHECKING:
@@ -69,11 +72,17 @@ def command(
             scope = scope.get_subscope(task, modality)
         rows = list(_rows(scope, record_id, step, "outdated" if outdated else None))
         changed = {step_place(row): row["reasons"] for row in _rows(scope, record_id, step, "outdated")}
+        notes = PackageNotes(str(workspace.configuration.state_path))
+        packages = {step_place(row): notes.changes(_key(row), step_place(row)) for row in rows}
     if as_json:
-        steps = [_plain(row, _changes(row, changed)) for row in rows]
+        steps = [
+            _plain(row, _changes(row, changed))
+            | {"packages": [one._asdict() for one in packages[step_place(row)]]}
+            for row in rows
+        ]
         print_json({"record_id": record_id, "steps": steps})
     else:
-        for line in _lines(rows, changed):
+        for line in _lines(rows, changed, packages):
             say(line)
     return Exit.OK if rows else Exit.NOTHING
 
@@ -117,7 +126,15 @@ def _plain(row: dict[str, Any], changes: list[Reason]) -> dict[str, Any]:
     }
 
 
-def _lines(rows: list[dict[str, Any]], changed: dict[str, list[Reason]]) -> Iterator[str]:
+def _key(row: dict[str, Any]) -> str:
+    return job_key(row["record_id"], row["task"], row["modality"], row["step_label"])
+
+
+def _lines(
+    rows: list[dict[str, Any]],
+    changed: dict[str, list[Reason]],
+    packages: dict[str, list[PackageChange]],
+) -> Iterator[str]:
     from sinagot.config.quantities import seconds_text
 
     for row in rows:
@@ -130,3 +147,7 @@ def _lines(rows: list[dict[str, Any]], changed: dict[str, list[Reason]]) -> Iter
             yield "  changed since it was made, which is no reason to run again here (see --outdated):"
             for reason in further:
                 yield f"    {clean(reason.text)}"
+        if packages[step_place(row)]:
+            yield "  packages that were others when it was made, which is no reason to run again:"
+            for one in packages[step_place(row)]:
+                yield f"    {clean(one.text)}"

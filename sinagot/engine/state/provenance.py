@@ -143,7 +143,7 @@ class Sidecars:
             "versions": {
                 "python": platform.python_version(),
                 "workspace": options.workspace_version,
-                "packages": packages_of([source]),
+                "packages": packages_of(source),
             },
             "code": code,
             "params": dict(job.params),

@@ -180,8 +180,15 @@ def _versions(found: Iterable[object]) -> Versions:
 
 
 def _packages(manifests: Iterable[Mapping[str, Any]]) -> Versions | None:
-    noted = [manifest["packages"] for manifest in manifests if isinstance(manifest.get("packages"), dict)]
+    noted = [
+        _all_of(manifest["packages"]) for manifest in manifests if isinstance(manifest.get("packages"), dict)
+    ]
     return dict(sorted(_versions(noted).items(), key=lambda pair: pair[0].lower())) if noted else None
+
+
+def _all_of(packages: Mapping[str, object]) -> dict[str, object]:
+    """Give the packages of all steps of a run."""
+    return {name: version for found in packages.values() for name, version in _table(found).items()}
 
 
 def _steps(records: Selection, override: object) -> Iterator[StepFacts]:
