@@ -6,6 +6,7 @@ instead of raised, and nothing is written.
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -137,6 +138,9 @@ def _wrong(node: Any) -> Markup:
 
 def _problems(workspace: Any) -> Iterator[Markup]:
     """Give the folders that could not be read."""
+    data = str(workspace.configuration.data_path)
+    if not os.path.isdir(data):
+        yield problem(f"the data folder is not there (any more): {data}")
     for text in workspace.problems[:_MOST_PROBLEMS]:
         yield problem(f"folder can't be read: {text}")
 

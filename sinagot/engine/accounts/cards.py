@@ -125,6 +125,9 @@ def _runs_parts(ids: Sequence[str], look_up: Callable[[str], RunFacts]) -> Itera
         )
         for found in map(look_up, ids)
     )
+    if not ids:
+        yield paragraph("nothing has run here yet")
+        return
     yield table(["run", "", "took", "", "jobs"], rows, most=_MOST_RUNS, total=len(ids))
 
 
