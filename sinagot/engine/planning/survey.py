@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property, partial
 from urllib.parse import unquote
 
-from sinagot.dataset.listings import Lookups
+from sinagot.dataset.listings import Lookups, OrderedNames
 from sinagot.dataset.records import RecordIds
 from sinagot.dataset.scan import Listing, glob_matches
 from sinagot.engine.paths import Paths, script_paths
@@ -161,7 +161,9 @@ class Survey:
             make, skip = slot.formatter, slot.skip
             assert make is not None and slot.folder is not None
             # A set of names takes twice the room of a list, and a third of the time.
-            names = Ordered(self.listing(slot.root).entries(slot.folder)) if is_lean else self._names(slot)
+            names = (
+                OrderedNames(self.listing(slot.root).entries(slot.folder)) if is_lean else self._names(slot)
+            )
             flags = self._flags[key] = bytes([make(record_id)[skip:] in names for record_id in self.ids])
         return flags
 
