@@ -9,6 +9,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
+from queue import Empty, SimpleQueue
 from typing import Any
 
 from sinagot.dataset.mounts import list_mounts, mount_of
@@ -60,8 +61,10 @@ class Wakeups:
 
     def __init__(self, interval: float) -> None:
         self.interval = interval
-        self._wake = threading.Event()
-        self._halt = threading.Event()
+        #: What ends the waiting. Not an event: a signal handler may put into this queue, whatever its thread is at.
+        self._calls: SimpleQueue[None] = SimpleQueue()
+        self._is_told = False
+        self._is_over = False
         self._listener: threading.Thread | None = None
         self._end = threading.Event()
         #: Why the system tells nothing any more.
@@ -121,10 +124,15 @@ class Wakeups:
                 raise_interrupt=False,
                 ignore_permission_denied=True,
             ):
-                self._wake.set()
+                self._tell()
         except Exception as error:  # noqa: BLE001  whatever it is: polling goes on
             self.problem = str(error) or type(error).__name__
-        self._wake.set()
+        self._tell()
+
+    def _tell(self) -> None:
+        if not self._is_told:  # once is enough until the next look
+            self._is_told = True
+            self._calls.put(None)
 
     def looked(self, seconds: float) -> None:
         """Take note that a look is over, and how long it took."""
@@ -132,7 +140,9 @@ class Wakeups:
 
     def forget(self) -> None:
         """Forget what was told up to now: a look begins."""
-        self._wake.clear()
+        self._is_told = False
+        while not (self._is_over or self._calls.empty()):
+            self._hears(0.0)
 
     def wait(self, due: float | None) -> None:
         """Wait until a look is worth it.
@@ -145,19 +155,31 @@ class Wakeups:
         is_heard = self.has_events and time.monotonic() - self._began > _SETTLING
         longest = max(SAFETY, self.interval) if is_heard else self.interval
         seconds = longest if due is None else min(longest, max(due, 0.01))
-        if self._wake.wait(seconds) and self.has_events:
+        if self._hears(seconds) and self.has_events:
             # Somebody writes all the time: then the looks must not take all the time.
             calm = max(min(_CALM, self.interval), _SHARE * self._took)
-            self._halt.wait(max(0.0, self._looked + calm - time.monotonic()))
+            self.rest(self._looked + calm - time.monotonic())
 
     def rest(self, seconds: float) -> None:
         """Wait for a while, whatever is told of changes."""
-        self._halt.wait(seconds)
+        end = time.monotonic() + seconds
+        while not self._is_over and (left := end - time.monotonic()) > 0:
+            self._hears(left)
+
+    def _hears(self, seconds: float) -> bool:
+        """Wait until something is told; says whether that was so."""
+        if self._is_over:
+            return True
+        try:
+            self._calls.get(timeout=seconds)
+        except Empty:
+            return False
+        return True
 
     def ring(self) -> None:
-        """End all waiting, now and later."""
-        self._halt.set()
-        self._wake.set()
+        """End all waiting, now and later; a signal handler may do it."""
+        self._is_over = True
+        self._calls.put(None)
 
     def deafen(self) -> None:
         """Let the system tell nothing any more."""

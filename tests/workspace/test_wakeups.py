@@ -35,7 +35,7 @@ def test_change_below_a_folder_ends_the_waiting(tmp_path: Path) -> None:
     waiting.listen([str(tmp_path)], [str(tmp_path / "state")])
     try:
         number = 0
-        while not waiting._wake.is_set():  # it takes a moment until the system is asked
+        while not waiting._is_told:  # it takes a moment until the system is asked
             number += 1
             (tmp_path / f"{number}.csv").write_text("1")
             waiting.rest(0.05)

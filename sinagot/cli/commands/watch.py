@@ -63,8 +63,10 @@ Examples:
 
 \b
 Exit codes:
-  0  --once: all that was complete is done     3  --once: a job failed
-  4  configuration or script is wrong          130 Ctrl-C, 143 SIGTERM, 129 SIGHUP
+  0  --once: all that was complete is done
+  3  --once: a job failed
+  4  configuration or script is wrong
+  130 Ctrl-C, 143 SIGTERM, 129 SIGHUP
 """,
 )
 @scope_options

@@ -148,9 +148,7 @@ class Survey:
             for number, record_id in enumerate(self.ids):
                 if found[number] and not self.exists(slot, record_id):
                     found[number] = 0
-            return
-        flags = self._flags_of(slot)
-        if flags != found:
+        elif (flags := self._flags_of(slot)) != found:
             found[:] = bytes(a & b for a, b in zip(found, flags, strict=True))
 
     def _flags_of(self, slot: Slot, *, is_lean: bool = False) -> bytes:
