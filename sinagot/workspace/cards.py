@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sinagot.engine.accounts.cards import named
 from sinagot.engine.html import (
@@ -32,10 +32,6 @@ from sinagot.engine.words import PLACES, STATUS, VERDICTS
 from sinagot.workflow.picture import drawn
 from sinagot.workspace.contracts import Selection
 from sinagot.workspace.glances import glance
-
-if TYPE_CHECKING:
-    from sinagot.workspace.flows import FlowReport
-    from sinagot.workspace.plans import Plan
 
 __all__ = ["flow_card", "flows_card", "house_card", "plan_card", "scope_card", "steps_card", "workflow_card"]
 
@@ -164,12 +160,12 @@ def _flows_parts(workspace: Any) -> Iterator[Markup]:
     yield from _steps_parts(workspace.records, noun="workflow")
 
 
-def plan_card(plan: Plan) -> Markup:
+def plan_card(plan: Any) -> Markup:
     """Draw a plan."""
     return told("Plan", _plan_parts(plan))
 
 
-def _plan_parts(plan: Plan) -> Iterator[Markup]:
+def _plan_parts(plan: Any) -> Iterator[Markup]:
     counts: Counter[str] = Counter()
     running: list[tuple[object, ...]] = []
     others: list[tuple[object, ...]] = []
@@ -203,12 +199,12 @@ def _plan_parts(plan: Plan) -> Iterator[Markup]:
         yield problem(f"Warning: {text}")
 
 
-def flow_card(flow: FlowReport) -> Markup:
+def flow_card(flow: Any) -> Markup:
     """Draw the way of the records."""
     return told("Where the records have gone", _flow_parts(flow))
 
 
-def _flow_parts(flow: FlowReport) -> Iterator[Markup]:
+def _flow_parts(flow: Any) -> Iterator[Markup]:
     rows = flow.rows
     used = [place for place in PLACES if any(one.places[place] for one in rows)]
     head = ["", "", "found", *(chip(PLACES[place]) for place in used)]

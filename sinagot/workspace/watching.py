@@ -25,7 +25,6 @@ from sinagot.workspace.whereabouts import Whereabouts
 if TYPE_CHECKING:
     from sinagot.engine.accounts.report import RunReport
     from sinagot.workspace.records import RecordCollection
-    from sinagot.workspace.workspace import Workspace
 
 __all__ = ["Watch", "WatchEvent"]
 
@@ -117,7 +116,7 @@ class Watch:
 
     def __init__(
         self,
-        workspace: Workspace[Any],
+        workspace: Any,
         *,
         task: str | None = None,
         modality: str | None = None,
@@ -129,7 +128,7 @@ class Watch:
         retry: bool = False,
         once: bool = False,
         notify: bool = False,
-        reopen: Callable[[], Workspace[Any]] | None = None,
+        reopen: Callable[[], Any] | None = None,
         **options: Any,
     ) -> None:
         self._unit = (task, modality)
@@ -155,11 +154,11 @@ class Watch:
         self._is_over = False
         self._end: BaseException | None = None
         self._running: StopRequest | None = None
-        self._opened: Workspace[Any] | None = None
+        self._opened: Any | None = None
         self._use(workspace)
         self._wakeups = Wakeups(self.settings.interval)
 
-    def _use(self, workspace: Workspace[Any]) -> None:
+    def _use(self, workspace: Any) -> None:
         """Take up a workspace; what is wrong with what is asked for is told now."""
         settings = workspace.configuration.watch._replace(**self._said)
         scope: RecordCollection = workspace.records

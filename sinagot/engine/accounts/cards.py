@@ -7,8 +7,8 @@ ask for it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
-from sinagot.engine.accounts.report import FailureGroup, RunReport
 from sinagot.engine.accounts.runs import RunFacts
 from sinagot.engine.html import (
     Markup,
@@ -38,7 +38,7 @@ _MOST_NAMED = 5
 _LONGEST_MESSAGE = 300
 
 
-def report_card(report: RunReport) -> Markup:
+def report_card(report: Any) -> Markup:
     """Draw a report.
 
     Parameters
@@ -49,7 +49,7 @@ def report_card(report: RunReport) -> Markup:
     return told(f"{'Dry run' if report.dry else 'Run'} {report.run_id}", _parts(report))
 
 
-def _parts(report: RunReport) -> Iterator[Markup]:
+def _parts(report: Any) -> Iterator[Markup]:
     counts = report.counts
     yield paragraph(_verdict(report))
     if report.plan:
@@ -70,7 +70,7 @@ def _parts(report: RunReport) -> Iterator[Markup]:
         yield paragraph(f"... and {len(report.warnings) - _MOST_WARNINGS:,} more warnings")
 
 
-def _verdict(report: RunReport) -> Markup:
+def _verdict(report: Any) -> Markup:
     """Say in one line how it is."""
     if report.is_running:
         return joined(chip(STATUS["PROCESSING"]), f"{report.total:,} jobs of {report.n_records:,} records")
@@ -84,7 +84,7 @@ def _verdict(report: RunReport) -> Markup:
     return joined(ending, about, f" in {duration_text(report.duration)}")
 
 
-def _row(group: FailureGroup) -> Sequence[object]:
+def _row(group: Any) -> Sequence[object]:
     cause = group.cause
     if len(cause) > _LONGEST_MESSAGE:
         cause = f"{cause[:_LONGEST_MESSAGE]} ..."
