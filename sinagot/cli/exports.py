@@ -11,7 +11,6 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from itertools import islice
 from typing import IO, Any, NamedTuple
 
 import click
@@ -19,8 +18,6 @@ import click
 __all__ = ["FORMATS", "TABLES", "Table", "export"]
 
 FORMATS = ("csv", "parquet", "json")
-#: Rows that are written at once to Parquet.
-_BATCH = 5_000
 
 
 class Table(NamedTuple):
@@ -167,13 +164,24 @@ def _write_csv(stream: IO[bytes], table: Table, rows: Iterator[dict[str, Any]]) 
     text = io.TextIOWrapper(
         stream, encoding="utf-8", errors="surrogateescape", newline="", write_through=True
     )
-    writer = csv.writer(text, lineterminator="\n")
+    # With this end of lines a carriage return within a cell is quoted as well.
+    writer = csv.writer(_Lines(text), lineterminator="\r\n")
     writer.writerow(table.columns)
     count = 0
     for count, row in enumerate(rows, start=1):  # noqa: B007  (its last value is what is asked for)
         writer.writerow(row.values())
     text.detach()
     return count
+
+
+class _Lines:
+    """Ends lines as all programs of a shell do."""
+
+    def __init__(self, stream: IO[str]) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> None:
+        self._stream.write(f"{text.removesuffix(chr(13) + chr(10))}\n")
 
 
 def _write_json(stream: IO[bytes], table: Table, rows: Iterator[dict[str, Any]]) -> int:
@@ -188,36 +196,6 @@ def _write_json(stream: IO[bytes], table: Table, rows: Iterator[dict[str, Any]])
 
 
 def _write_parquet(stream: IO[bytes], table: Table, rows: Iterator[dict[str, Any]]) -> int:
-    try:
-        import pyarrow as pa
-        from pyarrow import parquet
-    except ImportError as error:
-        from sinagot.errors import MissingExtraError
+    from sinagot.workspace.tables import write_parquet
 
-        raise MissingExtraError(
-            "Parquet needs pyarrow, which is not installed: pip install 'sinagot[parquet]'; or take --format csv",
-            extra="parquet",
-        ) from error
-    from datetime import datetime
-
-    kinds = {
-        "text": pa.string(),
-        "int": pa.int64(),
-        "float": pa.float64(),
-        "time": pa.timestamp("us", tz="UTC"),
-    }
-    schema = pa.schema([(name, kinds[kind]) for name, kind in table.columns.items()])
-    count = 0
-    with parquet.ParquetWriter(stream, schema) as writer:
-        while batch := list(islice(rows, _BATCH)):
-            count += len(batch)
-            columns = {}
-            for name, kind in table.columns.items():
-                cells = [row[name] for row in batch]
-                if kind == "time":
-                    cells = [one and datetime.fromisoformat(one) for one in cells]
-                elif kind == "text":  # an id may have bytes that are no UTF-8
-                    cells = [one and one.encode("utf-8", "backslashreplace").decode() for one in cells]
-                columns[name] = cells
-            writer.write_table(pa.table(columns, schema=schema))
-    return count
+    return write_parquet(stream, table.columns, rows)

@@ -46,6 +46,7 @@ COMMANDS = {
     "serve": "Show the dashboard: what is done, what runs, what failed, in a browser.",
     "doctor": "Measure drives, Python and workers, and say what to set.",
     "export": "Write status, attempts, logs or decisions as CSV, Parquet or JSON.",
+    "clean": "Show what could go, and remove what is chosen.",
     "completion": "Print what teaches a shell to complete our words.",
 }
 

@@ -1,15 +1,17 @@
-"""Tables for people: status, counts, logs and jobs as pandas DataFrames.
+"""Tables for people: status, counts, logs and jobs as pandas DataFrames; rows as Parquet for other programs.
 
-The only module of this layer that uses pandas, and only inside its functions: a run never needs it.
+The only module of this layer that uses pandas and pyarrow, and only inside its functions: a run never needs them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
+from typing import IO, TYPE_CHECKING, Any
 
 from sinagot.config.hints import unknown_step
 from sinagot.engine.state.history import iter_events
+from sinagot.errors import MissingExtraError
 from sinagot.scripts.group import GROUP_ID
 from sinagot.workspace.contracts import Selection
 from sinagot.workspace.looks import survey_of
@@ -33,6 +35,7 @@ __all__ = [
     "records_frame",
     "runs_frame",
     "status_frame",
+    "write_parquet",
 ]
 
 STATUS_COLUMNS = ["record_id", "task", "modality", "step_index", "step_label", "step_status"]
@@ -76,6 +79,8 @@ _RUN_FIELDS = [
     "workers",
     "version",
 ]
+#: Rows that are written at once to Parquet.
+_BATCH = 5_000
 _MEASURED = ["attempt", "duration_s", "cpu_s", "peak_memory_mb"]
 
 
@@ -272,3 +277,61 @@ def jobs_frame(report: RunReport) -> DataFrame:
         measured[key] = measured[key].astype(object)
         frame[key] = frame[key].astype(object)
     return frame.merge(measured, on=keys, how="left")
+
+
+def write_parquet(stream: IO[bytes], columns: Mapping[str, str], rows: Iterator[dict[str, Any]]) -> int:
+    """Write rows as Parquet, some thousands at a time.
+
+    Parameters
+    ----------
+    stream : binary file
+        Where.
+    columns : mapping of str to str
+        Name -> kind: text, int, float, or time (ISO 8601, UTC).
+    rows : iterator of dict
+        Cells by column; None where there is nothing.
+
+    Returns
+    -------
+    int
+        Number of rows.
+
+    Raises
+    ------
+    MissingExtraError
+        pyarrow is not installed.
+    """
+    try:
+        import pyarrow as pa
+        from pyarrow import parquet
+    except ImportError as error:
+        raise MissingExtraError(
+            "Parquet needs pyarrow, which is not installed here; install it with: pip install pyarrow (the extra "
+            "'parquet' of sinagot); or take --format csv",
+            package="pyarrow",
+            extra="parquet",
+        ) from error
+    kinds = {
+        "text": pa.string(),
+        "int": pa.int64(),
+        "float": pa.float64(),
+        "time": pa.timestamp("us", tz="UTC"),
+    }
+    schema = pa.schema([(name, kinds[kind]) for name, kind in columns.items()])
+    count = 0
+    with parquet.ParquetWriter(stream, schema) as writer:
+        while batch := list(islice(rows, _BATCH)):
+            count += len(batch)
+            cells = {name: [_arrow_cell(row[name], kind) for row in batch] for name, kind in columns.items()}
+            writer.write_table(pa.table(cells, schema=schema))
+    return count
+
+
+def _arrow_cell(value: Any, kind: str) -> Any:
+    if value is None or kind in ("int", "float"):
+        return value
+    if kind == "time":
+        from datetime import datetime
+
+        return datetime.fromisoformat(value)
+    return value.encode("utf-8", "backslashreplace").decode()  # an id may have bytes that are no UTF-8

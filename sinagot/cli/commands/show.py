@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sinagot.cli.completion import known
 from sinagot.cli.exits import Exit
 from sinagot.cli.findings import is_group
 from sinagot.cli.moments import ago, local_time, span
@@ -42,7 +43,7 @@ Durations and memory are those of the last good attempt. The code is shown as it
 nothing is known of such a record.
 """,
 )
-@click.argument("record_id", metavar="RECORD")
+@click.argument("record_id", shell_complete=known("records"), metavar="RECORD")
 @scope_options
 @json_option
 @workspace_options

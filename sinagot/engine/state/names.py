@@ -36,12 +36,10 @@ class KnownNames(NamedTuple):
             if kept.pop("format") != _FORMAT:
                 return cls()
             known = cls(**kept)
-            is_sound = all(
-                isinstance(one, list) and all(isinstance(name, str) for name in one) for one in known
-            )
         except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
             return cls()
-        return known if is_sound else cls()
+        # Not name by name: a shell is waiting. Who meets what is no name passes it over.
+        return known if all(isinstance(one, list) for one in known) else cls()
 
     def save(self, state: str, *, is_all: bool) -> None:
         """Write the names where they are others than those kept; a folder that cannot be written is no error.
@@ -56,12 +54,17 @@ class KnownNames(NamedTuple):
         from sinagot.engine.state.history import replace_text  # who reads does not need it
 
         former = self.read(state)
-        records = self.records if is_all else sorted({*former.records, *self.records})
+        kept = filter(_is_name, former.records)
+        records = self.records if is_all else sorted({*kept, *self.records})
         names = KnownNames(*map(list, (records[:_MOST], *self[1:])))
         if names != former:
             with contextlib.suppress(OSError):
                 os.makedirs(os.path.dirname(_file(state)), exist_ok=True)
                 replace_text(_file(state), json.dumps({"format": _FORMAT, **names._asdict()}))
+
+
+def _is_name(value: object) -> bool:
+    return isinstance(value, str)
 
 
 def _file(state: str) -> str:

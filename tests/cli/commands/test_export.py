@@ -104,7 +104,7 @@ def test_parquet_needs_its_extra_and_a_file(
     assert invoke(lab, "export", "jobs", "--format", "parquet").exit_code == 2
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     result = invoke(lab, "export", "jobs", "-o", "jobs.parquet")
-    assert result.exit_code == 4 and "sinagot[parquet]" in result.stderr
+    assert result.exit_code == 4 and "extra 'parquet'" in result.stderr
     assert not list(lab.glob("jobs*"))
 
 
