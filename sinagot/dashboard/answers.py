@@ -67,8 +67,9 @@ class GridAnswer(BaseModel):
     now: int
     #: Names of the columns.
     steps: list[str]
-    #: Id, status codes, and times of the outputs (null where there is none), step by step.
-    rows: list[tuple[str, list[int], list[int | None]]]
+    #: Id; then step by step status codes, times of the outputs, and seconds that the last attempt took (null where
+    #: that is not known).
+    rows: list[tuple[str, list[int], list[int | None], list[float | None]]]
 
 
 class FileAnswer(BaseModel):

@@ -84,7 +84,7 @@ def grid(
     ] = "",
     sort: Annotated[str, Query(pattern="^(id|-id|status)$", description="Order of the rows.")] = "id",
 ) -> Response:
-    """Give rows of the grid: an id, and for each step its status and when its output was written."""
+    """Give rows of the grid: an id, and for each step its status when its output was written, how long it took."""
     view = house.snapshot.view()
     number = None
     if step:
@@ -99,8 +99,9 @@ def grid(
             _text(view.ids[record]),
             [column[record] for column in view.columns],
             [_whole(times.get((record, number))) for number in range(len(view.nodes))],
+            seconds,
         ]
-        for record in window
+        for record, seconds in zip(window, house.durations.of(view, window), strict=True)
     ]
     answer: dict[str, Any] = {
         "version": view.version,

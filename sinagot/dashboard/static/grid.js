@@ -125,6 +125,11 @@
     return `${past} s`;
   }
 
+  function took(seconds) {
+    if (seconds < 1) return `in ${Math.round(seconds * 1000)} ms`;
+    return seconds < 120 ? `in ${seconds.toPrecision(2)} s` : `in ${Math.round(seconds / 60)} min`;
+  }
+
   function fill(element, row) {
     const list = windows.get(Math.floor(row / WINDOW));
     const facts = list && list[row % WINDOW];
@@ -153,7 +158,7 @@
         cell.append(badge);
         const times = facts[2][place];
         if (times !== null && times !== undefined) cell.append(make("span", "age", age(times)));
-        if (facts[3] && facts[3][place] !== null) cell.append(make("span", "age", `in ${facts[3][place]} s`));
+        if (facts[3] && facts[3][place] !== null) cell.append(make("span", "age", took(facts[3][place])));
       }
       element.append(cell);
     });
