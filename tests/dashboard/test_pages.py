@@ -56,7 +56,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A workspace with results, a failure, a decision, and data that would act on a page if it let them."""
     folder = tmp_path_factory.mktemp("pages") / "lab"
     texts = {f"R{number}": "good" for number in range(4)} | {"bad": "bad", f"Z{EVIL}": "good"}
-    settings = "[log]\nlevel = \"ERROR\"\n[params]\nnote = '<script>window.hurt=1</script>'\n"
+    settings = "[log]\nlevel = \"WARNING\"\n[params]\nnote = '<script>window.hurt=1</script>'\n"
     make_workspace(
         folder, records=texts, scripts={"first": FIRST, "second": SECOND}, settings=settings
     ).close()
@@ -141,7 +141,8 @@ def test_grid_filters_sorts_and_goes_by_keys(page: Any, dashboard: Dashboard) ->
     page.select_option("select[name=status]", "")
     page.select_option("select[name=sort]", "-id")
     _until(
-        page, "location.search === '?sort=-id' && document.getElementById('total').textContent === '6 records'"
+        page,
+        "location.search === '?sort=-id' && document.getElementById('total').textContent === '6 records'",
     )
     assert page.locator("#row-0 a").inner_text() == "bad"
     page.focus("#grid")
