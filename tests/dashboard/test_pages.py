@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -291,3 +292,39 @@ def test_read_only_changes_nothing(lab: Path, serve: Serve) -> None:
         assert dashboard.client.post(f"/api/v1/actions/{action}", json=body).status_code in (403, 422)
     await_true(lambda: dashboard.json("/status")["records"] == 6, "a look at the records")
     assert {path: path.stat().st_mtime_ns for path in lab.rglob("*")} == before
+
+
+def test_run_outlives_the_server_that_started_it(tmp_path: Path, serve: Serve) -> None:
+    """A server that is killed takes no run along: the run goes on to its end, and the next server shows it."""
+    lab = tmp_path / "lab"
+    make_workspace(lab, records=2, scripts={"slow": SLOW}).close()
+    dashboard = serve(lab)
+    started = dashboard.client.post("/api/v1/actions/run", json={"records": ["REC-1"]})
+    assert started.status_code == 202
+    await_true(lambda: dashboard.json("/underway"), "the run")
+    dashboard.stop(signal.SIGKILL)
+    (lab / "dataset" / "gate").write_text("open")
+    other = serve(lab)
+    await_true(lambda: other.json("/status")["totals"] == {"DONE": 1, "DATA_READY": 1}, "the end of the run")
+    await_true(lambda: other.json("/runs")[0]["ok"], "its good end")
+
+
+def test_answers_are_bounded(tmp_path: Path, serve: Serve) -> None:
+    """Of a large file, a log that is no JSON and a name that is no UTF-8 a part comes, as valid JSON."""
+    lab = tmp_path / "lab"
+    make_workspace(lab, records=["A"], scripts={"first": FIRST}).close()
+    (lab / "dataset" / "first").mkdir()
+    with (lab / "dataset" / "first" / "A.csv").open("wb") as file:
+        file.write(b"a,b\n1,nan\n\xff,inf\n" * 40_000)
+        file.truncate(1 << 32)
+    (lab / "dataset" / "LOG").mkdir()
+    with (lab / "dataset" / "LOG" / "A.log").open("wb") as file:
+        file.write(b'{"message": NaN, "time": 3, "level": [], "duration_s": "x"}\n\xff\xfe garbage\n')
+        file.write(b'{"message": "\\ud800 ' + b"x" * 100_000 + b'", "level": "ERROR"}\n')
+    dashboard = serve(lab)
+    found = dashboard.json("/records/A/preview", params={"step": "first", "slot": 1})
+    assert len(found["rows"]) <= 200
+    lines = dashboard.json("/records/A/log")["lines"]
+    assert max(len(line["message"]) for line in lines) < 25_000
+    assert dashboard.get("/records/A").status_code == 200
+    assert dashboard.get("/parts/records/A/file", params={"step": "first", "slot": 1}).status_code == 200
