@@ -10,16 +10,23 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 __all__ = [
+    "ConfigurationAnswer",
+    "DecisionAnswer",
+    "FailureAnswer",
     "FileAnswer",
     "GridAnswer",
+    "GridRow",
     "LineAnswer",
     "LogAnswer",
     "PreviewAnswer",
     "Problem",
+    "ProgressAnswer",
     "RecordAnswer",
+    "RunAnswer",
     "StatusAnswer",
     "StepAnswer",
     "StepOfRecord",
+    "ValueAnswer",
 ]
 
 
@@ -57,6 +64,18 @@ class StatusAnswer(BaseModel):
     error: str | None
 
 
+class GridRow(BaseModel):
+    """One record; lists go step by step, null stands for what is not known."""
+
+    id: str
+    #: Status codes.
+    status: list[int]
+    #: When outputs were written.
+    changed: list[int | None]
+    #: Seconds that the last attempt took.
+    took: list[float | None]
+
+
 class GridAnswer(BaseModel):
     """A window of the grid."""
 
@@ -67,8 +86,7 @@ class GridAnswer(BaseModel):
     now: int
     #: Names of the columns.
     steps: list[str]
-    #: Id, status codes, and times of the outputs (null where there is none), step by step.
-    rows: list[tuple[str, list[int], list[int | None]]]
+    rows: list[GridRow]
 
 
 class FileAnswer(BaseModel):
@@ -142,5 +160,98 @@ class PreviewAnswer(BaseModel):
     header: list[str]
     rows: list[list[str]]
     #: Name, points, least and most value of each curve.
-    curves: list[tuple[str, str, str, str]] = Field(default_factory=list)
+    curves: list[list[str]] = Field(default_factory=list)
     cut: str
+
+
+class RunAnswer(BaseModel):
+    """One run."""
+
+    run_id: str
+    #: running, ended, stopped (by a signal) or died.
+    state: str
+    kind: str
+    #: UTC, ISO.
+    start: str | None
+    end: str | None
+    duration_s: float | None
+    #: Outcome -> number of jobs.
+    counts: dict[str, int]
+    jobs: int | None
+    records: int | None
+    ok: bool | None
+    command: str
+    host: str | None
+    pid: int | None
+    user: str | None
+    mode: str | None
+    workers: int | None
+    version: str | None
+
+
+class ProgressAnswer(BaseModel):
+    """How far a run is that goes on."""
+
+    run_id: str
+    settled: int
+    total: int
+    counts: dict[str, int]
+    #: Jobs in a second.
+    rate: float
+    eta_s: float | None
+    elapsed_s: float | None
+    #: Keys of the jobs that somebody is at.
+    running: list[str]
+
+
+class FailureAnswer(BaseModel):
+    """Failures of one cause that stand now; texts are those of the newest."""
+
+    step: str
+    outcome: str
+    exc_type: str
+    message: str
+    where: str
+    traceback: str
+    count: int
+    #: Ids of some of the records.
+    records: list[str]
+    newest_record: str
+    run_id: str | None
+    differences: list[str]
+
+
+class DecisionAnswer(BaseModel):
+    """One decision."""
+
+    decision: str
+    #: UTC, ISO.
+    time: str
+    user: str
+    host: str
+    record_id: str
+    task: str | None
+    modality: str | None
+    step: str | None
+    reason: str
+    in_force: bool
+
+
+class ValueAnswer(BaseModel):
+    """One value, as JSON text, and where it comes from."""
+
+    key: str
+    value: str
+    origin: str
+    place: str
+
+
+class ConfigurationAnswer(BaseModel):
+    """What holds."""
+
+    configuration: list[ValueAnswer]
+    #: Step -> settings and parameters.
+    settings: dict[str, list[ValueAnswer]]
+    params: dict[str, list[ValueAnswer]]
+    #: Steps that can't be loaded -> why.
+    broken: dict[str, str]

@@ -26,18 +26,19 @@ from sinagot.dashboard.previews import OutsideError, preview
 from sinagot.engine.words import STATUS
 from sinagot.scripts.codes import StepStatus
 
-__all__ = ["router"]
+__all__ = ["ABSENT", "REFUSALS", "plain", "router"]
 
-_REFUSALS: dict[int | str, dict[str, Any]] = {
+#: What any address may answer, and one that names something.
+REFUSALS: dict[int | str, dict[str, Any]] = {
     400: {"model": Problem, "description": "The address is none of a page."},
     401: {"model": Problem, "description": "The token is missing or wrong."},
     403: {"model": Problem, "description": "The host is foreign, or another site asks."},
 }
-_ABSENT: dict[int | str, dict[str, Any]] = {
+ABSENT: dict[int | str, dict[str, Any]] = {
     404: {"model": Problem, "description": "There is no such record or step."}
 }
 
-router = APIRouter(prefix="/api/v1", tags=["workspace"], responses=_REFUSALS)
+router = APIRouter(prefix="/api/v1", tags=["workspace"], responses=REFUSALS)
 
 #: Rows of one window of the grid.
 MOST_ROWS = 500
@@ -70,7 +71,7 @@ def status(house: AtHome) -> StatusAnswer:
     )
 
 
-@router.get("/grid", response_model=GridAnswer, responses=_ABSENT)
+@router.get("/grid", response_model=GridAnswer, responses=ABSENT)
 def grid(
     house: AtHome,
     offset: Annotated[int, Query(ge=0, le=1 << 40, description="First row, from 0.")] = 0,
@@ -84,7 +85,7 @@ def grid(
     ] = "",
     sort: Annotated[str, Query(pattern="^(id|-id|status)$", description="Order of the rows.")] = "id",
 ) -> Response:
-    """Give rows of the grid: an id, and for each step its status and when its output was written."""
+    """Give rows of the grid: an id, and for each step its status when its output was written, how long it took."""
     view = house.snapshot.view()
     number = None
     if step:
@@ -95,12 +96,13 @@ def grid(
     window = found[offset : offset + limit]
     times = changed_times(house.workspace, view, window)
     rows = [
-        [
-            _text(view.ids[record]),
-            [column[record] for column in view.columns],
-            [_whole(times.get((record, number))) for number in range(len(view.nodes))],
-        ]
-        for record in window
+        {
+            "id": _text(view.ids[record]),
+            "status": [column[record] for column in view.columns],
+            "changed": [_whole(times.get((record, number))) for number in range(len(view.nodes))],
+            "took": took,
+        }
+        for record, took in zip(window, house.durations.of(view, window), strict=True)
     ]
     answer: dict[str, Any] = {
         "version": view.version,
@@ -116,23 +118,23 @@ def _whole(seconds: float | None) -> int | None:
     return None if seconds is None else int(seconds)
 
 
-@router.get("/records/{record_id}", responses=_ABSENT)
+@router.get("/records/{record_id}", responses=ABSENT)
 def record(house: AtHome, record_id: str) -> RecordAnswer:
     """Tell all of a record: the status of its steps, why, and their files."""
     house.record_number(record_id)
     facts = Dossier(house.workspace, record_id).facts()
     decisions = [decision.to_json() for decision in facts["decisions"]]
-    return RecordAnswer.model_validate(_plain({"record_id": record_id, **facts, "decisions": decisions}))
+    return RecordAnswer.model_validate(plain({"record_id": record_id, **facts, "decisions": decisions}))
 
 
-@router.get("/records/{record_id}/log", responses=_ABSENT)
+@router.get("/records/{record_id}/log", responses=ABSENT)
 def log(house: AtHome, record_id: str, query: Annotated[LogQuery, Query()]) -> LogAnswer:
     """Give a page of the log of a record, newest line first."""
     house.record_number(record_id)
-    return LogAnswer.model_validate(_plain(log_page(house.workspace, record_id, query)._asdict()))
+    return LogAnswer.model_validate(plain(log_page(house.workspace, record_id, query)._asdict()))
 
 
-@router.get("/records/{record_id}/preview", responses=_ABSENT)
+@router.get("/records/{record_id}/preview", responses=ABSENT)
 def look(
     house: AtHome,
     record_id: str,
@@ -151,7 +153,7 @@ def look(
         raise HTTPException(403, str(error)) from error
     except OSError as error:
         raise HTTPException(404, error.strerror or "it can't be read") from error
-    return PreviewAnswer.model_validate(_plain(found._asdict()))
+    return PreviewAnswer.model_validate(plain(found._asdict()))
 
 
 def _step(house: House, step: str) -> Any:
@@ -163,12 +165,12 @@ def _text(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Give values that JSON can hold: no halves of surrogate pairs."""
     if isinstance(value, str):
         return value if value.isascii() else _text(value)
     if isinstance(value, dict):
-        return {str(key): _plain(one) for key, one in value.items()}
+        return {str(key): plain(one) for key, one in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
+        return [plain(one) for one in value]
     return value

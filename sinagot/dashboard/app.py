@@ -17,7 +17,7 @@ from fastapi.exception_handlers import http_exception_handler
 from fastapi.responses import PlainTextResponse, RedirectResponse, StreamingResponse
 from fastapi.staticfiles import StaticFiles
 
-from sinagot.dashboard import actions, api
+from sinagot.dashboard import accounts_api, actions, api
 from sinagot.dashboard.auth import Hosts, Keys
 from sinagot.dashboard.guard import Guard
 from sinagot.dashboard.house import House
@@ -129,7 +129,7 @@ def create_app(
     )
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
     _add_doors(app, house)
-    for part in (overview, records, history, settings, api, actions):
+    for part in (overview, records, history, settings, api, accounts_api, actions):
         app.include_router(part.router)
     return app
 

@@ -41,6 +41,7 @@ _MOST_LANES = 64
 _MOST_ATTEMPTS = 500_000
 #: Seconds that an answer holds.
 _FRESH = 1.0
+_GROWING = 3.0
 _KEPT = 8
 
 _CODES = {Outcome.DONE: 1, Outcome.INTERRUPTED: 2, Outcome.FAILED: 3}
@@ -96,16 +97,24 @@ class Chronicle:
         self._kept: dict[str, tuple[Any, float, Any]] = {}
         self._timelines: OrderedDict[str, Timeline] = OrderedDict()
         self._guard = threading.Lock()
+        #: Each answer is made by one thread at a time.
+        self._locks: dict[str, threading.Lock] = {}
 
-    def _fresh(self, name: str, mark: Any, make: Callable[[], _T]) -> _T:
+    def _fresh(self, name: str, mark: Any, make: Callable[[], _T], seconds: float = _FRESH) -> _T:
         """Give an answer that was made a moment ago, or for the same mark; one thread makes it."""
         with self._guard:
+            lock = self._locks.setdefault(name, threading.Lock())
+        with lock:
             known = self._kept.get(name)
-            if known is not None and known[0] == mark and time.monotonic() - known[1] < _FRESH:
+            if known is not None and known[0] == mark and time.monotonic() - known[1] < seconds:
                 found: _T = known[2]
                 return found
             made = make()
-            self._kept[name] = (mark, time.monotonic(), made)
+            with self._guard:
+                self._kept[name] = (mark, time.monotonic(), made)
+                for old in list(self._kept)[:-_KEPT]:
+                    del self._kept[old]
+                    self._locks.pop(old, None)
             return made
 
     # -- runs
@@ -138,8 +147,15 @@ class Chronicle:
             known = self._timelines.get(facts.run_id)
         if known is not None:
             return known
+        if facts.state == "running":  # read anew every few seconds: it grows
+            return self._fresh(
+                f"timeline {facts.run_id}",
+                None,
+                lambda: _timeline(iter_attempts(self.state, facts.run_id)),
+                _GROWING,
+            )
         made = _timeline(iter_attempts(self.state, facts.run_id))
-        if facts.state != "running":
+        if facts.end is not None:
             with self._guard:
                 self._timelines[facts.run_id] = made
                 while len(self._timelines) > _KEPT:

@@ -15,6 +15,7 @@ from fastapi.responses import HTMLResponse
 
 from sinagot.dashboard.auth import Keys
 from sinagot.dashboard.chronicle import Chronicle
+from sinagot.dashboard.durations import Durations
 from sinagot.dashboard.events import Stream
 from sinagot.dashboard.rendering import environment, stylesheet
 from sinagot.dashboard.snapshot import Snapshot
@@ -66,6 +67,7 @@ class House:
         self.snapshot = Snapshot(workspace)
         self.stream = Stream(self.snapshot)
         self.chronicle = Chronicle(workspace)
+        self.durations = Durations(self.chronicle.state)
         # A program of its own finds the workspace wherever it is started.
         files = [word for file in workspace.configuration.files for word in ("-w", os.path.abspath(file))]
         self.starter = Starter(self.words or files, self.chronicle.state)

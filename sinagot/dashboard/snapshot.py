@@ -28,7 +28,7 @@ __all__ = ["Snapshot", "View"]
 #: Seconds between two looks while somebody watches; longer where a look takes long.
 PAUSE = 1.0
 #: A look may take this share of one CPU.
-_SHARE = 0.4
+_SHARE = 0.5
 #: Seconds after which all is looked at anew, whatever the time stamps of folders say.
 _ANEW = 30.0
 #: Seconds without a question after which nobody is watching.
@@ -135,8 +135,9 @@ class Snapshot:
         self._view: View | None = None
         self._census: Census | None = None
         self._signature: _Stamps | None = None
-        self._looked = self._anew = 0.0
+        self._anew = time.monotonic()
         self._took = 0.0
+        self._looks = 0
         self._asked = time.monotonic()
         self._guard = threading.Lock()
         self._ready = threading.Event()
@@ -199,7 +200,7 @@ class Snapshot:
             return changed
         finally:
             self._took = time.monotonic() - begun
-            self._looked = time.monotonic()
+            self._looks += 1
         if view is None:
             return False
         former = self._view
@@ -280,7 +281,8 @@ class Snapshot:
             self._ready.set()
             if changed:
                 self._tell()
-            self._over.wait(max(PAUSE, self._took / _SHARE))
+            is_first = self._looks == 1
+            self._over.wait(PAUSE if is_first else max(PAUSE, self._took / _SHARE - self._took))
             while not self._over.is_set() and not self._is_watched():
                 self._wake.wait()  # nobody looks: the disk is left alone
                 self._wake.clear()

@@ -125,6 +125,11 @@
     return `${past} s`;
   }
 
+  function took(seconds) {
+    if (seconds < 1) return `in ${Math.round(seconds * 1000)} ms`;
+    return seconds < 120 ? `in ${seconds.toPrecision(2)} s` : `in ${Math.round(seconds / 60)} min`;
+  }
+
   function fill(element, row) {
     const list = windows.get(Math.floor(row / WINDOW));
     const facts = list && list[row % WINDOW];
@@ -136,10 +141,10 @@
     id.setAttribute("role", "gridcell");
     id.setAttribute("aria-colindex", "1");
     if (facts) {
-      const link = make("a", "", facts[0]);
-      link.href = `${base}/records/${encodeURIComponent(facts[0])}`;
+      const link = make("a", "", facts.id);
+      link.href = `${base}/records/${encodeURIComponent(facts.id)}`;
       link.tabIndex = -1;
-      link.title = facts[0];
+      link.title = facts.id;
       id.append(link);
     } else id.textContent = "…";
     element.append(id);
@@ -148,12 +153,12 @@
       cell.setAttribute("role", "gridcell");
       cell.setAttribute("aria-colindex", String(place + 2));
       if (facts) {
-        const [text, sign, tone] = words[facts[1][place]] || ["?", "?", "none"];
+        const [text, sign, tone] = words[facts.status[place]] || ["?", "?", "none"];
         const badge = make("span", `badge t-${tone}`, `${sign} ${text}`);
         cell.append(badge);
-        const times = facts[2][place];
+        const times = facts.changed[place];
         if (times !== null && times !== undefined) cell.append(make("span", "age", age(times)));
-        if (facts[3] && facts[3][place] !== null) cell.append(make("span", "age", `in ${facts[3][place]} s`));
+        if (facts.took[place] !== null) cell.append(make("span", "age", took(facts.took[place])));
       }
       element.append(cell);
     });

@@ -1,0 +1,74 @@
+"""The API is what its description says, whatever is sent to it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+
+from sinagot.testing import make_workspace, script_text
+from tests.dashboard.conftest import Dashboard, Serve
+
+
+@pytest.fixture(scope="module")
+def dashboard(tmp_path_factory: pytest.TempPathFactory, serve_long: Serve) -> Dashboard:
+    lab = tmp_path_factory.mktemp("api") / "lab"
+    scripts = {"first": script_text('raise ValueError("NaN <b>")', "raw/{id}.txt", "first/{id}.txt")}
+    workspace = make_workspace(lab, records=["A", "B é"], scripts=scripts)
+    workspace.records.select(["A"]).steps.run(printing=False)
+    workspace.records.select(["B é"]).exclude("so")
+    workspace.close()
+    return serve_long(lab)
+
+
+def test_description_is_kept(dashboard: Dashboard) -> None:
+    """Every address of the API answers made-up requests with a code and a body that its description allows."""
+    description = dashboard.get("/api/v1/openapi.json").json()
+    schema = schemathesis.openapi.from_dict(description)
+    headers = {"Authorization": f"Bearer {dashboard.token}"}
+    names = []
+    for found in schema.get_all_operations():
+        operation = found.ok()
+        names.append(f"{operation.method.upper()} {operation.path}")
+
+        @settings(
+            max_examples=10,
+            deadline=None,
+            database=None,
+            phases=[Phase.generate],
+            suppress_health_check=list(HealthCheck),
+        )
+        @given(case=operation.as_strategy())
+        def ask(case: Any) -> None:
+            answer = case.call(base_url=dashboard.url, headers=headers)
+            assert answer.status_code < 500, answer.text
+            case.validate_response(answer)
+
+        ask()
+    assert len(names) >= 16
+    assert "POST /api/v1/actions/run" in names
+
+
+def test_answers_tell_what_the_pages_tell(dashboard: Dashboard) -> None:
+    """Counts, a failure with its cause, the decision, the run and the origin of a value are there for programs."""
+    status = dashboard.json("/status")
+    assert (status["records"], status["totals"]) == (2, {"ERROR": 1, "EXCLUDED": 1})
+    failure = dashboard.json("/failures")[0]
+    assert (failure["step"], failure["exc_type"], failure["records"]) == ("first", "ValueError", ["A"])
+    assert dashboard.json("/decisions")[0]["record_id"] == "B é"
+    run = dashboard.json("/runs")[0]
+    assert run["counts"]["failed"] == 1
+    assert dashboard.json(f"/runs/{run['run_id']}")["run_id"] == run["run_id"]
+    values = {one["key"]: one for one in dashboard.json("/configuration")["configuration"]}
+    assert values["records.id_pattern"]["place"].endswith("workspace.toml:2")
+    found = dashboard.json("/records/B é")
+    assert found["steps"][0]["status"] == "EXCLUDED"
+    assert dashboard.json("/grid", params={"status": "ERROR"})["rows"][0]["id"] == "A"
+    messages = [
+        line["message"] for line in dashboard.json("/records/A/log", params={"level": "ERROR"})["lines"]
+    ]
+    assert any("NaN <b>" in message for message in messages)
+    preview = dashboard.json("/records/A/preview", params={"step": "first", "slot": 0})
+    assert (preview["kind"], preview["text"]) == ("text", "A")
