@@ -13,7 +13,7 @@ from figures import Figure, Goal, Spread, number, ratio, seconds
 from machine import Place
 from measuring import ENVIRONMENT, MeasuringError, Usage, alternate, command, cpu, probe, process, wall
 from serving import Server, missing_browser, scroll, serving
-from worlds import make_world
+from worlds import make_built, make_world
 
 TITLE = "For people"
 HOW = """Finished work of two steps a record, in memory. `sinagot --help` stands in the first table. *Status*: CPU of the
@@ -28,7 +28,10 @@ byte. *First page, cold*: the first answer of a server that has just printed its
 resident size after all this. *Scrolling*: in Chromium without a screen, two rows each frame; the figure is the longest
 time between two frames, 16.7 ms where none is late. *A jump*: from moving the scroll bar to a distant place until its
 rows are there. The browser, the server and what measures share the cores. A hundred thousand records with `--large`
-only."""
+only.
+
+*A look of `watch`*: `watch(once=True)` in one process over outputs that are all there, in CPU, in turns with bare
+listings of the three folders."""
 
 _NONE = Goal()
 #: Milliseconds.
@@ -44,7 +47,7 @@ _WINDOWS = 20
 def measure(bench: Bench) -> list[Figure]:
     place, sizes = bench.places[0], bench.sizes
     worlds = {records: bench.done_world(place, records) for records in (sizes.peer_records, sizes.records)}
-    figures = []
+    figures = _watch(bench, place, sizes.watched)
     for records, folder in worlds.items():
         figures += _commands(bench, place, folder, records)
     if not bench.large:
@@ -118,6 +121,15 @@ def _report(bench: Bench, place: Place, folder: Path, records: int, target: Path
     against = f"{size / records:,.0f} bytes a record"
     what = f"`sinagot report html all`, {records:,} x 2"
     return [Figure(what, place.name, text, against, Spread.of([size / 1e6]), " MB", goal)]
+
+
+def _watch(bench: Bench, place: Place, records: int) -> list[Figure]:
+    bench.say(f"a look of watch at {records} records")
+    with bench.folder(place, partial(make_built, records=records)) as folder:
+        facts = probe("watch_look", folder, bench.sizes.heavy_rounds).facts
+    ours, theirs = facts["ours"], facts["peer"]
+    what, against = f"a look of `watch`, {records:,} x 2", f"bare listings {seconds(theirs)}"
+    return [Figure(what, place.name, seconds(ours), against, ratio(ours, theirs))]
 
 
 def _dashboard(bench: Bench, place: Place, folder: Path, records: int) -> list[Figure]:
