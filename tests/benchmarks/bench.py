@@ -40,6 +40,8 @@ class Sizes(NamedTuple):
     peer_records: int = 1_000
     #: For peers that take tens of milliseconds a step.
     few_records: int = 100
+    #: Of the watch, which looks at outputs that are there: no run is needed.
+    watched: int = 50_000
     large: int = 100_000
 
 
@@ -60,6 +62,7 @@ QUICK = Sizes(
     many_logs=1_000,
     peer_records=200,
     few_records=10,
+    watched=10_000,
     large=5_000,
 )
 #: Only to see that everything works: figures of so few records mean nothing.
@@ -80,6 +83,7 @@ SMOKE = Sizes(
     many_logs=5,
     peer_records=10,
     few_records=2,
+    watched=20,
     large=20,
 )
 

@@ -38,12 +38,17 @@ class Usage(NamedTuple):
     facts: dict[str, Any]
 
 
-def process(argv: Sequence[str | os.PathLike[str]], cwd: str | Path | None = None) -> Usage:
-    """Run a program to its end; seconds of wall clock and of CPU (user and system)."""
+def process(
+    argv: Sequence[str | os.PathLike[str]],
+    cwd: str | Path | None = None,
+    more: Mapping[str, str] | None = None,
+) -> Usage:
+    """Run a program to its end; seconds of wall clock and of CPU (user and system); `more`: variables for it."""
+    environment = ENVIRONMENT | dict(more or {})
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
         start = time.perf_counter()
         child = subprocess.Popen(
-            argv, cwd=cwd, stdin=subprocess.DEVNULL, stdout=output, stderr=errors, env=ENVIRONMENT
+            argv, cwd=cwd, stdin=subprocess.DEVNULL, stdout=output, stderr=errors, env=environment
         )
         _, status, usage = os.wait4(child.pid, 0)
         wall = time.perf_counter() - start

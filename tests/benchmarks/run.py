@@ -17,7 +17,7 @@ import peers
 from bench import FULL, QUICK, SMOKE, Bench
 from figures import Section
 from measuring import MeasuringError
-from rows import calls, cold, large, listing, nodes, noop, parallel, reading, rivals, starting
+from rows import calls, cold, large, listing, nodes, noop, parallel, people, reading, rivals, starting
 
 ROWS = {
     "start": starting,
@@ -28,6 +28,7 @@ ROWS = {
     "nodes": nodes,
     "tables": reading,
     "calls": calls,
+    "people": people,
     "rivals": rivals,
     "large": large,
 }

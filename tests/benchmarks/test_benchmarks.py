@@ -13,7 +13,7 @@ def test_every_row_can_be_measured(tmp_path: Path) -> None:
     program = Path(__file__).with_name("run.py")
     # Half of the time goes into one row, so that two programs share the cores.
     shares = {
-        "clusters": ["parallel", "listing", "start", "nodes"],
+        "clusters": ["parallel", "listing", "start", "nodes", "people"],
         "others": ["noop", "cold", "tables", "calls", "rivals", "large"],
     }
     pages = {name: tmp_path / f"{name}.md" for name in shares}
