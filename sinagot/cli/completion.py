@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from sinagot.cli.places import find_state
+
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
@@ -56,7 +58,6 @@ def known(kind: str) -> Callable[[click.Context, click.Parameter, str], list[str
     """
 
     def complete(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
-        from sinagot.cli.options import find_state
         from sinagot.engine.state.names import KnownNames
 
         state = find_state(ctx)

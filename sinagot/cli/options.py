@@ -6,14 +6,13 @@ Knows where a workspace is looked for; must not know what commands do with it. N
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from sinagot.cli.completion import known
+from sinagot.cli.places import CLASS_NAME, CONFIG_NAME, META, find_workspace
 
 if TYPE_CHECKING:
     from sinagot.workspace.records import RecordCollection
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "choose_records",
-    "find_state",
     "json_option",
     "open_workspace",
     "read_settings",
@@ -33,17 +31,11 @@ __all__ = [
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
-_CONFIG_NAME = "workspace.toml"
-_VARIABLE = "SINAGOT_WORKSPACE"
-_META = "sinagot."
-#: `module:Class=ROOT`, the form of workspaces written as Python classes.
-_CLASS = re.compile(r"[A-Za-z_]\w*(\.\w+)*:[A-Za-z_]\w*=")
-
 
 def _keep(ctx: click.Context, parameter: click.Parameter, value: Any) -> None:
     """Keep a value for `open_workspace`; an option after the command wins over the same one before it."""
     if value:
-        ctx.meta[f"{_META}{parameter.name}"] = value
+        ctx.meta[f"{META}{parameter.name}"] = value
 
 
 def workspace_options(command: _F) -> _F:
@@ -76,7 +68,7 @@ def workspace_options(command: _F) -> _F:
             multiple=True,
             expose_value=False,
             callback=_keep,
-            help=f"Folder with a {_CONFIG_NAME}, or a configuration file; several are merged. Or a class on a folder: "
+            help=f"Folder with a {CONFIG_NAME}, or a configuration file; several are merged. Or a class on a folder: "
             "module:Class=FOLDER.",
         ),
     ):
@@ -138,68 +130,12 @@ def workspace_words() -> list[str]:
     """
     meta = click.get_current_context().meta
     words: list[str] = []
-    for path in meta.get(f"{_META}workspace", ()):
+    for path in meta.get(f"{META}workspace", ()):
         words += ["-w", path]
     for name in ("data_path", "scripts_path"):
-        if f"{_META}{name}" in meta:
-            words += [f"--{name.replace('_', '-')}", meta[f"{_META}{name}"]]
+        if f"{META}{name}" in meta:
+            words += [f"--{name.replace('_', '-')}", meta[f"{META}{name}"]]
     return words
-
-
-def _find_workspace(given: Sequence[str]) -> list[str]:
-    """Find the configuration files: the given ones, that of the environment, or the nearest upwards."""
-    source = "-w/--workspace"
-    if not given and os.environ.get(_VARIABLE):
-        given, source = (os.environ[_VARIABLE],), _VARIABLE
-    for path in given:
-        _check_given(path, source)
-    if given:
-        return list(given)
-    here = Path.cwd()
-    for folder in (here, *here.parents):
-        if (folder / _CONFIG_NAME).is_file():
-            # A short name stays short in messages.
-            return [os.path.relpath(folder / _CONFIG_NAME) if folder == here else str(folder / _CONFIG_NAME)]
-    raise click.UsageError(
-        f"no {_CONFIG_NAME} in {here} or above it.\n"
-        f"Go to your workspace, name it by -w PATH or by {_VARIABLE}, or make one: sinagot init"
-    )
-
-
-def _check_given(path: str, source: str) -> None:
-    if _CLASS.match(path):
-        return
-    expanded = Path(path).expanduser()
-    if not expanded.exists():
-        raise click.UsageError(f"{source}: no such file or folder: {path}")
-    if expanded.is_dir() and not (expanded / _CONFIG_NAME).exists():
-        raise click.UsageError(f"{source}: no {_CONFIG_NAME} in {path}; make one there: sinagot init {path}")
-
-
-def find_state(ctx: click.Context) -> str | None:
-    """Find the state folder without opening the workspace.
-
-    Parameters
-    ----------
-    ctx : Context
-        Of a command line, as far as it goes.
-
-    Returns
-    -------
-    str or None
-        None where there is no workspace, or its configuration cannot be read.
-    """
-    from sinagot.config.sources import read_state_folder
-
-    data = ctx.meta.get(f"{_META}data_path")
-    data = None if data is None else os.path.abspath(os.path.expanduser(data))
-    try:
-        files = [os.path.expanduser(file) for file in _find_workspace(ctx.meta.get(f"{_META}workspace", ()))]
-        if any(map(_CLASS.match, files)):
-            return f"{os.path.abspath(files[0].partition('=')[2])}/.sinagot"
-        return read_state_folder(files, data)
-    except (click.UsageError, OSError, ValueError):
-        return None
 
 
 def open_workspace(*, show_warnings: bool = True) -> Workspace:
@@ -221,15 +157,15 @@ def open_workspace(*, show_warnings: bool = True) -> Workspace:
     from sinagot.workspace.workspace import Workspace
 
     meta = click.get_current_context().meta
-    files = _find_workspace(meta.get(f"{_META}workspace", ()))
+    files = find_workspace(meta.get(f"{META}workspace", ()))
     # Paths of the command line start where the user is, not at the configuration's folder.
     folders = [
-        os.path.abspath(os.path.expanduser(meta[f"{_META}{name}"])) if f"{_META}{name}" in meta else None
+        os.path.abspath(os.path.expanduser(meta[f"{META}{name}"])) if f"{META}{name}" in meta else None
         for name in ("data_path", "scripts_path")
     ]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # shown below, in words
-        if any(map(_CLASS.match, files)):
+        if any(map(CLASS_NAME.match, files)):
             workspace = _open_class(files, folders)
         else:
             workspace = Workspace([os.path.expanduser(file) for file in files], *folders)
@@ -243,9 +179,9 @@ def _open_class(files: Sequence[str], folders: Sequence[str | None]) -> Workspac
     """Open a workspace class on a folder: ``module:Class=ROOT``."""
     if len(files) > 1 or any(folders):
         raise click.UsageError(
-            f"{next(filter(_CLASS.match, files))!r} names a workspace class; nothing else can be named beside it"
+            f"{next(filter(CLASS_NAME.match, files))!r} names a workspace class; nothing else can be named beside it"
         )
-    from sinagot.workspace.doors import open_named
+    from sinagot.workspace.code_first.doors import open_named
 
     name, _, root = files[0].partition("=")
     opened: Workspace = open_named(name, os.path.abspath(os.path.expanduser(root)), [os.getcwd()])

@@ -83,7 +83,7 @@ class Plan:
         return self._report.warnings
 
     def _repr_html_(self) -> str:
-        from sinagot.workspace.cards import plan_card  # in notebooks only
+        from sinagot.workspace.display.cards import plan_card  # in notebooks only
 
         return plan_card(self)
 

@@ -26,7 +26,7 @@ from sinagot.runlog.write import LogTarget
 from sinagot.scripts.program import packed
 from sinagot.workspace.choices import ExecutorChoice
 from sinagot.workspace.contracts import House, Selection
-from sinagot.workspace.live import NotebookDisplay
+from sinagot.workspace.display.live import NotebookDisplay
 from sinagot.workspace.looks import group_ids
 from sinagot.workspace.narrowing import Narrowing
 from sinagot.workspace.parameters import Parameters
@@ -228,7 +228,7 @@ def prepare_run(
     workspace.blueprint.library.save_index()
     parameters.save()
     if configuration.output_path.parent.name == "derivatives":
-        from sinagot.workspace.descriptions import describe_outputs  # of BIDS trees only
+        from sinagot.workspace.reports.descriptions import describe_outputs  # of BIDS trees only
 
         describe_outputs(configuration)
     packages = {node.place: packages_of(node.job_step.source) for node in nodes if node.job_step is not None}

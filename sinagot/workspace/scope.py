@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from sinagot.config.hints import did_you_mean
 from sinagot.errors import ScopeError
 from sinagot.workspace.contracts import House
+from sinagot.workspace.display.views import Views
 from sinagot.workspace.steps import StepCollection
 from sinagot.workspace.tables import count_frame
-from sinagot.workspace.views import Views
 
 if TYPE_CHECKING:
     import logging
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
     from sinagot.engine.state.decisions import Decision
-    from sinagot.workspace.flows import FlowReport
+    from sinagot.workspace.reports.flows import FlowReport
 
 __all__ = ["Scope"]
 
@@ -264,7 +264,7 @@ class Scope(Views):
         >>> sinagot.Workspace("example/harbor").records.report_flow("count")
         <FlowReport instance | 3 found: 3 not run yet>
         """
-        from sinagot.workspace.flows import report_flow
+        from sinagot.workspace.reports.flows import report_flow
 
         return report_flow(self, step_label)
 

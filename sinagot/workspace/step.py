@@ -109,7 +109,7 @@ class Step:
         return logs_frame(self.model, self.label)
 
     def _repr_html_(self) -> str:
-        from sinagot.workspace.cards import steps_card  # in notebooks only
+        from sinagot.workspace.display.cards import steps_card  # in notebooks only
 
         return steps_card(self.model, repr(self), self.label)
 

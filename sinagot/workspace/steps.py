@@ -13,7 +13,7 @@ from sinagot.engine.planning.status import StepStatus
 from sinagot.errors import NotFoundError
 from sinagot.scripts.group import GROUP_ID
 from sinagot.workspace.contracts import Selection
-from sinagot.workspace.live import choose_display
+from sinagot.workspace.display.live import choose_display
 from sinagot.workspace.looks import group_status_of, group_survey_of, status_of, survey_of
 from sinagot.workspace.narrowing import Narrowing, parse_shard
 from sinagot.workspace.running import start_run
@@ -402,7 +402,7 @@ class StepCollection:
         return status_frame(self.iter_status())
 
     def _repr_html_(self) -> str:
-        from sinagot.workspace.cards import steps_card  # in notebooks only
+        from sinagot.workspace.display.cards import steps_card  # in notebooks only
 
         return steps_card(self.model, repr(self))
 

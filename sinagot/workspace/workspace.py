@@ -22,10 +22,10 @@ from sinagot.errors import ConfigurationError, ScopeError
 from sinagot.workspace.blueprint import Blueprint
 from sinagot.workspace.classes import find_class
 from sinagot.workspace.contracts import Selection
+from sinagot.workspace.display.views import Views
 from sinagot.workspace.records import Record, RecordCollection
 from sinagot.workspace.steps import StepCollection
 from sinagot.workspace.tables import decisions_frame
-from sinagot.workspace.views import Views
 
 if TYPE_CHECKING:
     import logging
@@ -37,10 +37,10 @@ if TYPE_CHECKING:
     from sinagot.dataset.findings import Finding
     from sinagot.engine.executors.contract import Executor
     from sinagot.engine.planning.graph import StepNode
-    from sinagot.workspace.flows import FlowReport
     from sinagot.workspace.history import Runs
+    from sinagot.workspace.reports.flows import FlowReport
     from sinagot.workspace.reports.report import Report
-    from sinagot.workspace.watching import Watch
+    from sinagot.workspace.watch.watching import Watch
 
 __all__ = ["Workspace"]
 
@@ -52,7 +52,7 @@ _BOUND: dict[tuple[type, Any], type] = {}
 if TYPE_CHECKING:
     from typing_extensions import TypeVar
 
-    from sinagot.workspace.bound import CodeFirst
+    from sinagot.workspace.code_first.bound import CodeFirst
 
     #: What ``ws[id]`` gives: a record, or a workflow where the class is bound to one.
     W = TypeVar("W", default=Record)
@@ -152,7 +152,7 @@ class Workspace(Views, _Door[W]):
         """Give the class of workspaces that are bound to a workflow class, always the same."""
         found = _BOUND.get((cls, workflow))
         if found is None:
-            from sinagot.workspace.bound import bind  # most workspaces are of scripts
+            from sinagot.workspace.code_first.bound import bind  # most workspaces are of scripts
 
             found = _BOUND[cls, workflow] = bind(cls, workflow)
         return found
@@ -240,7 +240,7 @@ class Workspace(Views, _Door[W]):
                     key="workflow.class",
                     hint='write for example class = "lab.flows:LabWorkspace" below [workflow]',
                 )
-            from sinagot.workspace.doors import open_named  # most workspaces are of scripts
+            from sinagot.workspace.code_first.doors import open_named  # most workspaces are of scripts
 
             self._workflows = open_named(name, root, [root, str(self.scripts_path)], client=self.client)
         return self._workflows
@@ -321,7 +321,7 @@ class Workspace(Views, _Door[W]):
         return self.records
 
     def _repr_html_(self) -> str:
-        from sinagot.workspace.cards import house_card  # in notebooks only
+        from sinagot.workspace.display.cards import house_card  # in notebooks only
 
         return house_card(self, self.records)
 
@@ -412,13 +412,13 @@ class Workspace(Views, _Door[W]):
         -----
         Writes in a folder of its own below the state folder, and removes it.
         """
-        from sinagot.workspace.checkup import examine_workspace  # rarely needed
+        from sinagot.workspace.doctor.checkup import examine_workspace  # rarely needed
 
         return list(examine_workspace(self, dask=dask, address=address))
 
     def watch(self, **options: Any) -> Watch:
         """Run new recordings as they arrive: iterate over the `Watch` that it gives; options are those of its class."""
-        from sinagot.workspace.watching import Watch
+        from sinagot.workspace.watch.watching import Watch
 
         return Watch(self, **options)
 

@@ -10,14 +10,14 @@ import pytest
 from sinagot import Workspace
 from sinagot.dataset.findings import Finding
 from sinagot.dataset.mounts import Mount
-from sinagot.workspace import checkup
-from sinagot.workspace.checkup import examine_folder, examine_workspace
+from sinagot.workspace.doctor import checkup
+from sinagot.workspace.doctor.checkup import examine_folder, examine_workspace
 
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave out the program that loads numpy: it is not what these tests are about."""
-    monkeypatch.setattr("sinagot.workspace.environment._ask_numpy", dict)
+    monkeypatch.setattr("sinagot.workspace.doctor.environment._ask_numpy", dict)
 
 
 def configure(harbor: Path, text: str) -> Workspace:

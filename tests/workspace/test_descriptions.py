@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from sinagot import Workspace, __version__
-from sinagot.workspace.descriptions import DESCRIPTION
+from sinagot.workspace.reports.descriptions import DESCRIPTION
 
 TOML = """
 [records]

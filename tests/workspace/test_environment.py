@@ -11,8 +11,8 @@ import psutil
 import pytest
 
 from sinagot.version import __version__
-from sinagot.workspace import environment
-from sinagot.workspace.environment import (
+from sinagot.workspace.doctor import environment
+from sinagot.workspace.doctor.environment import (
     NAMES,
     examine_machine,
     examine_python,
@@ -38,7 +38,7 @@ def test_this_python(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_looking_does_not_load_numpy() -> None:
     """The examined process stays light: numpy is asked in a program of its own."""
     code = (
-        "import sys; from sinagot.workspace.environment import examine_python; list(examine_python()); "
+        "import sys; from sinagot.workspace.doctor.environment import examine_python; list(examine_python()); "
         "print([name for name in ('numpy', 'pandas', 'dask', 'distributed') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

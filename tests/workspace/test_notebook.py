@@ -16,9 +16,9 @@ import sinagot as sg
 from sinagot.engine.job import Outcome
 from sinagot.engine.request import Progress
 from sinagot.testing import make_workspace, script_text
-from sinagot.workspace import glances
-from sinagot.workspace.glances import glance
-from sinagot.workspace.live import NotebookDisplay, ProgressLine, choose_display, in_notebook
+from sinagot.workspace.display import glances
+from sinagot.workspace.display.glances import glance
+from sinagot.workspace.display.live import NotebookDisplay, ProgressLine, choose_display, in_notebook
 from tests.pages import Page, read_page
 
 ROOT = Path(__file__).parents[2]
@@ -170,7 +170,7 @@ def test_nothing_is_loaded_before_it_is_shown() -> None:
         import sys, sinagot
         ws = sinagot.Workspace("example/harbor")
         ws.status(), repr(ws), repr(ws.records), repr(ws.steps), repr(ws.steps.plan())
-        made = {"sinagot.engine.html", "sinagot.workspace.cards", "sinagot.workspace.plots", "matplotlib", "IPython"}
+        made = {"sinagot.engine.html", "sinagot.workspace.display.cards", "sinagot.workspace.display.plots", "matplotlib", "IPython"}
         assert not made & set(sys.modules)
         ws._repr_html_()
         assert "sinagot.engine.html" in sys.modules
@@ -339,7 +339,7 @@ def test_interrupted_run_has_its_last_state(lab, notebook: Notebook) -> None:
 def test_display_is_not_flooded(notebook: Notebook, monkeypatch: pytest.MonkeyPatch) -> None:
     """However often the engine tells, some pictures a second are sent; the last one always is."""
     now = 0.0
-    monkeypatch.setattr("sinagot.workspace.live.time.monotonic", lambda: now)
+    monkeypatch.setattr("sinagot.workspace.display.live.time.monotonic", lambda: now)
     display = NotebookDisplay()
     for number in range(1000):
         now = number / 100

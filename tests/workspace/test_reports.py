@@ -18,9 +18,9 @@ from sinagot.engine.accounts.standing import StandingFailure
 from sinagot.engine.job import Cause
 from sinagot.engine.state.decisions import Decision, Target
 from sinagot.testing import make_workspace, script_text
-from sinagot.workspace.flows import FlowReport
 from sinagot.workspace.origins import Shown
 from sinagot.workspace.reports.durations import Durations
+from sinagot.workspace.reports.flows import FlowReport
 from sinagot.workspace.reports.methods import MethodsReport
 from sinagot.workspace.reports.page import page_of
 from sinagot.workspace.reports.study import CITATION, StepFacts, Study

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from sinagot.dataset.mounts import Mount
-from sinagot.workspace import wakeups
-from sinagot.workspace.wakeups import Wakeups, on_shared_drive
+from sinagot.workspace.watch import wakeups
+from sinagot.workspace.watch.wakeups import Wakeups, on_shared_drive
 
 
 @pytest.mark.parametrize(

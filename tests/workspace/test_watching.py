@@ -19,8 +19,8 @@ from sinagot.config.settings import WatchSettings
 from sinagot.engine.stop import RunTerminated
 from sinagot.errors import MissingExtraError, PatternError
 from sinagot.testing import await_true
-from sinagot.workspace.arrivals import Arrivals, Look
-from sinagot.workspace.watching import Watch, WatchEvent
+from sinagot.workspace.watch.arrivals import Arrivals, Look
+from sinagot.workspace.watch.watching import Watch, WatchEvent
 from tests.workspace.conftest import Lab
 
 #: Looks that come quickly one after the other.

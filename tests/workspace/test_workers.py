@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from sinagot import Workspace
-from sinagot.workspace import workers
-from sinagot.workspace.environment import PACKAGES, installed_version
-from sinagot.workspace.workers import (
+from sinagot.workspace.doctor import workers
+from sinagot.workspace.doctor.environment import PACKAGES, installed_version
+from sinagot.workspace.doctor.workers import (
     NAMES,
     examine_client,
     examine_workers,

@@ -1,8 +1,8 @@
 """`sinagot doctor`: what the drives, Python and the workers do, what that means, and what to set.
 
-Knows how to show findings; they are those of `sinagot.workspace.checkup`. Keys of ``--json``: ``findings``, a list of
-``place``, ``name``, ``value``, ``verdict`` (``ok``, ``note``, ``warning``, ``problem``), ``advice`` (text, empty where
-nothing needs to be said); ``counts`` (object, verdict -> number).
+Knows how to show findings; they are those of `sinagot.workspace.doctor.checkup`. Keys of ``--json``: ``findings``, a
+list of ``place``, ``name``, ``value``, ``verdict`` (``ok``, ``note``, ``warning``, ``problem``), ``advice`` (text,
+empty where nothing needs to be said); ``counts`` (object, verdict -> number).
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def command(path: str | None, dask: bool, address: str | None, verbose: bool, as
 
 
 def _examined(path: str | None, dask: bool, address: str | None) -> Iterator[Finding]:
-    from sinagot.workspace.checkup import examine_folder, examine_workspace
+    from sinagot.workspace.doctor.checkup import examine_folder, examine_workspace
 
     if path is not None:
         if dask or address:

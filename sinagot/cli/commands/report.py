@@ -29,7 +29,7 @@ from sinagot.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from sinagot.workspace.flows import FlowReport
+    from sinagot.workspace.reports.flows import FlowReport
     from sinagot.workspace.reports.study import Study
 
 __all__ = ["command"]

@@ -26,7 +26,7 @@ from sinagot.engine.words import OUTCOMES
 
 if TYPE_CHECKING:
     from sinagot.engine.accounts.report import RunReport
-    from sinagot.workspace.watching import Watch, WatchEvent
+    from sinagot.workspace.watch.watching import Watch, WatchEvent
 
 __all__ = ["command"]
 

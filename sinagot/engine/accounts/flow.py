@@ -1,6 +1,7 @@
 """Where the records of a study have gone: found, excluded, missing input, failed, done; every sum adds up.
 
-Pure: facts in, counts out. `sinagot.workspace.flows` looks the facts up; commands and notebooks show what comes out.
+Pure: facts in, counts out. `sinagot.workspace.reports.flows` looks the facts up; commands and notebooks show what
+comes out.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from sinagot.engine.html import Markup, joined, legend, text
 from sinagot.engine.words import OUTCOMES, PLACES, Word
-from sinagot.workspace.flows import FlowReport
+from sinagot.workspace.reports.flows import FlowReport
 from sinagot.workspace.reports.outcomes import RunGrid
 
 __all__ = ["flow_grid", "run_grid", "switch_rules"]

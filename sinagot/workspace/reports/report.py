@@ -15,7 +15,7 @@ from sinagot.workspace.reports.page import page_of, save_page
 from sinagot.workspace.reports.study import Study, study_of
 
 if TYPE_CHECKING:
-    from sinagot.workspace.flows import FlowReport
+    from sinagot.workspace.reports.flows import FlowReport
 
 __all__ = ["Report", "report_on"]
 

@@ -20,10 +20,10 @@ from sinagot.engine.state.history import read_manifest
 from sinagot.runlog.lines import now_utc
 from sinagot.version import __version__
 from sinagot.workspace.contracts import House, Selection
-from sinagot.workspace.flows import FlowReport, report_flow
 from sinagot.workspace.origins import OriginFinder, Shown
 from sinagot.workspace.parameters import Parameters
 from sinagot.workspace.reports.durations import Durations
+from sinagot.workspace.reports.flows import FlowReport, report_flow
 from sinagot.workspace.reports.outcomes import RunGrid, failures_of
 from sinagot.workspace.reports.ways import Way, way_of_records, way_of_run
 

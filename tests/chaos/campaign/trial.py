@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from sinagot import Workspace
-from sinagot.workspace.doors import open_named
+from sinagot.workspace.code_first.doors import open_named
 from tests.chaos.campaign.oracle import Oracle
 from tests.chaos.conftest import Program
 from tests.clusters import DaskProcesses

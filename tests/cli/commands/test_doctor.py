@@ -10,7 +10,7 @@ import pytest
 
 from sinagot.dataset import drive
 from sinagot.dataset.findings import Finding
-from sinagot.workspace import checkup, environment, workers
+from sinagot.workspace.doctor import checkup, environment, workers
 from tests.cli.conftest import Invoke, Program
 
 PAGE = Path(__file__).parents[3] / "docs" / "howto" / "doctor.md"

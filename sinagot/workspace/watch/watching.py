@@ -15,12 +15,12 @@ from sinagot.config.settings import WatchSettings
 from sinagot.engine.stop import RunTerminated, StopRequest, run_interrupted
 from sinagot.errors import MissingExtraError, ScriptError, SinagotError, WorkspaceBusyError
 from sinagot.runlog.lines import now_utc
-from sinagot.workspace.arrivals import Arrivals, Look
 from sinagot.workspace.narrowing import Narrowing
 from sinagot.workspace.notices import send_notice
 from sinagot.workspace.running import start_run
-from sinagot.workspace.wakeups import Wakeups
-from sinagot.workspace.whereabouts import Whereabouts
+from sinagot.workspace.watch.arrivals import Arrivals, Look
+from sinagot.workspace.watch.wakeups import Wakeups
+from sinagot.workspace.watch.whereabouts import Whereabouts
 
 if TYPE_CHECKING:
     from sinagot.engine.accounts.report import RunReport

@@ -23,8 +23,8 @@ from sinagot.scripts.program import packed
 from sinagot.scripts.snapshot import copy_sources
 from sinagot.workflow.distant import RemoteNode, remote_value
 from sinagot.workspace.choices import ExecutorChoice
+from sinagot.workspace.code_first.node_blueprint import NodeBlueprint
 from sinagot.workspace.looks import survey_of
-from sinagot.workspace.node_blueprint import NodeBlueprint
 from sinagot.workspace.parameters import Parameters
 from sinagot.workspace.running import prepare_run, run_options
 

@@ -9,8 +9,8 @@ import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from sinagot.workspace.code_first.node_blueprint import NodeBlueprint
 from sinagot.workspace.looks import survey_of
-from sinagot.workspace.node_blueprint import NodeBlueprint
 
 if TYPE_CHECKING:
     from sinagot.engine.planning.graph import StepNode

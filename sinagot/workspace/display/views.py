@@ -12,7 +12,7 @@ from sinagot.workspace.tables import job_status_frame, records_frame
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-    from sinagot.workspace.plots import Plots
+    from sinagot.workspace.display.plots import Plots
 
 __all__ = ["Views"]
 
@@ -83,11 +83,11 @@ class Views:
     @property
     def plot(self) -> Plots:
         """Plots: ``plot.status()``, ``plot.durations()``, ``plot.timeline()``; see `Plots`."""
-        from sinagot.workspace.plots import Plots
+        from sinagot.workspace.display.plots import Plots
 
         return Plots(self._viewed())
 
     def _repr_html_(self) -> str:
-        from sinagot.workspace.cards import scope_card  # in notebooks only
+        from sinagot.workspace.display.cards import scope_card  # in notebooks only
 
         return scope_card(self._viewed())

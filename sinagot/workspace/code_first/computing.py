@@ -20,13 +20,13 @@ from sinagot.workflow.collect_script import LEFT_OUT
 from sinagot.workflow.collecting import Collected
 from sinagot.workflow.collection_files import CollectionFile
 from sinagot.workflow.evaluation import PUT_ASIDE
-from sinagot.workspace.live import choose_display
+from sinagot.workspace.code_first.node_blueprint import NodeBlueprint
+from sinagot.workspace.code_first.refusals import raise_failure
+from sinagot.workspace.code_first.staleness import warn_of_stale
+from sinagot.workspace.code_first.values import Values, tell
+from sinagot.workspace.display.live import choose_display
 from sinagot.workspace.narrowing import Narrowing
-from sinagot.workspace.node_blueprint import NodeBlueprint
-from sinagot.workspace.refusals import raise_failure
 from sinagot.workspace.running import start_run
-from sinagot.workspace.staleness import warn_of_stale
-from sinagot.workspace.values import Values, tell
 
 if TYPE_CHECKING:
     from sinagot.engine.accounts.ledger import Failure

@@ -1,6 +1,7 @@
 """When it is worth looking again: when the system tells of a change, or after a while.
 
-Knows folders, drives and threads; must not know records. `sinagot.workspace.watching` waits here between two looks.
+Knows folders, drives and threads; must not know records. `sinagot.workspace.watch.watching` waits here between two
+looks.
 """
 
 from __future__ import annotations

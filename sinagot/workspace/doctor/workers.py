@@ -18,7 +18,7 @@ from sinagot.engine.executors.greeting import Greeting, Look, doubts_about
 from sinagot.errors import SinagotError
 from sinagot.workspace.choices import ExecutorChoice
 from sinagot.workspace.contracts import House
-from sinagot.workspace.environment import PACKAGES, installed_version
+from sinagot.workspace.doctor.environment import PACKAGES, installed_version
 
 __all__ = ["NAMES", "examine_client", "examine_workers"]
 

@@ -32,9 +32,9 @@ from sinagot.workflow.evaluation import PUT_ASIDE, Evaluation, read_part
 from sinagot.workflow.handing import own
 from sinagot.workflow.parts import Part
 from sinagot.workspace.choices import ExecutorChoice
-from sinagot.workspace.node_blueprint import NodeBlueprint
+from sinagot.workspace.code_first.node_blueprint import NodeBlueprint
+from sinagot.workspace.code_first.refusals import raise_failure, raise_failure_of
 from sinagot.workspace.parameters import Parameters
-from sinagot.workspace.refusals import raise_failure, raise_failure_of
 from sinagot.workspace.running import prepare_run, run_options
 
 if TYPE_CHECKING:

@@ -31,7 +31,7 @@ from sinagot.engine.planning.plan import Verdict
 from sinagot.engine.words import PLACES, STATUS, VERDICTS
 from sinagot.workflow.picture import drawn
 from sinagot.workspace.contracts import Selection
-from sinagot.workspace.glances import glance
+from sinagot.workspace.display.glances import glance
 
 __all__ = ["flow_card", "flows_card", "house_card", "plan_card", "scope_card", "steps_card", "workflow_card"]
 

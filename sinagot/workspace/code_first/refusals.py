@@ -16,7 +16,7 @@ from sinagot.engine.planning.graph import RecordGraph, StepNode
 from sinagot.engine.planning.plan import Verdict
 from sinagot.engine.session import Answer
 from sinagot.errors import MissingDataError, StepFailedError, StoredDataError
-from sinagot.workspace.node_blueprint import NodeBlueprint
+from sinagot.workspace.code_first.node_blueprint import NodeBlueprint
 
 if TYPE_CHECKING:
     from sinagot.engine.accounts.report import RunReport

@@ -121,7 +121,7 @@ class FlowReport:
         return f"<FlowReport instance | {counts.found} found: {', '.join(facts) or 'nothing'}>"
 
     def _repr_html_(self) -> str:
-        from sinagot.workspace.cards import flow_card  # in notebooks only
+        from sinagot.workspace.display.cards import flow_card  # in notebooks only
 
         return flow_card(self)
 

@@ -1,6 +1,7 @@
 """The folders and files that a watch depends on: where recordings arrive, whether they are there, what was edited.
 
-Knows configurations and folders; must not know what has arrived. `sinagot.workspace.watching` asks before each look.
+Knows configurations and folders; must not know what has arrived. `sinagot.workspace.watch.watching` asks before each
+look.
 """
 
 from __future__ import annotations
@@ -10,9 +11,9 @@ from functools import cached_property
 
 from sinagot.config.settings import WatchSettings
 from sinagot.engine.planning.graph import Slot
-from sinagot.workspace.arrivals import sentinel_of
 from sinagot.workspace.contracts import Selection
-from sinagot.workspace.wakeups import on_shared_drive
+from sinagot.workspace.watch.arrivals import sentinel_of
+from sinagot.workspace.watch.wakeups import on_shared_drive
 
 __all__ = ["Whereabouts"]
 

@@ -22,8 +22,8 @@ from sinagot.workflow.parts import Part
 from sinagot.workflow.recipe import Recipe
 from sinagot.workflow.storage import LocalStorage
 from sinagot.workflow.workflow import Workflow
-from sinagot.workspace.node_blueprint import RERUN, NodeBlueprint
-from sinagot.workspace.values import Values
+from sinagot.workspace.code_first.node_blueprint import RERUN, NodeBlueprint
+from sinagot.workspace.code_first.values import Values
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -277,7 +277,7 @@ class CodeFirst(Generic[W]):
         StepFailedError
             A step failed, and `on_error` is ``"raise"``.
         """
-        from sinagot.workspace.computing import compute
+        from sinagot.workspace.code_first.computing import compute
 
         self._values.close()  # what was computed on demand is over: a batch may want the workspace for itself
         return compute(
@@ -305,13 +305,13 @@ class CodeFirst(Generic[W]):
         NotFoundError
             There is no such node.
         """
-        from sinagot.workspace.futures import remote
+        from sinagot.workspace.code_first.futures import remote
 
         return remote(self, self._nodes, name, **options)
 
     def collected(self, one: Collected) -> dict[str, Any]:
         """Give the data of one node of all workflows; attributes made by `sinagot.collect` come here."""
-        from sinagot.workspace.computing import collect_values
+        from sinagot.workspace.code_first.computing import collect_values
 
         return collect_values(self, self._nodes, self._values, one)
 
@@ -323,12 +323,12 @@ class CodeFirst(Generic[W]):
 
     def draw_workflow(self, workflow: Any) -> str:
         """Draw one workflow as HTML, with what is stored, stale, missing; notebooks ask for it."""
-        from sinagot.workspace.cards import workflow_card  # in notebooks only
+        from sinagot.workspace.display.cards import workflow_card  # in notebooks only
 
         return workflow_card(workflow, self._values)
 
     def _repr_html_(self) -> str:
-        from sinagot.workspace.cards import flows_card  # in notebooks only
+        from sinagot.workspace.display.cards import flows_card  # in notebooks only
 
         return flows_card(self)
 

@@ -1,7 +1,7 @@
 """What has arrived and is complete: steps of records whose inputs are all there and have been quiet for a while.
 
-Knows surveys and plans, and what it saw at its last look; must not run anything. `sinagot.workspace.watching` asks it
-again and again, and runs what it gives. Nothing that it keeps is needed: a new one finds what is left to do.
+Knows surveys and plans, and what it saw at its last look; must not run anything. `sinagot.workspace.watch.watching`
+asks it again and again, and runs what it gives. Nothing that it keeps is needed: a new one finds what is left to do.
 """
 
 from __future__ import annotations

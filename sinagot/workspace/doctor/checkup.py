@@ -15,7 +15,7 @@ from sinagot.dataset.findings import PROBLEM, Finding
 from sinagot.dataset.mounts import Mount, list_mounts, mount_of
 from sinagot.engine.machine import default_workers
 from sinagot.workspace.contracts import House
-from sinagot.workspace.environment import examine_machine, examine_python
+from sinagot.workspace.doctor.environment import examine_machine, examine_python
 
 __all__ = ["examine_folder", "examine_workspace"]
 
@@ -69,7 +69,7 @@ def examine_workspace(
     yield from examine_python(workers)
     yield from examine_machine(workers)
     if dask or address is not None:
-        from sinagot.workspace.workers import examine_workers  # it knows executors
+        from sinagot.workspace.doctor.workers import examine_workers  # it knows executors
 
         yield from examine_workers(workspace, address)
 
