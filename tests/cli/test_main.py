@@ -39,6 +39,7 @@ def test_help_loads_nothing_heavy(program: Program, tmp_path: Path) -> None:
         "sinagot.cli.completion",
         "sinagot.cli.exits",
         "sinagot.cli.options",
+        "sinagot.cli.places",
         "sinagot.version",
     }
 
