@@ -12,6 +12,8 @@ CONTRACT = TESTS.parent / "sinagot" / "testing.py"
 #: File, class where the test is an inherited one, and test.
 NAME = re.compile(r"`([\w/]+\.py)(?:::(Test\w+))?::(test_\w+)`")
 NAMES = re.compile(rf"{NAME.pattern}(?:, {NAME.pattern})*")
+#: Rows of parts that are not there yet: streams.
+LATER = {70}
 #: Rows of the fault matrix: number, fault, what holds, tests.
 ROW = re.compile(r"^\| (\d+) \|.*\| ([^|]*) \|$", re.MULTILINE)
 
@@ -34,5 +36,6 @@ def test_every_named_test_is_there() -> None:
 def test_every_row_names_its_tests() -> None:
     """Each row of the fault matrix is there once, and names the tests that show it, never a file alone."""
     rows = ROW.findall(PAGE.read_text(encoding="utf-8"))
-    assert sorted(int(number) for number, _ in rows) == list(range(1, len(rows) + 1))
+    numbers = sorted(int(number) for number, _ in rows)
+    assert numbers == [number for number in range(1, numbers[-1] + 1) if number not in LATER]
     assert [(number, cell) for number, cell in rows if not NAMES.fullmatch(cell)] == []
