@@ -107,8 +107,10 @@ class Guard:
                 if len(hosts) == 1
                 else "one header Host is needed"
             )
-        if not scope["path"].startswith("/") or "\0" in scope["path"] or "\\" in scope["path"]:
-            return 400, "this is no address of a page"
+        if not scope["path"].startswith("/"):
+            return 400, "an address begins with a slash"
+        if "\0" in scope["path"] or "\\" in scope["path"]:
+            return 404, "this is no address of a page"
         if scope["method"] not in _METHODS:
             return 405, "this method is not known"
         length = headers.one(b"content-length")

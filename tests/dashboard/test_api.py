@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,15 +13,16 @@ from sinagot.testing import make_workspace, script_text
 from tests.dashboard.conftest import Dashboard, Serve
 
 
-@pytest.fixture(scope="module")
-def dashboard(tmp_path_factory: pytest.TempPathFactory, serve_long: Serve) -> Dashboard:
-    lab = tmp_path_factory.mktemp("api") / "lab"
+@pytest.fixture
+def dashboard(tmp_path: Path, serve: Serve) -> Dashboard:
+    """Serve a lab of one test's own: made-up requests exclude records and run steps."""
+    lab = tmp_path / "lab"
     scripts = {"first": script_text('raise ValueError("NaN <b>")', "raw/{id}.txt", "first/{id}.txt")}
     workspace = make_workspace(lab, records=["A", "B é"], scripts=scripts)
     workspace.records.select(["A"]).steps.run(printing=False)
     workspace.records.select(["B é"]).exclude("so")
     workspace.close()
-    return serve_long(lab)
+    return serve(lab)
 
 
 def test_description_is_kept(dashboard: Dashboard) -> None:
