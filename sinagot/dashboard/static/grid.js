@@ -121,13 +121,13 @@
 
   function age(time) {
     const past = Math.max(0, now - time);
-    for (const [seconds, unit] of [[86400, "d"], [3600, "h"], [60, "min"]]) if (past >= seconds) return `${Math.round(past / seconds)} ${unit}`;
-    return `${past} s`;
+    for (const [seconds, unit] of [[86400, "d"], [3600, "h"], [60, "min"]]) if (past >= seconds) return `${Math.round(past / seconds)} ${unit} ago`;
+    return `${past} s ago`;
   }
 
   function took(seconds) {
-    if (seconds < 1) return `in ${Math.round(seconds * 1000)} ms`;
-    return seconds < 120 ? `in ${seconds.toPrecision(2)} s` : `in ${Math.round(seconds / 60)} min`;
+    if (seconds < 1) return `${Math.round(seconds * 1000)} ms`;
+    return seconds < 120 ? `${seconds.toPrecision(2)} s` : `${Math.round(seconds / 60)} min`;
   }
 
   function fill(element, row) {
@@ -157,8 +157,10 @@
         const badge = make("span", `badge t-${tone}`, `${sign} ${text}`);
         cell.append(badge);
         const times = facts.changed[place];
-        if (times !== null && times !== undefined) cell.append(make("span", "age", age(times)));
-        if (facts.took[place] !== null) cell.append(make("span", "age", took(facts.took[place])));
+        const told = [];
+        if (times !== null && times !== undefined) told.push(age(times));
+        if (facts.took[place] !== null) told.push(took(facts.took[place]));
+        if (told.length) cell.append(make("span", "age", told.join(" · ")));
       }
       element.append(cell);
     });
