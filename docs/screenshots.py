@@ -12,6 +12,7 @@ import argparse
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -145,7 +146,9 @@ def take_dashboard(album: Album, lab: Lab) -> None:
 def _open(page: Page, address: str, ready: str) -> None:
     page.goto(address)
     page.wait_for_selector(ready)
-    page.wait_for_function("document.getElementById('live-word').textContent.startsWith('live')")
+    page.wait_for_selector(
+        "#live-word:text-matches('^live')"
+    )  # a function would be text to evaluate: forbidden
 
 
 def take_pieces(album: Album, pieces: dict[str, str], width: int) -> None:
@@ -183,6 +186,7 @@ def main() -> None:
         )
     from playwright.sync_api import sync_playwright
 
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the lab goes, and what runs there ends
     wanted = None if options.all else shown()
     with Lab.made(options.lab) as lab, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=list(_ARGUMENTS))
