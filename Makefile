@@ -9,11 +9,11 @@ ARGS   ?=
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check format lint types layers docs bench chaos clean
+.PHONY: help install demo test check format lint types layers docs screenshots bench chaos clean
 
 help: ## list the commands
 	@echo "make COMMAND, where COMMAND is one of"
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | awk -F '\t' '{ printf "  %-8s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | awk -F '\t' '{ printf "  %-11s %s\n", $$1, $$2 }'
 	@echo "ARGS=... is handed on (make test ARGS='-k commit'); PYTHON=python3.12 chooses the interpreter of a new .venv"
 
 install: $(STAMP) ## make .venv and install the package with all development tools
@@ -55,6 +55,9 @@ layers: $(STAMP) ## imports point down the layers
 docs: $(STAMP) ## build the documentation, warnings are errors
 	@$(BIN)/python -m sphinx -q -W --keep-going -b html docs docs/_build/html
 	@echo "documentation: docs/_build/html/index.html"
+
+screenshots: $(STAMP) ## take the pictures that the documentation shows (needs chromium; ARGS='--all --into FOLDER': all)
+	@$(BIN)/python -m docs.screenshots $(ARGS)
 
 bench: $(STAMP) ## measure and write docs/benchmarks.md (ARGS=--quick: two minutes; ARGS=--large: 100,000 records too)
 	@$(BIN)/python tests/benchmarks/run.py $(ARGS)
