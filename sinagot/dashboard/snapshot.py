@@ -162,6 +162,21 @@ class Snapshot:
         assert self._view is not None
         return self._view
 
+    def view_within(self, seconds: float) -> View | None:
+        """Give the newest view; None when the first look takes longer: a page need not wait for it.
+
+        Parameters
+        ----------
+        seconds : float, seconds
+            How long to wait for the first look.
+        """
+        if self._view is None and self._thread is not None:
+            self._wake.set()
+            self._ready.wait(seconds)
+            if self._view is None:
+                return None
+        return self.view()
+
     @property
     def version(self) -> int:
         """Version of the newest view; 0 while there is none."""

@@ -20,11 +20,15 @@ __all__ = ["router"]
 
 router = APIRouter(include_in_schema=False)
 
+#: Seconds after which the page is shown without counts.
+_PATIENCE = 0.1
+
 
 @router.get("/")
 def overview(request: Request, house: AtHome) -> HTMLResponse:
-    """Show the page."""
-    return house.page("overview.html", request, **_facts(house))
+    """Show the page; where counting for the first time takes long, what is counted follows."""
+    is_counted = house.snapshot.view_within(_PATIENCE) is not None
+    return house.page("overview.html", request, **(_facts(house) if is_counted else {"view": None}))
 
 
 @router.get("/parts/overview")
