@@ -166,11 +166,10 @@ class Chronicle:
 
     def failures(self) -> list[StandingFailure]:
         """List the failures that stand now, the largest group first."""
-        try:
-            stamp = os.stat(f"{self.state}/failures").st_mtime_ns
-        except OSError:
+        stamps = [_changed(f"{self.state}/{name}") for name in ("failures", "decisions.jsonl")]
+        if not stamps[0]:
             return []
-        return self._fresh("failures", stamp, lambda: current_failures(self.state))
+        return self._fresh("failures", tuple(stamps), lambda: current_failures(self.state))
 
     def differences(self, view: View, failure: StandingFailure) -> tuple[str, ...]:
         """Say what differs between the records of a failure and those of which the step is done."""
@@ -271,3 +270,11 @@ class _Times:
             sum(known),
             self._peak or None,
         )
+
+
+def _changed(path: str) -> int:
+    """Give when a file or folder was changed; 0 where there is none."""
+    try:
+        return os.stat(path).st_mtime_ns
+    except OSError:
+        return 0

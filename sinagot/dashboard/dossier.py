@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from fastapi import HTTPException
 from pydantic import BaseModel, ConfigDict, Field
 
+from sinagot.engine.accounts.excerpts import Excerpt, excerpt_of
 from sinagot.engine.state.decisions import Decisions
 from sinagot.errors import SinagotError
 from sinagot.runlog.recent import LinePage, recent_lines
@@ -72,6 +73,7 @@ class Dossier:
             status = StepStatus.ERROR if node.error is not None else self._survey.status(0, node)
             row = verdicts.get((node.task, node.modality, node.label))
             reasons = [reason.text for reason in row["reasons"]] if row is not None else []
+            failure = self._failure(node)
             steps.append(
                 {
                     "place": place,
@@ -82,13 +84,21 @@ class Dossier:
                     "verdict": row["verdict"].replace("_", " ") if row is not None else None,
                     "reasons": [str(node.error)] if node.error is not None else reasons,
                     "estimate_s": row["estimate_s"] if row is not None else None,
-                    "failure": self._failure(node),
+                    "failure": failure,
+                    "excerpt": self._excerpt(place, failure),
                     "files": list(self._files(node)),
                 }
             )
         state = str(self._workspace.configuration.state_path)
         decisions = Decisions.read(state).of(self._record_id)
         return {"steps": steps, "plan_problem": problem, "decisions": decisions}
+
+    def _excerpt(self, place: str, failure: dict[str, Any] | None) -> Excerpt | None:
+        """Give the user's line at which a step failed, as it was when it ran, with those round it."""
+        if failure is None or not failure.get("where"):
+            return None
+        state, run_id = str(self._workspace.configuration.state_path), failure.get("run_id")
+        return excerpt_of(state, str(run_id) if run_id else None, place, str(failure["where"]))
 
     def _verdicts(self) -> tuple[dict[tuple[Any, ...], dict[str, Any]], str]:
         """Give what a run would do with each step."""

@@ -130,6 +130,17 @@ def test_record_shows_files_previews_and_log(page: Any, dashboard: Dashboard) ->
     _is_whole(page)
 
 
+def test_record_that_failed_shows_the_line(page: Any, dashboard: Dashboard) -> None:
+    """The page of a failed record shows the line of the user's code, marked, between its neighbours, as text."""
+    _enter(page, dashboard)
+    page.goto(f"{dashboard.url}/records/bad")
+    code = page.locator("#steps pre.code")
+    marked = code.locator("mark").inner_text()
+    assert marked.startswith(">") and "raise ValueError('</p><script>window.hurt=1</script>" in marked
+    assert len(code.inner_text().splitlines()) == 7
+    _is_whole(page)
+
+
 def test_grid_filters_sorts_and_goes_by_keys(page: Any, dashboard: Dashboard) -> None:
     """Rows are chosen by id, status and step; arrow keys move, Enter opens the record."""
     _enter(page, dashboard)

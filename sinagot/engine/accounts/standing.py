@@ -13,6 +13,7 @@ from urllib.parse import unquote
 from sinagot.engine.accounts.attempts import iso_of
 from sinagot.engine.accounts.ledger import Failure
 from sinagot.engine.job import Outcome, parse_key
+from sinagot.engine.state.decisions import Decisions
 from sinagot.engine.state.entries import cause_from
 from sinagot.engine.state.history import Marks
 from sinagot.scripts.codes import StepStatus
@@ -92,9 +93,9 @@ def current_failures(state: str, records: Collection[str] | None = None) -> list
     Returns
     -------
     list of StandingFailure
-        The largest group first; records of each in order of their ids.
+        The largest group first; records of each in order of their ids. What is excluded counts as excluded, everywhere.
     """
-    marks = Marks(state, "failures")
+    marks, decisions = Marks(state, "failures"), Decisions.read(state)
     groups = FailureGroups()
     for name in sorted(marks.names()):
         mark = marks.read(name)
@@ -102,7 +103,7 @@ def current_failures(state: str, records: Collection[str] | None = None) -> list
             continue
         key = mark.get("key") if isinstance(mark.get("key"), str) else unquote(name, errors="surrogateescape")
         place = parse_key(str(key)) or (str(key), None, None, "")
-        if records is None or place[0] in records:
+        if (records is None or place[0] in records) and decisions.exclusion(*place) is None:
             is_cut = mark.get("status") == StepStatus.INTERRUPTED
             outcome = Outcome.INTERRUPTED if is_cut else Outcome.FAILED
             groups.add(Failure(*place, cause_from(mark), outcome), mark)
