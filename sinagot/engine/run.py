@@ -30,6 +30,7 @@ from sinagot.engine.planning.jobs import JobMaker
 from sinagot.engine.planning.plan import PlannedJob, Verdict
 from sinagot.engine.planning.survey import Survey
 from sinagot.engine.request import Prepared, Progress, RunRequest
+from sinagot.engine.state.begun import drop_idle
 from sinagot.engine.state.bench import close_benches
 from sinagot.engine.state.entries import note_missing, note_up_to_date
 from sinagot.engine.state.history import RunFolder
@@ -143,6 +144,7 @@ class _Run:
         start = time.perf_counter()
         pending = self._sieve()
         if not self.request.dry_run:
+            drop_idle(self.options.state_path, self.survey.idle_claims)
             self.survey.note_failures(pending, self.request.selected)
         if len(pending) > _MANY:
             self.survey.forget_names(self.request.selected)
@@ -404,11 +406,8 @@ class _Run:
         for text in (*self._edited(), *self.ground.leave()):
             self._warn_once(text)
         try:
-            said = {
-                "stopped_because": self.report.stopped_because,
-                "warnings": self.report.warnings[:_MOST_TOLD],
-            }
-            self.folder.end(counts=self.ledger.counts, **said, **facts)
+            why, told = self.report.stopped_because, self.report.warnings[:_MOST_TOLD]
+            self.folder.end(counts=self.ledger.counts, stopped_because=why, warnings=told, **facts)
         except OSError as error:  # what was done is on record, job by job
             self._warn_once(f"the end of the run could not be written down: {error}")
 

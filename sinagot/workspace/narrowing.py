@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
 from sinagot.engine.planning.graph import RecordGraph, StepNode, on_the_way
-from sinagot.engine.state.begun import open_claims
+from sinagot.engine.state.begun import read_claims
 from sinagot.engine.state.claims import file_key
 from sinagot.engine.state.history import Marks
 from sinagot.errors import ConfigurationError
@@ -190,7 +190,9 @@ class Narrowing(NamedTuple):
             number, count = self.shard
             ids = [one for one in ids if crc32(one.encode("utf-8", "surrogatepass")) % count == number - 1]
         if self.failed:
-            dead = {name for name, (_, is_honoured) in open_claims(state, logs).items() if not is_honoured}
+            dead = {
+                name for name, (_, is_honoured) in read_claims(state, logs).open.items() if not is_honoured
+            }
             marked = Marks(state, "failures").names() | dead
             chosen = list(nodes)
             ids = [one for one in ids if marked and any(file_key(node.key(one)) in marked for node in chosen)]

@@ -89,7 +89,10 @@ def test_claim_of_a_process_that_died_before_it_looked_means_nothing(mode: str, 
         claim = die(workspace, "R1", "a", boot=boot)
         assert [row["step_status"] for row in workspace.steps.iter_status()] == [30, 30]
         assert workspace.steps.run(dry_run=True, printing=False).counts["up_to_date"] == 2
+        assert claim.exists()
         assert run(workspace, mode).counts["up_to_date"] == 2
+        assert not claim.exists(), "it means nothing, and is gone with the next run"
+        claim = die(workspace, "R1", "a", boot=boot)
         assert workspace.steps.run(failed=True, mode=mode, printing=False).counts["up_to_date"] == 0
 
         # The step behind it is not blocked either.

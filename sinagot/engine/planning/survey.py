@@ -21,7 +21,7 @@ from sinagot.engine.planning.changes import Changes, ParamsOf, Seen, no_params
 from sinagot.engine.planning.graph import RecordGraph, Slot, StepNode
 from sinagot.engine.planning.plan import Facts, PlannedJob, plan_chain
 from sinagot.engine.planning.status import Evidence, StepStatus, needs_log, step_status
-from sinagot.engine.state.begun import open_claims
+from sinagot.engine.state.begun import read_claims
 from sinagot.engine.state.claims import KEPT, file_key
 from sinagot.engine.state.decisions import Decision, Decisions
 from sinagot.engine.state.history import Marks
@@ -94,7 +94,7 @@ class Survey:
         self._failures = Marks(state, "failures")
         names = self._names_of_marks() if is_alone else None
         self.failed = self._failures.names() if names is None else self._failures.among(names)
-        self.claims = open_claims(state, logs, names)
+        self.claims, self.idle_claims = read_claims(state, logs, names)
         #: Name of a mark -> the attempt that had failed when that was noted.
         self.failed_attempts: dict[str, str] = {}
         #: What people excluded.

@@ -7,16 +7,19 @@ log tells so.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
+from contextlib import suppress
+from typing import NamedTuple
 from urllib.parse import unquote
 
 from sinagot.engine.job import parse_key
-from sinagot.engine.state.claims import KEPT
-from sinagot.engine.state.owners import Owner, held_claims
+from sinagot.engine.state.claims import KEPT, one_taker
+from sinagot.engine.state.owners import Owner, held_claims, is_alive, read_owner
 from sinagot.runlog.read import newest_status
 from sinagot.scripts.codes import StepStatus
 
-__all__ = ["had_begun", "open_claims"]
+__all__ = ["Claims", "drop_idle", "had_begun", "read_claims"]
 
 
 def had_begun(owner: Owner | None, logs: str, key: str) -> bool:
@@ -51,10 +54,17 @@ def had_begun(owner: Owner | None, logs: str, key: str) -> bool:
     return not isinstance(attempt, str) or attempt.startswith(f"{owner.run_id}-{owner.pid}-")
 
 
-def open_claims(
-    state: str, logs: str, names: Iterable[str] | None = None
-) -> dict[str, tuple[Owner | None, bool]]:
-    """Give the claims that mean anything: file name -> (owner, whether it is to be honoured).
+class Claims(NamedTuple):
+    """The claims of a state folder, told apart."""
+
+    #: File name -> (owner, whether it is to be honoured), of those that mean anything.
+    open: dict[str, tuple[Owner | None, bool]]
+    #: File names of those of dead processes that had not begun: they mean nothing.
+    idle: list[str]
+
+
+def read_claims(state: str, logs: str, names: Iterable[str] | None = None) -> Claims:
+    """Read the claims that there are.
 
     Parameters
     ----------
@@ -62,20 +72,29 @@ def open_claims(
         State folder and log folder.
     names : iterable of str, optional
         The file names that matter; all claims when not given.
-
-    Returns
-    -------
-    dict
-        As `held_claims`, without those of dead processes that had not begun.
     """
-
-    def counts(name: str, owner: Owner | None) -> bool:
-        key = unquote(name, errors="surrogateescape")
+    found, idle = held_claims(state, names), []
+    for name, (owner, is_live) in found.items():
         is_cut = name[KEPT : KEPT + 1] == "~"  # the key can't be told from the name
-        return is_cut or had_begun(owner, logs, key)
+        if not (is_live or is_cut or had_begun(owner, logs, unquote(name, errors="surrogateescape"))):
+            idle.append(name)
+    for name in idle:
+        del found[name]
+    return Claims(found, idle)
 
-    return {
-        name: (owner, is_live)
-        for name, (owner, is_live) in held_claims(state, names).items()
-        if is_live or counts(name, owner)
-    }
+
+def drop_idle(state: str, names: Iterable[str]) -> None:
+    """Remove claims that mean nothing; one that somebody has taken over meanwhile stays.
+
+    Parameters
+    ----------
+    state : str
+        The state folder.
+    names : iterable of str
+        File names, see `Claims.idle`.
+    """
+    for name in names:
+        with one_taker(f"{state}/locks/takeover"), suppress(OSError):
+            owner = read_owner(f"{state}/claims/{name}")[0]
+            if owner is not None and is_alive(owner, f"{state}/runs") is False:
+                os.unlink(f"{state}/claims/{name}")

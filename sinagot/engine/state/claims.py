@@ -20,7 +20,7 @@ from urllib.parse import quote
 from sinagot.dataset.moves import patiently
 from sinagot.engine.state.owners import ACTIVE, Owner, is_alive, is_torn, read_owner
 
-__all__ = ["Claim", "ClaimDesk", "Held", "file_key"]
+__all__ = ["Claim", "ClaimDesk", "Held", "file_key", "one_taker"]
 
 #: Seconds between two heartbeats; an owner on another host is dead after `BEATS_MISSED` of them.
 BEAT = 10.0
@@ -70,9 +70,16 @@ class Claim(NamedTuple):
 
 
 @contextmanager
-def _one_taker(path: str) -> Iterator[None]:
+def one_taker(path: str) -> Iterator[None]:
     """Let one process at a time look at a dead claim and replace it.
 
+    Parameters
+    ----------
+    path : str
+        A lock file.
+
+    Notes
+    -----
     The kernel gives the lock back when its holder dies. Where it can't be had (some shares, a frozen holder), two
     takers may replace each other's claim; the fence stops the one that lost.
     """
@@ -212,7 +219,7 @@ class ClaimDesk:
         ours = f"{self._owners}/takes-{os.urandom(6).hex()}"
         self._create(ours)
         try:
-            with _one_taker(self._takers):
+            with one_taker(self._takers):
                 if read_owner(path)[1] != text:
                     return False
                 if owner is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import shutil
 import subprocess
 import sys
@@ -24,21 +25,33 @@ printf '%s\\n' "${COMPREPLY[@]}"
 """
 
 
-@pytest.fixture
-def ask(tmp_path: Path):
-    """Give a function that completes a command line in bash, in a folder."""
-    bash = shutil.which("bash")
-    if bash is None:
-        pytest.skip("no bash here")
-    folder = tmp_path / "bin"
+def needed(shell: str) -> str:
+    """Give the path of a shell; where there is none the test is skipped, but not on a machine that must have all."""
+    found = shutil.which(shell)
+    if found is None and os.environ.get("SINAGOT_REQUIRE_SHARED") == "1":
+        pytest.fail(f"needs {shell}")
+    return found or pytest.skip(f"no {shell} here")
+
+
+def with_command(folder: Path, shell: str) -> dict[str, str]:
+    """Make a folder with the command and what teaches a shell to complete it; give an environment that has both."""
     folder.mkdir()
     (folder / "sinagot").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m sinagot "$@"\n')
     (folder / "sinagot").chmod(0o755)
     env = {**environment(), "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}"}
     text = subprocess.run(
-        [folder / "sinagot", "completion", "bash"], env=env, capture_output=True, text=True, check=True
+        [folder / "sinagot", "completion", shell], env=env, capture_output=True, text=True, check=True
     )
     (folder / "complete.sh").write_text(text.stdout)
+    return env
+
+
+@pytest.fixture
+def ask(tmp_path: Path):
+    """Give a function that completes a command line in bash, in a folder."""
+    bash = needed("bash")
+    folder = tmp_path / "bin"
+    env = with_command(folder, "bash")
 
     def complete(lab: Path, *words: str) -> list[str]:
         # What completes a word that is asked of readline is none of this function's: compopt has nothing to set here.
@@ -167,3 +180,73 @@ def test_scripts_are_what_the_shell_reads(invoke: Invoke, tmp_path: Path, shell:
     if found is not None:
         subprocess.run([found, "-n"], input=result.stdout, text=True, check=True)
     assert invoke(tmp_path, "completion", "tcsh").exit_code == 2
+
+
+def test_fish_completes(make_lab: Lab, invoke: Invoke, tmp_path: Path) -> None:
+    """fish is given commands with what they do, and names."""
+    fish = needed("fish")
+    lab = make_lab(1, 2)
+    invoke(lab, "run")
+    env = with_command(tmp_path / "bin", "fish") | {"HOME": str(tmp_path)}
+
+    def complete(line: str) -> list[str]:
+        asks = f"source {tmp_path}/bin/complete.sh; complete -C '{line}'"
+        done = subprocess.run(
+            [fish, "--no-config", "-c", asks],
+            cwd=lab,
+            env=env,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        )
+        return done.stdout.splitlines()
+
+    (status,) = complete("sinagot sta")
+    assert status.startswith("status\tShow the status")
+    assert complete("sinagot show REC-") == ["REC-1", "REC-2"]
+    assert complete("sinagot run --step o") == ["one"]
+
+
+def test_zsh_completes(make_lab: Lab, invoke: Invoke, tmp_path: Path) -> None:
+    """zsh, with a person typing: a beginning and the tabulator give the whole word."""
+    zsh = needed("zsh")
+    lab = make_lab(1)
+    invoke(lab, "run")
+    env = with_command(tmp_path / "bin", "zsh") | {"HOME": str(tmp_path), "TERM": "dumb", "PS1": "> "}
+    typed = "".join(
+        [
+            "autoload -Uz compinit && compinit -u -D; zstyle ':completion:*' insert-unambiguous true\n",
+            f"source {tmp_path}/bin/complete.sh; echo be''gun\n",
+        ]
+    )
+    terminal, screen = os.openpty()
+    shell = subprocess.Popen(
+        [zsh, "-f", "-i"],
+        cwd=lab,
+        env=env,
+        stdin=screen,
+        stdout=screen,
+        stderr=screen,
+        start_new_session=True,
+    )
+    os.close(screen)
+    seen = b""
+
+    def await_text(text: bytes) -> None:
+        nonlocal seen
+        while text not in seen:
+            assert select.select([terminal], [], [], 30)[0], seen
+            seen += os.read(terminal, 65536)
+
+    try:
+        os.write(terminal, typed.encode())
+        await_text(b"begun")
+        os.write(terminal, b"sinagot show REC\t")
+        await_text(b"sinagot show REC-1")
+        os.write(terminal, b"\x15sinagot statu\t")
+        await_text(b"sinagot status")
+    finally:
+        shell.kill()
+        shell.wait()
+        os.close(terminal)
