@@ -226,6 +226,19 @@ def test_outputs_of_a_step(make_lab: Lab, invoke: Invoke) -> None:
     assert sorted(os.listdir(one)) == ["REC-1.txt", "REC-2.txt", "REC-3.txt", "mine.txt"]
 
 
+def test_outputs_go_with_their_provenance(make_lab: Lab, invoke: Invoke) -> None:
+    """What tells where an output comes from goes with it; a file of that name that somebody else wrote stays."""
+    lab = make_lab(1, 5)
+    with open(lab / "workspace.toml", "a") as file:
+        file.write("[run]\nprovenance = true\n")
+    invoke(lab, "run")
+    one = lab / "dataset/one"
+    assert len(os.listdir(one)) == 4
+    (one / "REC-2.txt.prov.json").write_text("{}")
+    assert invoke(lab, "clean", "outputs", "--step", "one", "--yes").exit_code == 0
+    assert os.listdir(one) == ["REC-2.txt.prov.json"]
+
+
 def test_outputs_that_are_not_plain_stay(make_lab: Lab, invoke: Invoke) -> None:
     """A step that declares any number of files is refused, an unknown one too: nothing is removed."""
     many = ONE.replace('"one/{id}.txt"', '"one/{id}-{part}.txt"')
