@@ -91,6 +91,20 @@ def _count(names: Sequence[str], start: str) -> int:
     return low
 
 
+def _joined(words: Sequence[str]) -> list[str]:
+    """Put words together that bash has taken apart at ``:`` and ``=``."""
+    found: list[str] = []
+    is_open = False
+    for word in words:
+        is_break = bool(word) and not word.strip(":=")
+        if found and (is_break or is_open):
+            found[-1] += word
+        else:
+            found.append(word)
+        is_open = is_break
+    return found
+
+
 def answer(group: click.Group, program: str, instruction: str) -> int:
     """Print what the word on a command line may become; see the protocols of click.
 
@@ -147,12 +161,12 @@ def _shell(group: click.Group, program: str, shell: str) -> click.shell_completi
             place = int(os.environ["COMP_CWORD"])
             args = words[1:place]
             incomplete = words[place] if place < len(words) else ""
-            # bash takes `--step=mean` for three words.
+            # bash takes `--step=mean` for three words, and `flows:Lab=data` for five.
             if incomplete == "=" and args:
                 incomplete = ""
             elif args and args[-1] == "=":
                 args.pop()
-            return args, incomplete
+            return _joined(args), incomplete
 
         def format_completion(self, item: CompletionItem[str]) -> str:
             return f"{item.type}\t{item.value}"

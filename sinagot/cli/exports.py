@@ -159,29 +159,23 @@ def export(name: str, rows: Iterable[Mapping[str, Any]], form: str, file: str | 
 
 
 def _write_csv(stream: IO[bytes], table: Table, rows: Iterator[dict[str, Any]]) -> int:
-    import io
-
-    text = io.TextIOWrapper(
-        stream, encoding="utf-8", errors="surrogateescape", newline="", write_through=True
-    )
     # With this end of lines a carriage return within a cell is quoted as well.
-    writer = csv.writer(_Lines(text), lineterminator="\r\n")
+    writer = csv.writer(_Lines(stream), lineterminator="\r\n")
     writer.writerow(table.columns)
     count = 0
     for count, row in enumerate(rows, start=1):  # noqa: B007  (its last value is what is asked for)
         writer.writerow(row.values())
-    text.detach()
     return count
 
 
 class _Lines:
-    """Ends lines as all programs of a shell do."""
+    """Ends lines as all programs of a shell do; the stream under it is somebody else's, and is never closed."""
 
-    def __init__(self, stream: IO[str]) -> None:
+    def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
 
     def write(self, text: str) -> None:
-        self._stream.write(f"{text.removesuffix(chr(13) + chr(10))}\n")
+        self._stream.write(f"{text.removesuffix(chr(13) + chr(10))}\n".encode("utf-8", "surrogateescape"))
 
 
 def _write_json(stream: IO[bytes], table: Table, rows: Iterator[dict[str, Any]]) -> int:

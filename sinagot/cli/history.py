@@ -115,7 +115,7 @@ def diff_json(diff: RunDiff) -> dict[str, Any]:
     """Give what differs between two runs as plain values."""
     lists = ("config", "scripts", "versions", "packages", "params", "command", "outcomes", "steps")
     named = {name: [one._asdict() for one in getattr(diff, name)] for name in lists}
-    return {"a": diff.a.run_id, "b": diff.b.run_id, **named}
+    return {"a": diff.a.run_id, "b": diff.b.run_id, **named, "cleaned": list(diff.cleaned)}
 
 
 def run_lines(run: Run) -> Iterator[str]:
@@ -220,7 +220,9 @@ def diff_lines(diff: RunDiff, *, is_short: bool = False) -> Iterator[str]:
     str
         A line.
     """
-    told = False
+    told = bool(diff.cleaned)
+    for run_id in dict.fromkeys(diff.cleaned):
+        yield f"  {clean(run_id)} was cleaned: its configuration and failed jobs are not kept, and not compared"
     for title, changes in (
         ("configuration", diff.config),
         ("parameters", diff.params),

@@ -13,6 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from sinagot.dataset.moves import remove
+from sinagot.dataset.sidecars import remove_sidecar
 from sinagot.engine.paths import flat_paths
 from sinagot.engine.state.aside import aside_folder
 from sinagot.engine.state.compact import compact, find_old, folder_size
@@ -197,6 +198,8 @@ def _remove_outputs(
                 remove(path)
             for left in filter(os.path.lexists, paths):
                 raise StorageError(f"{left} can't be removed", path=left)
+            for path in paths:
+                remove_sidecar(path)  # it tells what an output comes from that is there no more
             say()
             FailureMarks(state, stage).clear(key)
         finally:

@@ -37,8 +37,8 @@ Examples:
   sinagot exclude --list
 
 What is excluded is not run, not even by --force; its files stay where they are.
-Status, reports and counts say so. Take it back by: sinagot include REC-7
-Who, when and why are kept in .sinagot/decisions.jsonl.
+Status, reports and counts say so; `sinagot include REC-7` takes it back. Who, when
+and why are kept in .sinagot/decisions.jsonl.
 """,
 )
 @click.argument("records", shell_complete=known("records"), metavar="[RECORD]...", nargs=-1)

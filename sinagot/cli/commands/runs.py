@@ -7,7 +7,7 @@ object, with ``progress`` (null, or ``settled, total, rate, eta_s, running``), `
 peak_memory_mb``, and ``changes`` (what differs from the run before, as of ``diff``; null for the first). Of
 ``diff``: ``a, b`` (ids), ``config, scripts, versions, packages, params, command`` (lists of ``name, old, new``),
 ``outcomes`` (list of ``key, old, new``), ``steps`` (list of ``step, count_old, count_new, median_old, median_new,
-ratio``).
+ratio``), ``cleaned`` (ids of those whose configuration and failed jobs `sinagot clean` has removed).
 """
 
 from __future__ import annotations

@@ -72,6 +72,8 @@ class RunDiff(NamedTuple):
     #: Jobs of which at least one run failed, and the other ended otherwise.
     outcomes: tuple[JobChange, ...]
     steps: tuple[StepTimes, ...]
+    #: Ids of those that `sinagot clean` has made small: configuration and failed jobs can't be compared then.
+    cleaned: tuple[str, ...] = ()
 
     @property
     def is_same(self) -> bool:
@@ -100,17 +102,21 @@ def diff_runs(state: str, a: str, b: str) -> RunDiff:
     packages = [read_packages(run.folder) for run in (first, second)]
     named = ("command", "mode", "workers", "user", "host", "records", "jobs")
     facts = [{name: getattr(run, name) for name in named} for run in (first, second)]
+    kept = [(run.run_id, manifest) for run, manifest in ((first, old), (second, new))]
+    cleaned = tuple(run_id for run_id, manifest in kept if "compacted" in manifest)
+    configurations = [] if cleaned else [_flat(_configuration(run.folder)) for run in (first, second)]
     return RunDiff(
         first,
         second,
-        config=_changes(_flat(_configuration(first.folder)), _flat(_configuration(second.folder))),
+        config=_changes(*configurations) if configurations else (),
         scripts=_changes(_digests(old), _digests(new)),
         versions=_changes(_mapping(old.get("versions")), _mapping(new.get("versions"))),
         packages=_changes(*packages) if all(packages) else (),
         params=_changes(_flat(_mapping(old.get("params"))), _flat(_mapping(new.get("params")))),
         command=_changes(*facts),
-        outcomes=_outcomes(*sides),
+        outcomes=() if cleaned else _outcomes(*sides),
         steps=_steps(*sides),
+        cleaned=cleaned,
     )
 
 

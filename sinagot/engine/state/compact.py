@@ -113,6 +113,7 @@ def compact(state: str, run: OldRun) -> None:
         The folder can't be written.
     """
     folder = f"{state}/runs/{run.run_id}"
+    last = _written(folder)
     if not any(run.needed.values()):
         shutil.rmtree(folder)
         return
@@ -131,6 +132,9 @@ def compact(state: str, run: OldRun) -> None:
         if name not in names:
             path = f"{folder}/{name}"
             shutil.rmtree(path) if os.path.isdir(path) and not os.path.islink(path) else os.unlink(path)
+    # A run that died has no end but its last sign, and cleaning is none. What is written above is on the drive.
+    for name in names_in(folder):
+        os.utime(f"{folder}/{name}", (last, last))
 
 
 def _replace_bytes(path: str, data: bytes) -> None:

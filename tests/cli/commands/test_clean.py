@@ -185,6 +185,23 @@ def test_runs_that_somebody_needs_stay(make_lab: Lab, invoke: Invoke) -> None:
     assert "interrupted" in invoke(lab, "status", "--record", "REC-1").stdout
 
 
+def test_cleaned_run_is_told_as_such(make_lab: Lab, invoke: Invoke) -> None:
+    """Cleaning is no sign of life of a run, and what it has removed is told as gone, not as something that differs."""
+    lab = make_lab(1, 3)
+    run(lab)
+    (lab / "dataset/raw/REC-3.txt").write_text("1")
+    run(lab)
+    runs = lab / "dataset/.sinagot/runs"
+    new, old = [one["run_id"] for one in json.loads(invoke(lab, "runs", "--json").stdout)["runs"]]
+    for path in (runs / old).iterdir():
+        os.utime(path, (10**9, 10**9))
+    assert invoke(lab, "clean", "runs", "--keep-runs", "1", "--yes").exit_code == 0
+    assert {int(path.stat().st_mtime) for path in (runs / old).iterdir()} == {10**9}
+    found = json.loads(invoke(lab, "runs", "diff", old, new, "--json").stdout)
+    assert (found["cleaned"], found["config"], found["outcomes"]) == ([old], [], [])
+    assert f"{old} was cleaned" in invoke(lab, "runs", "diff", old, new).stdout
+
+
 def _clean_beside(lab: Path, invoke: Invoke) -> None:
     """Clean all there is while a run goes on; it loses nothing."""
     state = lab / "dataset/.sinagot"
@@ -224,6 +241,19 @@ def test_outputs_of_a_step(make_lab: Lab, invoke: Invoke) -> None:
     (lab / "dataset/raw/REC-2.txt").write_text("1")
     invoke(lab, "run")
     assert sorted(os.listdir(one)) == ["REC-1.txt", "REC-2.txt", "REC-3.txt", "mine.txt"]
+
+
+def test_outputs_go_with_their_provenance(make_lab: Lab, invoke: Invoke) -> None:
+    """What tells where an output comes from goes with it; a file of that name that somebody else wrote stays."""
+    lab = make_lab(1, 5)
+    with open(lab / "workspace.toml", "a") as file:
+        file.write("[run]\nprovenance = true\n")
+    invoke(lab, "run")
+    one = lab / "dataset/one"
+    assert len(os.listdir(one)) == 4
+    (one / "REC-2.txt.prov.json").write_text("{}")
+    assert invoke(lab, "clean", "outputs", "--step", "one", "--yes").exit_code == 0
+    assert os.listdir(one) == ["REC-2.txt.prov.json"]
 
 
 def test_outputs_that_are_not_plain_stay(make_lab: Lab, invoke: Invoke) -> None:

@@ -88,6 +88,7 @@ def test_commands_options_and_names(ask, scoped_lab: Path, invoke: Invoke) -> No
     assert ask(scoped_lab, "logs", "REC-1", "--modality", "") == ["EEG"]
     assert ask(scoped_lab, "why", "REC-") == ["REC-1", "REC-2"]
     assert ask(scoped_lab, "status", "--task", "=", "R") == ["RS"]  # as bash takes --task=R apart
+    assert ask(scoped_lab, "status", "--task", "=", "RS", "--step", "") == ["one"]
     assert ask(scoped_lab, "completion", "") == list(SHELLS)
 
 

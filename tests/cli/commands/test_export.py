@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +96,22 @@ def test_file_appears_whole_or_not_at_all(invoke: Invoke, lab: Path, monkeypatch
     with pytest.raises(Exception, match="No space left"):
         export("status", rows(), "csv", "t.csv", force=True)
     assert (lab / "t.csv").read_text() == "mine" and not list(lab.glob("*~"))
+
+
+@pytest.mark.parametrize("form", ["csv", "json"])
+def test_standard_output_stays_open(form: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A table that ends half-way, as when `head` has gone, leaves the standard output to what ends the program."""
+
+    def rows() -> Iterator[dict[str, Any]]:
+        yield {"record_id": "REC-1"}
+        raise BrokenPipeError
+
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
+    monkeypatch.setattr(sys, "stdout", stream)
+    with pytest.raises(BrokenPipeError):
+        export("status", rows(), form, None, force=False)
+    stream.flush()
+    assert "REC-1" in stream.buffer.getvalue().decode()  # type: ignore[attr-defined]
 
 
 def test_parquet_needs_its_extra_and_a_file(
