@@ -14,7 +14,13 @@ import click
 
 from sinagot.cli.completion import known
 from sinagot.cli.exits import Exit
-from sinagot.cli.options import choose_records, open_workspace, scope_options, workspace_options
+from sinagot.cli.options import (
+    choose_records,
+    open_workspace,
+    scope_options,
+    workspace_options,
+    workspace_words,
+)
 from sinagot.cli.texts import clean, columns, command_line, counted, note, plain_list, say, short_path
 
 if TYPE_CHECKING:
@@ -76,8 +82,9 @@ def command(ctx: click.Context) -> int | None:
     for line in columns(rows, right=[1, 2]):
         say(line)
     say()
-    say(f"Nothing was removed. Choose: {command_line('clean', 'runs')}, ...; outputs of a step: "
-        f"{command_line('clean', 'outputs', '--step', 'NAME')}", wrap=True)  # fmt: skip
+    words = workspace_words()
+    say(f"Nothing was removed. Choose: {command_line(*words, 'clean', 'runs')}, ...; outputs of a step: "
+        f"{command_line(*words, 'clean', 'outputs', '--step', 'NAME')}", wrap=True)  # fmt: skip
     return Exit.OK
 
 
