@@ -25,27 +25,28 @@ if TYPE_CHECKING:
 __all__ = ["COMMANDS", "group", "main"]
 
 #: Name -> first line of its help; the help of all commands is shown without loading any. A test compares the two.
+#: In the order of use: begin, run, look, decide, hand on, look after.
 COMMANDS = {
     "init": "Write a commented workspace.toml and a first script.",
     "check": "Check configuration, scripts and patterns, and show what they find.",
-    "records": "List the ids of the records, one a line.",
     "status": "Show the status of every step of every record, and totals.",
-    "show": "Show all about a record: files, steps, decisions, last error.",
     "run": "Run the steps that are not done.",
     "plan": "Say what a run would do, and why.",
     "watch": "Run new recordings as they arrive.",
+    "show": "Show all about a record: files, steps, decisions, last error.",
     "why": "Say what a run would do with a record, and why.",
-    "accept": "Settle changes that do not change results.",
+    "logs": "Show the log of a record, oldest line first.",
+    "runs": "Show the history of runs, one of them, or what differs.",
+    "serve": "Show the dashboard: what is done, what runs, what failed, in a browser.",
+    "records": "List the ids of the records, one a line.",
     "exclude": "Exclude records, or a task, modality or step of them.",
     "include": "Take exclusions back.",
+    "accept": "Settle changes that do not change results.",
     "report": "Write reports: where the records have gone, the text for a paper, a page.",
+    "export": "Write status, attempts, logs or decisions as CSV, Parquet or JSON.",
     "config": "Show the configuration and the parameters that hold.",
     "submit": "Write a SLURM job array that runs what is not done.",
-    "runs": "Show the history of runs, one of them, or what differs.",
-    "logs": "Show the log of a record, oldest line first.",
-    "serve": "Show the dashboard: what is done, what runs, what failed, in a browser.",
     "doctor": "Measure drives, Python and workers, and say what to set.",
-    "export": "Write status, attempts, logs or decisions as CSV, Parquet or JSON.",
     "clean": "Show what could go, and remove what is chosen.",
     "completion": "Print what teaches a shell to complete our words.",
 }

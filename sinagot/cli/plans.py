@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sinagot.cli.exclusions import excluded_lines
+from sinagot.cli.options import workspace_words
 from sinagot.cli.texts import clean, columns, command_line, counted, painted, shortened, step_place
 from sinagot.engine.pace import duration_text
 from sinagot.engine.planning.plan import Verdict
@@ -128,7 +129,7 @@ class _Shown:
         yield from self._table(["step", "", "jobs", "about", "why"], cells, word=1, about=3, right=2)
         if len(kinds) > _MOST_KINDS:
             more = counted(len(kinds) - _MOST_KINDS, "more kind")
-            yield f"... and {more} of jobs; every job: {command_line('plan', '--json')}"
+            yield f"... and {more} of jobs; every job: {command_line(*workspace_words(), 'plan', '--json')}"
 
     def job_lines(self) -> Iterator[str]:
         """Give the jobs that were kept, in running order."""
@@ -145,7 +146,7 @@ class _Shown:
         yield from self._table(["record", "step", "", "about", "why"], cells, word=2, about=3)
         if self._left_out:
             jobs = counted(self._left_out, "more job")
-            yield f"... and {jobs}; all of them: {command_line('plan', '--all')}"
+            yield f"... and {jobs}; all of them: {command_line(*workspace_words(), 'plan', '--all')}"
 
     def _table(
         self, head: list[str], cells: list[list[str]], *, word: int, about: int, right: int | None = None

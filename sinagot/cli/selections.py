@@ -14,7 +14,7 @@ __all__ = ["read_selection", "write_selection"]
 
 
 def read_selection(file: str) -> list[str]:
-    """Read ids; empty lines, and lines that begin with ``#``, are passed over.
+    r"""Read ids; empty lines, and lines that begin with ``#``, are passed over. ``\#`` begins an id with such a sign.
 
     Parameters
     ----------
@@ -26,7 +26,8 @@ def read_selection(file: str) -> list[str]:
             lines = [line.rstrip("\r\n") for line in stream]
     except OSError as error:
         raise click.UsageError(f"--select: {file} can't be read: {error.strerror}") from error
-    return [line for line in lines if line.strip() and not line.startswith("#")]
+    named = (line for line in lines if line.strip() and not line.startswith("#"))
+    return [line.removeprefix("\\") for line in named]
 
 
 def write_selection(file: str, record_ids: Iterable[str]) -> None:
@@ -42,7 +43,11 @@ def write_selection(file: str, record_ids: Iterable[str]) -> None:
     draft = f"{file}.{os.getpid()}~"
     try:
         with open(draft, "w", encoding="utf-8", errors="surrogateescape") as stream:
-            stream.writelines(f"{record_id}\n" for record_id in record_ids)
+            stream.writelines(f"{_line(record_id)}\n" for record_id in record_ids)
         os.replace(draft, file)
     except OSError as error:
         raise click.UsageError(f"--save-selection: {file} can't be written: {error.strerror}") from error
+
+
+def _line(record_id: str) -> str:
+    return f"\\{record_id}" if record_id.startswith(("#", "\\")) else record_id

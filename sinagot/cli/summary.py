@@ -23,6 +23,7 @@ from sinagot.cli.texts import (
     short_path,
     step_place,
 )
+from sinagot.config.hints import words_about
 from sinagot.engine.pace import duration_text
 from sinagot.engine.words import OUTCOMES
 from sinagot.scripts.group import GROUP_ID
@@ -237,7 +238,8 @@ def _failure_lines(report: RunReport, workspace: Workspace, asked: str | None) -
     for group in groups[:_MOST_GROUPS]:
         yield from _group_lines(group, steps[group.step], asked)
     if len(groups) > _MOST_GROUPS:
-        yield f"  ... and {counted(len(groups) - _MOST_GROUPS, 'more cause')}; all of them: sinagot run --json"
+        every = command_line(*workspace_words(), "runs", "show", "--json")
+        yield f"  ... and {counted(len(groups) - _MOST_GROUPS, 'more cause')}; all of them: {every}"
 
 
 def _group_lines(group: FailureGroup, step: dict[str, Any], asked: str | None) -> Iterator[str]:
@@ -262,8 +264,9 @@ def _group_lines(group: FailureGroup, step: dict[str, Any], asked: str | None) -
 
 
 def _command(name: str, record: str | None, step: dict[str, Any], *more: str) -> str:
-    words = [name, *([record] if record is not None else [])]
+    words: list[str] = []
     for option, key in (("--task", "task"), ("--modality", "modality"), ("--step", "step_label")):
         if step[key] is not None:
             words += [option, step[key]]
-    return command_line(*workspace_words(), *words, *more)
+    asked = [name, *words, *more] if record is None else words_about(name, record, *words, *more)
+    return command_line(*workspace_words(), *asked)

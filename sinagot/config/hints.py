@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 
 from sinagot.errors import NotFoundError
 
-__all__ = ["closest", "did_you_mean", "near_miss", "spelled_list", "unknown_step"]
+__all__ = ["closest", "did_you_mean", "near_miss", "spelled_list", "unknown_step", "words_about"]
 
 
 def closest(word: str, candidates: Iterable[str], cutoff: float = 0.6) -> str | None:
@@ -147,3 +147,23 @@ def spelled_list(words: Iterable[str], last: str = "or") -> str:
     if len(items) < 2:
         return "".join(items)
     return f"{', '.join(items[:-1])} {last} {items[-1]}"
+
+
+def words_about(command: str, name: str, *options: str) -> list[str]:
+    """Give the words of a command about a record; a name that begins with a dash is not taken for an option.
+
+    Parameters
+    ----------
+    command : str
+        A command that takes the name as an argument.
+    name : str
+        Of a record.
+    *options : str
+        Further words.
+
+    Examples
+    --------
+    >>> words_about("logs", "REC-1", "--step", "mean"), words_about("logs", "-1", "--step", "mean")
+    (['logs', 'REC-1', '--step', 'mean'], ['logs', '--step', 'mean', '--', '-1'])
+    """
+    return [command, *options, "--", name] if name.startswith("-") else [command, name, *options]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from fastapi import Depends, HTTPException, Request
 from fastapi.responses import HTMLResponse
 
+from sinagot.config.hints import words_about
 from sinagot.dashboard.auth import Keys
 from sinagot.dashboard.chronicle import Chronicle
 from sinagot.dashboard.durations import Durations
@@ -80,6 +81,7 @@ class House:
             title=title,
             version=__version__,
             command=self.command,
+            words_about=words_about,
             tones=stylesheet(),
         )
 

@@ -6,9 +6,11 @@ Knows where each fact stands; must not decide what it means. What `record.detail
 from __future__ import annotations
 
 import os
+import shlex
 import time
 from typing import Any, NamedTuple
 
+from sinagot.config.hints import words_about
 from sinagot.engine.accounts.attempts import epoch_of, iso_of
 from sinagot.engine.accounts.excerpts import Excerpt, excerpt_of
 from sinagot.engine.planning.graph import Slot, StepNode
@@ -284,6 +286,7 @@ class _Look:
         own = self._configuration.raw.get("records", {}).get("exceptions", {}).get(self._id)
         if own:
             found.append(f'it has settings of its own: [records.exceptions."{self._id}"]')
+        why = shlex.join(["sinagot", *words_about("why", self._id)])
         for step in steps:
             times = {
                 role: [
@@ -299,7 +302,7 @@ class _Look:
             elif (
                 is_done and times["input"] and times["output"] and max(times["input"]) > min(times["output"])
             ):
-                found.append(f"{step.place}: its result is older than an input (sinagot why {self._id})")
+                found.append(f"{step.place}: its result is older than an input ({why})")
         return found
 
 

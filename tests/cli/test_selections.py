@@ -15,7 +15,7 @@ from tests.cli.conftest import Invoke, Lab
 def test_what_is_written_is_read(tmp_path: Path) -> None:
     """Ids come back as they are, also odd ones; comments and empty lines are passed over."""
     file = str(tmp_path / "ids.txt")
-    ids = ["REC 1", "é", "a'b\"", " x"]
+    ids = ["#1", "REC 1", "\\#", "\\x", "a'b\"", "é", " x"]
     write_selection(file, ids)
     assert read_selection(file) == ids
     Path(file).write_text("\ufeff# made by hand\r\nREC-1\r\n\r\nREC-2")

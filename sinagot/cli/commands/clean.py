@@ -14,7 +14,13 @@ import click
 
 from sinagot.cli.completion import known
 from sinagot.cli.exits import Exit
-from sinagot.cli.options import choose_records, open_workspace, scope_options, workspace_options
+from sinagot.cli.options import (
+    choose_records,
+    open_workspace,
+    scope_options,
+    workspace_options,
+    workspace_words,
+)
 from sinagot.cli.texts import clean, columns, command_line, counted, note, plain_list, say, short_path
 
 if TYPE_CHECKING:
@@ -76,8 +82,9 @@ def command(ctx: click.Context) -> int | None:
     for line in columns(rows, right=[1, 2]):
         say(line)
     say()
-    say(f"Nothing was removed. Choose: {command_line('clean', 'runs')}, ...; outputs of a step: "
-        f"{command_line('clean', 'outputs', '--step', 'NAME')}", wrap=True)  # fmt: skip
+    words = workspace_words()
+    say(f"Nothing was removed. Choose: {command_line(*words, 'clean', 'runs')}, ...; outputs of a step: "
+        f"{command_line(*words, 'clean', 'outputs', '--step', 'NAME')}", wrap=True)  # fmt: skip
     return Exit.OK
 
 
@@ -134,13 +141,18 @@ def outputs(
     Only files and folders under the paths that the step declares; of a link the link. Failures of these jobs are
     forgotten, their logs stay. A job that a run works on, or that died there, is left alone and named.
     """
-    from sinagot.cli.findings import check_step
+    from sinagot.cli.findings import check_step, tell_without_data
     from sinagot.workspace.cleaning import find_outputs
 
     workspace = open_workspace()
     scope = choose_records(workspace, task, modality, records)
     check_step(scope, step)
     items, busy = find_outputs(scope, step)
+    about = {key.partition("/")[0] for key in (*(item.name for item in items), *busy)}
+    unknown = [one for one in records if one not in about and not workspace.records.has(one)]
+    if unknown:  # a slip of the pen: nothing is removed
+        tell_without_data(workspace.records, unknown)
+        return Exit.NOTHING
     if busy:
         jobs = counted(len(busy), "job")
         note(f"Left alone, a run works on it or has died there: {jobs}: {clean(plain_list(busy))}")

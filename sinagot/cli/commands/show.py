@@ -21,6 +21,7 @@ from sinagot.cli.findings import is_group
 from sinagot.cli.moments import ago, local_time, span
 from sinagot.cli.options import json_option, open_workspace, scope_options, workspace_options, workspace_words
 from sinagot.cli.texts import clean, columns, command_line, note, painted, print_json, say, short_path
+from sinagot.config.hints import words_about
 from sinagot.config.quantities import bytes_text
 
 if TYPE_CHECKING:
@@ -80,7 +81,8 @@ def _unknown(workspace: Workspace, record_id: str) -> int:
     from sinagot.config.hints import did_you_mean
 
     if is_group(workspace, record_id):
-        note(f"{record_id} is no record, but a step for all of them; see: {command_line('why', record_id)}")
+        see = command_line(*workspace_words(), "why", record_id)
+        note(f"{record_id} is no record, but a step for all of them; see: {see}")
         return Exit.NOTHING
     hint = did_you_mean(record_id, workspace.records.ids())
     pattern = workspace.configuration.id_pattern
@@ -163,6 +165,6 @@ def _error_lines(record_id: str, step: StepDetails, error: LastError) -> Iterato
     for option, name in (("--task", step.task), ("--modality", step.modality)):
         narrow += [option, name] if name else []
     words = workspace_words()
-    yield from ["", "  the whole log:  " + command_line(*words, "logs", record_id, *narrow)]
+    yield from ["", "  the whole log:  " + command_line(*words, *words_about("logs", record_id, *narrow))]
     yield "  run it again:   " + command_line(*words, "run", "--record", record_id, *narrow)
     yield "  run it here:    " + command_line(*words, "run", "--record", record_id, *narrow, "--debug")

@@ -141,7 +141,7 @@ def _run_parts(run: RunFacts) -> Iterator[Markup]:
     yield bar(run.counts, OUTCOMES, run.jobs)
     yield paragraph(_legend(run))
     rows = [("command", code(run.command) if run.command else ""), ("host", run.host), ("user", run.user)]
-    yield facts([*rows, ("mode", run.mode), ("began", run.start)])
+    yield facts([*rows, ("mode", run.mode), ("started", run.start)])
     if run.stopped_because:
         yield problem(run.stopped_because)
     for warning in run.warnings[:_MOST_WARNINGS]:

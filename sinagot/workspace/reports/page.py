@@ -11,6 +11,7 @@ import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
+from sinagot.config.hints import words_about
 from sinagot.config.quantities import seconds_text
 from sinagot.engine.accounts.flow import WITHOUT_INPUT
 from sinagot.engine.accounts.runs import RunFacts
@@ -193,9 +194,10 @@ def _failure(group: StandingFailure) -> Markup:
     lines = group.traceback.rstrip().splitlines()
     excerpt = "\n".join(lines if len(lines) <= _EXCERPT else ["...", *lines[-_EXCERPT:]])
     first = group.newest_record
-    commands = [["logs", first], ["why", first]]
+    commands = [words_about("logs", first), words_about("why", first)]
     if group.step_label:
-        commands = [["logs", first, "--step", group.step_label], ["why", first, group.step_label]]
+        commands = [words_about("logs", first, "--step", group.step_label)]
+        commands.append([*words_about("why", first), group.step_label])
         narrow = [*(["--task", group.task] if group.task else [])]
         narrow += ["--modality", group.modality] if group.modality else []
         commands.append(["run", "--failed", "--step", group.step_label, *narrow])

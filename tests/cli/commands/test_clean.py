@@ -227,6 +227,8 @@ def test_outputs_of_a_step(make_lab: Lab, invoke: Invoke) -> None:
     (one / "REC-1.txt").symlink_to(lab / "elsewhere.txt")
     dry = invoke(lab, "clean", "outputs", "--step", "one", "--dry-run")
     assert "Would go: 3 jobs" in dry.stdout and (one / "REC-3.txt").exists()
+    slip = invoke(lab, "clean", "outputs", "--step", "one", "REC-1", "REC-22", "--yes")
+    assert slip.exit_code == 5 and "REC-22" in slip.stderr and (one / "REC-1.txt").exists()
     result = invoke(lab, "clean", "outputs", "--step", "one", "REC-1", "REC-2", "--yes")
     assert "Removed: 2 jobs" in result.stdout
     assert sorted(os.listdir(one)) == ["REC-3.txt", "mine.txt"]

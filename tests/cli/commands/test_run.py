@@ -110,7 +110,7 @@ def test_many_causes_are_cut(invoke: Invoke, make_lab: Lab) -> None:
     )
     result = invoke(make_lab(*[3] * 12, one=script), "run")
     assert result.stdout.count("    log:") == 10
-    assert "... and 2 more causes; all of them: sinagot run --json" in result.stdout
+    assert "... and 2 more causes; all of them: sinagot runs show --json" in result.stdout
     assert max(map(len, result.stdout.splitlines())) < 200
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import html
 import json
 import os
+import re
+import shlex
 from pathlib import Path
 
 from tests.cli.conftest import Invoke, Lab
@@ -63,6 +66,20 @@ def test_commands_lead_on(invoke: Invoke, make_lab: Lab) -> None:
     (lab / "dataset/raw/REC-1.txt").write_text("1")
     assert invoke(lab.parent, *again.split()[1:]).exit_code == 0
     assert "one: error" not in invoke(lab, "show", "REC-1").stdout
+
+
+def test_commands_name_what_begins_with_a_dash(invoke: Invoke, make_lab: Lab) -> None:
+    """A command that is shown to be copied works for an id that looks like an option, in each place that shows one."""
+    lab = make_lab(toml="[records]\nid_pattern = '.+'\n[steps]\nscripts = ['one']\n")
+    (lab / "dataset/raw/-f 1.txt").write_text("3")
+    shown = invoke(lab, "run").stdout + invoke(lab, "show", "--", "-f 1").stdout
+    invoke(lab, "report", "html", "-o", "page.html")
+    shown += html.unescape((lab / "page.html").read_text())
+    commands = re.findall(r"sinagot ((?:logs|why) .*-f 1[^<\n]*)", shown)
+    assert len(commands) == 4
+    for one in commands:
+        result = invoke(lab, *shlex.split(one))
+        assert result.exit_code == 0 and "one" in result.stdout, one
 
 
 def test_files_steps_decisions_and_notes(invoke: Invoke, make_lab: Lab) -> None:
