@@ -245,18 +245,20 @@ def _pieces(row: bytearray) -> list[tuple[str, int, int]]:
 
 
 class _Times:
-    """Durations and memory of one step."""
+    """Durations and memory of one step; as elsewhere, of what was done."""
 
     def __init__(self) -> None:
         self._durations = array("d")
-        self._peak = 0.0
+        self._spent = self._peak = 0.0
         self._failed = self._count = 0
 
     def add(self, one: dict[str, Any]) -> None:
         self._count += 1
         self._failed += one["outcome"] == Outcome.FAILED
         if one["duration_s"] is not None:
-            self._durations.append(one["duration_s"])
+            self._spent += one["duration_s"]
+            if one["outcome"] == Outcome.DONE:
+                self._durations.append(one["duration_s"])
         self._peak = max(self._peak, one["peak_memory_mb"] or 0.0)
 
     def told(self, step: str) -> StepTimes:
@@ -267,7 +269,7 @@ class _Times:
             self._failed,
             median(known) if known else None,
             max(known) if known else None,
-            sum(known),
+            self._spent,
             self._peak or None,
         )
 
