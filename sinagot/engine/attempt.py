@@ -41,7 +41,7 @@ from sinagot.engine.state.entries import (
 )
 from sinagot.engine.state.kept import keep
 from sinagot.engine.state.origins import prints_of, same_prints
-from sinagot.engine.state.partial import lacking_text
+from sinagot.engine.state.partial import Lacking, lacking_warning
 from sinagot.engine.state.recovery import heal
 from sinagot.engine.state.sidecars import drop_old_sidecars
 from sinagot.errors import InputChangedError, SupersededError
@@ -267,7 +267,7 @@ def _attempt(
         if job.damaged:
             put_aside(job, attempt, log)
         with ScriptStoppedBySignals(), limited(job, attempt, meter):
-            told = _call(job, bench, stage, log, memory)
+            lacking = _call(job, bench, stage, log, memory)
         source = source_of(job, seen.inputs)
         intent = partial(note_commit, job, bench, attempt, began, source, digests=digests)
         sidecars = _sidecars(job, attempt, source, seen, began)
@@ -303,7 +303,9 @@ def _attempt(
     warnings = record_success(job, bench, attempt, facts, seen.inputs, published, log, source, digests)
     if seen.was_marked:
         bench.failures.clear(job.key)
-    warnings += (*_in_place_warning(job, published), *told, *(sidecars.warnings if sidecars else ()))
+    bench.partial.settle(job.key, lacking)
+    warnings += lacking_warning(step.label, lacking)
+    warnings += (*_in_place_warning(job, published), *(sidecars.warnings if sidecars else ()))
     return JobResult(
         job.key,
         Outcome.DONE,
@@ -318,10 +320,8 @@ def _printed(printer: Printer | None, collected: bool) -> tuple[str, ...]:
     return tuple(printer.lines) if collected and printer is not None else ()
 
 
-def _call(
-    job: Job, bench: Bench, stage: Stage | None, log: AttemptLog, memory: Memory | None = None
-) -> tuple[str, ...]:
-    """Make the script's object and run it: here, and nowhere else, user code is called; give what is to be told."""
+def _call(job: Job, bench: Bench, stage: Stage | None, log: AttemptLog, memory: Memory | None) -> Lacking:
+    """Make the script's object and run it: only here user code is called; give whom the result lacks."""
     options, step = job.options, job.step
     with activated(step.source), capture(log):
         script_class = load_script(step.source)
@@ -355,11 +355,9 @@ def _call(
             is_whole = all(os.path.lexists(made(path)) for path in flat_paths(job.outputs))
             if error.code or options.debug or not is_whole:  # else it is another way to return
                 raise
-    if not isinstance(script, GroupTemplate):
-        return ()
-    lacking = script._left_out
-    bench.partial.note(job.key, lacking)
-    return (f"{step.label}: {lacking_text(lacking)}; the next run tries again",) if lacking else ()
+    lacking = script._left_out if isinstance(script, GroupTemplate) else {}
+    bench.partial.note(job.key, lacking)  # before what lacks them is in place
+    return lacking
 
 
 def _publish(

@@ -183,6 +183,8 @@ def passing(number: int, workflow_id: str) -> int:
     note("passing", workflow_id)
     if number == 2 and "MENDED" not in os.environ:
         raise ValueError("two is bad")
+    if number == 2 and "TOUCHED" in os.environ:
+        os.utime(os.environ["TOUCHED"])  # an input changes while the collection is made
     return number * 10
 
 class Flow(sg.Workflow):
@@ -240,7 +242,13 @@ def test_failed_values_of_a_stored_collection_are_tried_again(
         assert [reason.code for reason in job["reasons"]] == ["records_failed"]
         assert ws.steps.get("unstored_file").status() == sg.StepStatus.OUTDATED
         monkeypatch.setenv("MENDED", "1")
-        calls.clear()
+        touched = tmp_path / "number" / "W00000.txt"
+        before = touched.stat()
+        monkeypatch.setenv("TOUCHED", str(touched))
+        assert ws.compute("unstored_file", progress=False, mode="main_process").counts["failed"] == 1
+        os.utime(touched, ns=(before.st_atime_ns, before.st_mtime_ns))
+        monkeypatch.delenv("TOUCHED")
+        calls.clear()  # nothing was published: what is there still lacks one, and that is still known
         assert ws.unstored_file == {"W00000": 0, "W00001": 10, "W00002": 20, "W00003": 30}
         assert calls() == ["passing W00002"]
         assert ws.compute("unstored_file", progress=False).counts["done"] == 0

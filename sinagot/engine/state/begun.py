@@ -8,14 +8,14 @@ log tells so.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import NamedTuple
 from urllib.parse import unquote
 
 from sinagot.engine.job import parse_key
 from sinagot.engine.state.claims import KEPT, one_taker
-from sinagot.engine.state.owners import Owner, held_claims, is_alive, read_owner
+from sinagot.engine.state.owners import Owner, held_claims, read_owner
 from sinagot.runlog.read import newest_status
 from sinagot.scripts.codes import StepStatus
 
@@ -59,8 +59,8 @@ class Claims(NamedTuple):
 
     #: File name -> (owner, whether it is to be honoured), of those that mean anything.
     open: dict[str, tuple[Owner | None, bool]]
-    #: File names of those of dead processes that had not begun: they mean nothing.
-    idle: list[str]
+    #: Those of dead processes that had not begun, and these: they mean nothing.
+    idle: dict[str, Owner]
 
 
 def read_claims(state: str, logs: str, names: Iterable[str] | None = None) -> Claims:
@@ -73,28 +73,30 @@ def read_claims(state: str, logs: str, names: Iterable[str] | None = None) -> Cl
     names : iterable of str, optional
         The file names that matter; all claims when not given.
     """
-    found, idle = held_claims(state, names), []
+    found: dict[str, tuple[Owner | None, bool]] = held_claims(state, names)
+    idle: dict[str, Owner] = {}
     for name, (owner, is_live) in found.items():
         is_cut = name[KEPT : KEPT + 1] == "~"  # the key can't be told from the name
-        if not (is_live or is_cut or had_begun(owner, logs, unquote(name, errors="surrogateescape"))):
-            idle.append(name)
+        if owner is None or is_live or is_cut:
+            continue
+        if not had_begun(owner, logs, unquote(name, errors="surrogateescape")):
+            idle[name] = owner
     for name in idle:
         del found[name]
     return Claims(found, idle)
 
 
-def drop_idle(state: str, names: Iterable[str]) -> None:
-    """Remove claims that mean nothing; one that somebody has taken over meanwhile stays.
+def drop_idle(state: str, idle: Mapping[str, Owner]) -> None:
+    """Remove claims that mean nothing; one that somebody has taken over meanwhile stays, whatever became of him.
 
     Parameters
     ----------
     state : str
         The state folder.
-    names : iterable of str
-        File names, see `Claims.idle`.
+    idle : mapping of str to Owner
+        See `Claims.idle`.
     """
-    for name in names:
+    for name, owner in idle.items():
         with one_taker(f"{state}/locks/takeover"), suppress(OSError):
-            owner = read_owner(f"{state}/claims/{name}")[0]
-            if owner is not None and is_alive(owner, f"{state}/runs") is False:
+            if read_owner(f"{state}/claims/{name}")[0] == owner:
                 os.unlink(f"{state}/claims/{name}")

@@ -9,8 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from sinagot.engine.state.history import Marks
+from sinagot.scripts.group import GROUP_ID
 
-__all__ = ["PartialMarks", "lacking_text"]
+__all__ = ["Lacking", "PartialMarks", "lacking_text", "lacking_warning"]
+
+#: Record id -> why it failed.
+Lacking = dict[str, str]
 
 #: How many records are named.
 _MOST_NAMED = 5
@@ -31,7 +35,7 @@ class PartialMarks:
     >>> marks.note("all/records/table", {"REC-1": "ValueError: no"})
     >>> marks.lacking("all/records/table")
     {'REC-1': 'ValueError: no'}
-    >>> marks.note("all/records/table", {})
+    >>> marks.settle("all/records/table", {})
     >>> marks.lacking("all/records/table")
     {}
     """
@@ -39,16 +43,19 @@ class PartialMarks:
     def __init__(self, state: str) -> None:
         self._marks = Marks(state, "partial")
 
-    def lacking(self, key: str) -> dict[str, str]:
+    def lacking(self, key: str) -> Lacking:
         """Give the records that the result of a job lacks, and why; a mark that cannot be read names nobody."""
         found = (self._marks.get(key) or {}).get("lacking")
         return {str(one): str(why) for one, why in found.items()} if isinstance(found, dict) else {}
 
     def note(self, key: str, lacking: Mapping[str, str]) -> None:
-        """Remember whom the result of a job lacks; nobody, as a rule."""
+        """Remember whom the result lacks that a job is going to publish; where it lacks nobody, that waits."""
         if lacking:
             self._marks.set(key, {"lacking": dict(lacking)})
-        elif self._marks.has(key):
+
+    def settle(self, key: str, lacking: Mapping[str, str]) -> None:
+        """Forget whom the former result of a job lacked, now that one is in place that lacks nobody."""
+        if not lacking and key.startswith(f"{GROUP_ID}/") and self._marks.has(key):
             self._marks.clear(key)
 
 
@@ -64,3 +71,8 @@ def lacking_text(lacking: Mapping[str, str]) -> str:
     records = "1 record" if len(lacking) == 1 else f"{len(lacking):,} records"
     why = next(iter(lacking.values()), "").partition("\n")[0]
     return f"made without {records} that failed: {names}{f' ({why})' if why else ''}"
+
+
+def lacking_warning(step: str, lacking: Mapping[str, str]) -> tuple[str, ...]:
+    """Give what a run tells of a result that lacks records; nothing of one that lacks nobody."""
+    return (f"{step}: {lacking_text(lacking)}; the next run tries again",) if lacking else ()
