@@ -4,12 +4,24 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
 SHARED_DATA = ROOT.parent / "shared" / "data"
+#: What makes Chromium quiet: no sandbox in containers, no graphics, no calls home.
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 
 @pytest.fixture(scope="session")
@@ -31,3 +43,22 @@ def harbor(tmp_path: Path) -> Path:
     """Give a fresh copy of the harbor example, in which nothing has run yet."""
     made = shutil.ignore_patterns(".sinagot", "LOG", "__pycache__", "count", "mean")
     return Path(shutil.copytree(ROOT / "example" / "harbor", tmp_path / "harbor", ignore=made))
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Give a real Chromium.
+
+    Skips where there is none; with ``SINAGOT_REQUIRE_SHARED=1``, which CI sets, that is a failure instead.
+    """
+    if CHROMIUM is None:
+        reason = "needs chromium (Debian: apt-get install chromium)"
+        if os.environ.get("SINAGOT_REQUIRE_SHARED") == "1":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield opened
+        opened.close()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -17,17 +16,6 @@ import httpx
 import pytest
 
 from sinagot.testing import await_true
-
-#: What makes Chromium quiet: no sandbox in containers, no graphics, no calls home.
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 
 class Dashboard:
@@ -130,25 +118,6 @@ def serve_long(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
     """Give a starter of dashboards that many tests ask: starting one takes a second or two."""
     with _serving(tmp_path_factory.mktemp("serve")) as start:
         yield start
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """Give a real Chromium.
-
-    Skips where there is none; with ``SINAGOT_REQUIRE_SHARED=1``, which CI sets, that is a failure instead.
-    """
-    if CHROMIUM is None:
-        reason = "needs chromium (Debian: apt-get install chromium)"
-        if os.environ.get("SINAGOT_REQUIRE_SHARED") == "1":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield opened
-        opened.close()
 
 
 @pytest.fixture

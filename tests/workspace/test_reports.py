@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,6 @@ from tests.workspace.test_flows import arrange, claims, decisions, failures, fil
 
 ROOT = Path(__file__).parents[2]
 ANY_TEXT = st.text(st.characters(), max_size=30)  # halves of characters and control characters too
-CHROMIUM = Path("/usr/bin/chromium")
 
 __all__ = ["graph_lab"]
 
@@ -267,16 +267,13 @@ def test_citation_is_that_of_the_project() -> None:
     assert author is not None and CITATION.startswith(author[1])
 
 
-@pytest.mark.skipif(not CHROMIUM.exists(), reason="no chromium here")
-def test_page_in_a_browser(tmp_path: Path) -> None:
+def test_page_in_a_browser(tmp_path: Path, browser: Any) -> None:
     """In a browser the page asks for nothing, runs no script, hides rows by its switches, and is fit for readers of screens."""
-    playwright = pytest.importorskip("playwright.sync_api")
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
+    from axe_playwright_python.sync_playwright import Axe
+
     path = lab(tmp_path / "lab").report().to_html(tmp_path / "report.html")
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
+    with closing(browser.new_context(viewport={"width": 400, "height": 800}, bypass_csp=True)) as context:
         # The page forbids scripts; those of the checker are let in.
-        context = browser.new_context(viewport={"width": 400, "height": 800}, bypass_csp=True)
         page = context.new_page()
         asked: list[str] = []
         page.on("request", lambda request: asked.append(request.url))
@@ -289,6 +286,5 @@ def test_page_in_a_browser(tmp_path: Path) -> None:
         assert page.locator(".grid tbody tr:visible").count() == 1
         for scheme in ("light", "dark"):
             page.emulate_media(color_scheme=scheme)
-            found = axe.Axe().run(page)
+            found = Axe().run(page)
             assert found.violations_count == 0, found.generate_report()
-        browser.close()
