@@ -5,11 +5,15 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 ARGS   ?=
+# Processes that share the tests; 0 runs them in one, in order of a seed that can be repeated.
+WORKERS ?= 2
+AIRFLOW      ?= apache-airflow-core>=3.0
+AIRFLOW_VENV ?= .venv-airflow
 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check format lint types layers docs screenshots bench chaos clean
+.PHONY: help install demo test check format lint types layers docs screenshots bench chaos airflow clean
 
 help: ## list the commands
 	@echo "make COMMAND, where COMMAND is one of"
@@ -33,7 +37,7 @@ demo: $(STAMP) ## run the harbor example on a copy in .demo/harbor
 	@$(BIN)/python .demo/harbor/demo.py
 
 test: $(STAMP) ## all tests: laws, unit tests, doctests, code blocks of README and docs, a minute of faults
-	@$(BIN)/python -m pytest -q $(ARGS)
+	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile $(ARGS)
 
 check: lint types layers docs test ## everything that CI runs
 
@@ -65,6 +69,12 @@ bench: $(STAMP) ## measure and write docs/benchmarks.md (ARGS=--quick: two minut
 chaos: $(STAMP) ## kill, fill and freeze it: the full set of tests, then the campaign, which writes docs/reliability.md
 	@SINAGOT_CHAOS=full $(BIN)/python -m pytest -q --timeout=1800 tests/chaos $(ARGS)
 	@$(BIN)/python -m tests.chaos.campaign --trials 20 --write docs/reliability.md
+
+# Some three minutes: Airflow brings a hundred packages, so it gets an environment of its own.
+airflow: $(STAMP) ## load and run pipelines in the real Airflow (AIRFLOW='apache-airflow>=2.10,<3': another one)
+	@test -x $(AIRFLOW_VENV)/bin/airflow || { "$(PYTHON)" -m venv --clear $(AIRFLOW_VENV) && \
+	    $(AIRFLOW_VENV)/bin/python -m pip install --quiet "$(AIRFLOW)" --editable .; }
+	@SINAGOT_REQUIRE_AIRFLOW=1 SINAGOT_AIRFLOW_VENVS=$(CURDIR)/$(AIRFLOW_VENV) $(BIN)/python -m pytest -q tests/airflow $(ARGS)
 
 clean: ## remove what these commands made, but for .venv
 	@rm -rf .demo .venv-peers docs/_build build dist htmlcov .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache

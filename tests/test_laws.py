@@ -26,7 +26,14 @@ TESTS = sorted((ROOT / "tests").rglob("test_*.py"))
 MOST_LINES = 450
 
 # Ruling 2: packages whose __init__ holds more than a docstring.
-INIT_WITH_CODE = {"sinagot/__init__.py", "sinagot/config/__init__.py", "sinagot/models/__init__.py"}
+INIT_WITH_CODE = {
+    "sinagot/__init__.py",
+    "sinagot/config/__init__.py",
+    "sinagot/errors/__init__.py",
+    "sinagot/flow/__init__.py",
+    "sinagot/models/__init__.py",
+    "sinagot/pipeline/__init__.py",
+}
 
 HEAVY = (
     "pandas",
@@ -216,6 +223,7 @@ def test_requirements_are_what_is_imported() -> None:
         "cloudpickle",
         "portalocker",
         "pydantic_core",
+        "ruamel",
         "tornado",
         "typing_extensions",
         "yaml",

@@ -8,13 +8,17 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+import anyio
 import pytest
 from click.testing import CliRunner
 
 from sinagot.cli.main import group
 from sinagot.dataset.volumes import Room
 from sinagot.engine import ground
+from sinagot.errors import StorageError
+from sinagot.flow import Flow, Processor, Supervisor
 from sinagot.testing import await_true
 from tests.cli.conftest import ONE, TWO, environment
 
@@ -35,6 +39,31 @@ def script(*lines: str) -> str:
     return (
         f"from sinagot import ScriptTemplate\nclass Script(ScriptTemplate):\n{head}    def run(self):\n{body}"
     )
+
+
+def pipeline(stages: str, paths: bool = True) -> str:
+    """Write a script that is a pipeline."""
+    files = "{'raw': 'raw/{id}.txt', 'out': 'one/{id}.txt'}" if paths else "{}"
+    return (
+        "import threading\nfrom sinagot.pipeline import Pipeline, Stage\n"
+        "from sinagot.pipeline.input import dependency, known, path_in, path_out\n"
+        "def copy(source, target): target.write_text(source.read_text())\n"
+        "COPY = Stage(copy, [path_in('raw', 'source'), path_out('out', 'target')])\n"
+        f"pipeline = Pipeline('one', paths={files}, stages={{{stages}}})\n"
+    )
+
+
+def flow(*processors: tuple[str, str], sink: str = "{'out': 'one/{id}.csv'}", options: str = "") -> str:
+    """Write a script that is a flow, of what its processors are made with and their bodies."""
+    made = ", ".join(f"Processor({made_with})({body})" for made_with, body in processors)
+    return (
+        "from sinagot.flow import Flow, IOVal, Processor\n"
+        f"flow = Flow({made}, path_in='raw/{{id}}.txt', sink={sink}, {options})\n"
+    )
+
+
+#: What a processor is made with that reads the file of a record.
+READ = "'read', ['raw'], ['out']"
 
 
 class Desk:
@@ -97,6 +126,45 @@ SCRIPTS = {
     "steps ... and ... write the same file '...'": ONE.replace("one/{id}", "two/{id}"),
     "steps wait for each other in a circle: ...": ONE.replace("raw/{id}", "two/{id}"),
     "MissingOutputError: declared output was not written: ...": script("pass"),
+    "pipeline '...' writes no file, and so can be no step: ...": pipeline("'a': Stage(list)", paths=False),
+    "pipeline '...': stage '...' needs stage '...', which there is not; there is ...": pipeline(
+        "'copy': COPY, 'mean': Stage(len, [dependency('cpoy', 'obj')])"
+    ),
+    "pipeline '...': stages wait for one another in a circle: ...": pipeline(
+        "'copy': COPY, 'a': Stage(list, after=['b']), 'b': Stage(list, after=['a'])"
+    ),
+    "UnsendableError: ...: argument '...' (of type ...) cannot be sent to another process: ...": pipeline(
+        "'copy': COPY, 'lock': Stage(lambda x: None, [known(threading.Lock(), 'x')], timeout=60)"
+    ),
+    "flow '...' writes no file, and so can be no step: ...": flow((READ, "lambda raw: 1"), sink="None"),
+    "flow '...': nothing is known for input '...' of '...': ...": flow(
+        ("'read', ['raw', 'limit'], ['out']", "lambda raw, limit: 1")
+    ),
+    "stream '...' has two producers, '...' and '...': ...": flow(
+        (READ, "lambda raw: 1"), ("'again', ['raw'], ['out']", "lambda raw: 1")
+    ),
+    "processors wait for one another in a circle: ...": flow(
+        ("'there', ['back'], ['out']", "lambda back: 1"), ("'back', ['out'], ['back']", "lambda out: 1")
+    ),
+    "processor '...' declares the input '...', but its function has no parameter of that name": flow(
+        (READ, "lambda path: 1")
+    ),
+    "FlowStalled: the flow stands still, for its processors wait for one another: ...": flow(
+        (
+            "'split', ['raw'], ['left', 'right'], max_lead=1",
+            "lambda raw: (yield from (IOVal(name, 1) for name in ['right', 'right', 'left']))",
+        ),
+        ("'join', ['left', 'right'], ['out']", "lambda left, right: len([*left, *right])"),
+    ),
+    "UnstorableDataError: stream '...': a value of type ... can't be stored in a stream: ...": flow(
+        (READ, "lambda raw: object()")
+    ),
+    "SinkError: value ... of stream '...' cannot be written to ...: ...": flow(
+        (READ, "lambda raw: (yield from ({'a': 1}, {'b': 2}))")
+    ),
+    "SpoolLimitError: stream '...' would hold ... bytes after ... values, and spool_limit is ...": flow(
+        (READ, "lambda raw: (yield from ({'a': n} for n in range(9999)))"), options="spool_limit=999"
+    ),
     "InputChangedError: input changed while the script ran: ...; nothing was published": script(
         "self.path.output.touch()", "self.path.input.write_text('other')"
     ),
@@ -107,6 +175,7 @@ WORDS = {
     "No data of record ...": ("run", "--record", "REC-7"),
     "'...' is no record id: ids match '...'": ("run", "--record", "rec-1"),
     "no step '...'; steps are ...": ("run", "--step", "tow"),
+    "no pipeline '...'; there is ...": ("pipeline", "show", "nigth"),
 }
 
 FAULTS: dict[str, Callable[[Desk], None]] = {}
@@ -267,6 +336,26 @@ def no_extra(desk: Desk) -> None:
     desk.say("run", "--dask")
 
 
+@prints("stage '...': argument '...' of its function has no input")
+def no_argument(desk: Desk) -> None:
+    desk.write(SINGLE, one=pipeline("'copy': COPY, 'mean': Stage(lambda x: x)"))
+    desk.say("pipeline", "check")
+
+
+@prints("Redis at ...: it can't be reached")
+def no_server(desk: Desk) -> None:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        url = f"redis://127.0.0.1:{listener.getsockname()[1]}/0"
+
+    async def main() -> None:
+        await Supervisor(redis_config={"url": url}).start_flow(Flow(Processor("one", [], ["n"])(lambda: 1)))
+
+    with pytest.raises(StorageError) as caught:
+        anyio.run(main)
+    desk.printed = str(caught.value)
+
+
 def provoke(heading: str, desk: Desk) -> None:
     """Make the program print a heading."""
     if heading in FAULTS:
@@ -293,12 +382,11 @@ ALL = [*FAULTS, *CONFIGURATIONS, *SCRIPTS, *WORDS]
 
 
 @pytest.mark.parametrize("heading", ALL)
-def test_message_is_printed_as_the_page_has_it(
-    heading: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_message_is_printed_as_the_page_has_it(heading: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A mistake is answered with the words of its heading; three dots stand for what differs from case to case."""
-    desk = Desk(tmp_path / "lab", monkeypatch)
-    provoke(heading, desk)
+    with TemporaryDirectory(prefix="lab-") as folder:  # long paths are cut in some messages
+        desk = Desk(Path(folder, "lab"), monkeypatch)
+        provoke(heading, desk)
     expected = ".+?".join(re.escape(piece) for piece in heading.split("..."))
     assert re.search(expected, " ".join(desk.printed.split())), desk.printed
 

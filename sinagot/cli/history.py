@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sinagot.cli.moments import local_time, span
+from sinagot.cli.stages import stage_lines, stages_json
 from sinagot.cli.texts import clean, columns, counted, painted, plain_list, short_path
 from sinagot.config.quantities import bytes_text
 from sinagot.engine.words import OUTCOMES
@@ -96,6 +97,7 @@ def run_json(facts: RunFacts, run: Run | None = None) -> dict[str, Any]:
         "slowest": [job._asdict() for job in digest.slowest],
         "failures": [_failure_json(group) for group in digest.failures],
         "peak_memory_mb": digest.peak_memory_mb,
+        "pipelines": stages_json(run),
         "changes": None if before is None else diff_json(before.diff(run)),
     }
 
@@ -107,7 +109,7 @@ def _progress_json(progress: RunProgress) -> dict[str, Any]:
 
 
 def _failure_json(group: StandingFailure) -> dict[str, Any]:
-    names = ("step", "outcome", "exc_type", "message", "where", "count", "records")
+    names = ("step", "outcome", "exc_type", "message", "where", "stage", "count", "records")
     return {name: getattr(group, name) for name in names}
 
 
@@ -125,6 +127,7 @@ def run_lines(run: Run) -> Iterator[str]:
     if facts.state == "running":
         yield from _progress_lines(run.progress())
     yield from _digest_lines(digest)
+    yield from stage_lines(run)
     if facts.warnings:
         yield from ["", "Warnings", *(f"  {clean(text)}" for text in facts.warnings[:_MOST])]
     before = run.before()
@@ -196,6 +199,7 @@ def _digest_lines(digest: RunDigest) -> Iterator[str]:
         for group in digest.failures[:_MOST]:
             yield painted("failed", clean(f"  {group.step}: {group.cause}"))
             where = f", at {short_path(group.where)}" if group.where else ""
+            where += f", stage {group.stage}" if group.stage else ""
             yield clean(f"    {counted(group.count, 'record')}: {plain_list(group.records)}{where}")
         if len(digest.failures) > _MOST:
             yield f"  ... and {len(digest.failures) - _MOST:,} more causes"

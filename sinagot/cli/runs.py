@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from sinagot.workspace.records import RecordCollection
     from sinagot.workspace.workspace import Workspace
 
-__all__ = ["carry_out"]
+__all__ = ["carry_out", "stdout_for_json"]
 
 
 def carry_out(
@@ -55,7 +55,7 @@ def carry_out(
         The exit code.
     """
     scope = choice.scope(workspace)
-    with _stdout_for_json() if as_json else nullcontext():
+    with stdout_for_json() if as_json else nullcontext():
         report, error = _run(workspace, scope, choice.step, **choice.options, **options)
     if report is None:
         return Exit.FAILED
@@ -90,7 +90,7 @@ def _telling(report: RunReport) -> Iterator[None]:
 
 
 @contextmanager
-def _stdout_for_json() -> Iterator[None]:
+def stdout_for_json() -> Iterator[None]:
     """Let what scripts print go to standard error: standard output is for the JSON alone."""
     stdout = sys.__stdout__
     if stdout is None or sys.stdout is not stdout or stdout.fileno() != 1:  # replaced by whoever called us

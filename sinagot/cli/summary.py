@@ -104,6 +104,7 @@ def report_json(report: RunReport, code: int) -> dict[str, Any]:
                 "exc_type": group.exc_type,
                 "message": group.message,
                 "where": group.where or None,
+                "stage": group.stage or None,
                 "traceback": group.traceback or None,
                 "count": group.count,
                 "records": list(group.records),
@@ -251,7 +252,8 @@ def _group_lines(group: FailureGroup, step: dict[str, Any], asked: str | None) -
     whose = f"{counted(group.count, 'record')}: {clean(plain_list(group.records))}"
     yield f"    {'for all records' if is_group else whose}"
     if group.where:
-        yield f"    at {clean(short_path(group.where))}"
+        stage = f", stage {group.stage}" if group.stage else ""
+        yield clean(f"    at {short_path(group.where)}{stage}")
     for text in group.differences:
         yield f"    {clean(text)}"
     yield f"    log:   {_command('logs', group.records[0], step)}"

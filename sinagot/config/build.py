@@ -167,6 +167,7 @@ def _watch(table: dict[str, Any]) -> settings.WatchSettings:
         events=table.get("events", "auto"),
         sentinel=_pattern(table.get("sentinel")),
         outdated=table.get("outdated"),
+        said=frozenset(table),
     )
 
 

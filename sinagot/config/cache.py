@@ -20,7 +20,7 @@ from sinagot.version import __version__
 __all__ = ["find_verdict", "make_digest", "save_verdict"]
 
 #: Changes when the checks do within one version of the package.
-CACHE_FORMAT = 4
+CACHE_FORMAT = 5
 
 
 def make_digest(sources: Iterable[Source], overrides: Iterable[str | None]) -> str:

@@ -17,6 +17,7 @@ from sinagot.config import schema
 from sinagot.config.expressions import expression_problem
 from sinagot.config.fit import check_fit
 from sinagot.config.hints import closest, did_you_mean, near_miss, spelled_list
+from sinagot.config.pipelines import check_pipelines, hint_about
 from sinagot.config.problems import KeyPath, Problems
 
 __all__ = ["check_tables", "phrase"]
@@ -45,6 +46,7 @@ def check_tables(tables: dict[str, Any], problems: Problems) -> None:
     _check_schema(tables, problems)
     _check_expressions(tables, problems)
     check_fit(tables, problems)
+    check_pipelines(tables, problems)
 
 
 def _check_sections(tables: dict[str, Any], problems: Problems) -> None:
@@ -138,7 +140,7 @@ def _report(
             path, "unknown key" if hint else f"unknown key (known: {', '.join(target.siblings)})", hint
         )
         return
-    hint = ""
+    hint = hint_about(path)
     words = [one for one in _members(target.annotation) if get_origin(one) is Literal]
     choices = get_args(words[0]) if words else ()
     if path == ("log", "level"):

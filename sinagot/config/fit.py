@@ -13,7 +13,7 @@ from sinagot.config.hints import did_you_mean
 from sinagot.config.names import check_names, folder_name_problem
 from sinagot.config.problems import KeyPath, Problems
 
-__all__ = ["check_fit"]
+__all__ = ["check_fit", "id_test", "table_at", "unknown_name"]
 
 #: Plugins of this package; other names are entry points or import paths.
 PLUGINS = ("pandas", "processed")
@@ -30,7 +30,7 @@ def check_fit(tables: dict[str, Any], problems: Problems) -> None:
     problems : Problems
         Takes the errors and warnings.
     """
-    tasks, modalities = _table(tables, "tasks"), _table(tables, "modalities")
+    tasks, modalities = table_at(tables, "tasks"), table_at(tables, "modalities")
     for clash in check_names(tasks, modalities):
         report = problems.error if clash.is_error else problems.warning
         report((clash.section, clash.name), clash.message)
@@ -45,8 +45,8 @@ def check_fit(tables: dict[str, Any], problems: Problems) -> None:
 
 
 def _check_cluster(tables: dict[str, Any], problems: Problems) -> None:
-    kind = _table(tables, "dask", "scheduler").get("type", "processes")
-    cluster = _table(tables, "dask", "cluster")
+    kind = table_at(tables, "dask", "scheduler").get("type", "processes")
+    cluster = table_at(tables, "dask", "cluster")
     if "class" in cluster and "address" in cluster:
         problems.error(("dask", "cluster", "class"), "stands beside `address`; one of the two makes no sense")
     if "adapt" in cluster and "jobs" in cluster:
@@ -58,7 +58,14 @@ def _check_cluster(tables: dict[str, Any], problems: Problems) -> None:
         )
 
 
-def _table(value: Any, *keys: str) -> dict[str, Any]:
+def table_at(value: Any, *keys: str) -> dict[str, Any]:
+    """Give the table at the end of some keys; an empty one where something else stands there, or nothing.
+
+    Examples
+    --------
+    >>> table_at({"tasks": {"RS": 3}}, "tasks"), table_at({"tasks": {"RS": 3}}, "tasks", "RS")
+    ({'RS': 3}, {})
+    """
     for key in keys:
         value = value.get(key) if isinstance(value, dict) else None
     return value if isinstance(value, dict) else {}
@@ -71,8 +78,8 @@ def _texts(value: Any) -> list[str]:
 def _check_labels(tables: dict[str, Any], problems: Problems) -> None:
     for section in ("tasks", "modalities"):
         used: dict[str, str] = {}
-        for name in _table(tables, section):
-            label = _table(tables, section, name).get("label", name)
+        for name in table_at(tables, section):
+            label = table_at(tables, section, name).get("label", name)
             if not isinstance(label, str):
                 continue
             reason = folder_name_problem(label)
@@ -87,24 +94,39 @@ def _check_labels(tables: dict[str, Any], problems: Problems) -> None:
 
 
 def _check_tasks(tables: dict[str, Any], problems: Problems) -> None:
-    tasks, modalities = _table(tables, "tasks"), _table(tables, "modalities")
+    tasks, modalities = table_at(tables, "tasks"), table_at(tables, "modalities")
     for task in tasks:
         path: KeyPath = ("tasks", task, "modalities")
-        listed = _texts(_table(tasks, task).get("modalities"))
+        listed = _texts(table_at(tasks, task).get("modalities"))
         _check_repeats(path, listed, problems)
         for name in dict.fromkeys(listed):
             if name not in modalities:
-                _unknown(path, "modality", name, modalities, problems)
+                unknown_name(path, "modality", name, modalities, problems)
     for modality in modalities:
-        for task in _table(modalities, modality, "task_scripts"):
+        for task in table_at(modalities, modality, "task_scripts"):
             path = ("modalities", modality, "task_scripts", task)
             if task not in tasks:
-                _unknown(path, "task", task, tasks, problems)
-            elif modality not in _texts(_table(tasks, task).get("modalities")):
+                unknown_name(path, "task", task, tasks, problems)
+            elif modality not in _texts(table_at(tasks, task).get("modalities")):
                 problems.warning(path, f"never run, because the task {task!r} does not list {modality!r}")
 
 
-def _unknown(path: KeyPath, word: str, name: str, known: dict[str, Any], problems: Problems) -> None:
+def unknown_name(path: KeyPath, word: str, name: str, known: dict[str, Any], problems: Problems) -> None:
+    """Report a name that is none of those that are configured.
+
+    Parameters
+    ----------
+    path : tuple of str
+        Where it stands.
+    word : str
+        What it should be: ``"task"``.
+    name : str
+        What was written.
+    known : dict
+        Those that there are.
+    problems : Problems
+        Takes the error.
+    """
     allowed = list(known)
     listed = ", ".join(allowed) or "none is configured"
     hint = did_you_mean(name, allowed)
@@ -115,16 +137,16 @@ def _unknown(path: KeyPath, word: str, name: str, known: dict[str, Any], problem
 
 def _chains(tables: dict[str, Any]) -> Iterator[tuple[KeyPath, list[str], list[str]]]:
     """Yield every list of scripts: its key, its names, and those that run before them in the same chain."""
-    steps = _table(tables, "steps")
+    steps = table_at(tables, "steps")
     yield ("steps", "scripts"), _texts(steps.get("scripts")), []
     yield ("steps", "group_scripts"), _texts(steps.get("group_scripts")), _texts(steps.get("scripts"))
-    for name in _table(tables, "modalities"):
-        modality = _table(tables, "modalities", name)
+    for name in table_at(tables, "modalities"):
+        modality = table_at(tables, "modalities", name)
         shared = _texts(modality.get("scripts"))
         yield ("modalities", name, "scripts"), shared, []
-        for task, scripts in _table(modality, "task_scripts").items():
+        for task, scripts in table_at(modality, "task_scripts").items():
             yield ("modalities", name, "task_scripts", task), _texts(scripts), shared
-        own = [script for some in _table(modality, "task_scripts").values() for script in _texts(some)]
+        own = [script for some in table_at(modality, "task_scripts").values() for script in _texts(some)]
         yield ("modalities", name, "group_scripts"), _texts(modality.get("group_scripts")), [*shared, *own]
 
 
@@ -146,7 +168,7 @@ def _check_scripts(tables: dict[str, Any], problems: Problems) -> None:
                 )
     scoped = "tasks" in tables or "modalities" in tables
     for key in ("scripts", "group_scripts"):
-        if scoped and _texts(_table(tables, "steps").get(key)):
+        if scoped and _texts(table_at(tables, "steps").get(key)):
             problems.warning(
                 ("steps", key), f"never run, because a workspace with tasks has modalities.<M>.{key}"
             )
@@ -163,7 +185,7 @@ def _check_repeats(path: KeyPath, names: list[str], problems: Problems) -> None:
 
 def _check_commands(tables: dict[str, Any], problems: Problems) -> None:
     known = {script for _, scripts, _ in _chains(tables) for script in scripts}
-    for name, step in _table(tables, "steps").items():
+    for name, step in table_at(tables, "steps").items():
         if name == "scripts" or not isinstance(step, dict):
             continue
         path = ("steps", name)
@@ -173,14 +195,14 @@ def _check_commands(tables: dict[str, Any], problems: Problems) -> None:
             )
         if name not in known:
             problems.warning(path, "no list of scripts names this step", did_you_mean(name, known))
-    for modality in _table(tables, "modalities"):
-        own = _table(tables, "modalities", modality)
+    for modality in table_at(tables, "modalities"):
+        own = table_at(tables, "modalities", modality)
         listed = [
             *_texts(own.get("scripts")),
-            *(s for some in _table(own, "task_scripts").values() for s in _texts(some)),
+            *(s for some in table_at(own, "task_scripts").values() for s in _texts(some)),
             *_texts(own.get("group_scripts")),
         ]
-        for name in _table(own, "steps"):
+        for name in table_at(own, "steps"):
             if name not in listed:
                 problems.warning(
                     ("modalities", modality, "steps", name),
@@ -192,23 +214,23 @@ def _check_commands(tables: dict[str, Any], problems: Problems) -> None:
 def _check_exceptions(tables: dict[str, Any], problems: Problems) -> None:
     """Warn of tables of single records that speak of something that is not there."""
     known = {
-        "tasks": list(_table(tables, "tasks")),
-        "modalities": list(_table(tables, "modalities")),
+        "tasks": list(table_at(tables, "tasks")),
+        "modalities": list(table_at(tables, "modalities")),
         "steps": list(dict.fromkeys(script for _, scripts, _ in _chains(tables) for script in scripts)),
     }
     words = {"tasks": "task", "modalities": "modality", "steps": "step"}
-    is_id = _id_test(tables)
-    for record_id in _table(tables, "records", "exceptions"):
+    is_id = id_test(tables)
+    for record_id in table_at(tables, "records", "exceptions"):
         path = ("records", "exceptions", record_id)
-        own = _table(tables, *path)
+        own = table_at(tables, *path)
         if not is_id(record_id):
             problems.warning(path, "no record can have this id: it does not match records.id_pattern")
         places: list[tuple[KeyPath, str, Any]] = [
             ((*path, section), section, own.get(section)) for section in words
         ]
         places += [
-            ((*path, "modalities", name, "steps"), "steps", _table(own, "modalities", name).get("steps"))
-            for name in _table(own, "modalities")
+            ((*path, "modalities", name, "steps"), "steps", table_at(own, "modalities", name).get("steps"))
+            for name in table_at(own, "modalities")
         ]
         for place, section, names in places:
             for name in names if isinstance(names, dict) else ():
@@ -217,10 +239,18 @@ def _check_exceptions(tables: dict[str, Any], problems: Problems) -> None:
                     problems.warning((*place, name), f"there is no such {words[section]}", hint)
 
 
-def _id_test(tables: dict[str, Any]) -> Callable[[str], Any]:
+def id_test(tables: dict[str, Any]) -> Callable[[str], Any]:
+    """Give a function that says whether a text may be the id of a record, as far as `records.id_pattern` tells.
+
+    Examples
+    --------
+    >>> is_id = id_test({"records": {"id_pattern": "REC-[0-9]+"}})
+    >>> bool(is_id("REC-1")), bool(is_id("REC"))
+    (True, False)
+    """
     import re  # only where a record has a table of its own
 
-    pattern = _table(tables, "records").get("id_pattern")
+    pattern = table_at(tables, "records").get("id_pattern")
     try:
         return re.compile(pattern).fullmatch if isinstance(pattern, str) else bool
     except re.error:  # told elsewhere
@@ -229,7 +259,7 @@ def _id_test(tables: dict[str, Any]) -> Callable[[str], Any]:
 
 def _check_plugins(modalities: dict[str, Any], problems: Problems) -> None:
     for modality in modalities:
-        plugin = _table(modalities, modality, "models").get("plugin")
+        plugin = table_at(modalities, modality, "models").get("plugin")
         if not isinstance(plugin, str) or plugin in PLUGINS or _is_import_path(plugin):
             continue
         known = [*PLUGINS, *_entry_points()]
@@ -257,12 +287,12 @@ def _entry_points() -> list[str]:
 
 def _check_processed(tables: dict[str, Any], problems: Problems) -> None:
     known = {script for _, scripts, _ in _chains(tables) for script in scripts}
-    for key in _table(tables, "processed"):
-        settings = _table(tables, "processed", key)
+    for key in table_at(tables, "processed"):
+        settings = table_at(tables, "processed", key)
         for word, section in (("task", "tasks"), ("modality", "modalities")):
             name = settings.get(word)
-            if isinstance(name, str) and name not in _table(tables, section):
-                _unknown(("processed", key, word), word, name, _table(tables, section), problems)
+            if isinstance(name, str) and name not in table_at(tables, section):
+                unknown_name(("processed", key, word), word, name, table_at(tables, section), problems)
         label = settings.get("step_label")
         if isinstance(label, str) and label not in known:
             path = ("processed", key, "step_label")

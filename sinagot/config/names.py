@@ -61,6 +61,7 @@ RESERVED = frozenset(
 NEWER = frozenset(
     {
         "accept",
+        "as_stream_value",
         "blueprint",
         "client",
         "configuration",
@@ -91,6 +92,7 @@ NEWER = frozenset(
         "nodes_of",
         "note_problems",
         "output_path",
+        "pipelines",
         "plan",
         "plot",
         "problems",
@@ -103,6 +105,7 @@ NEWER = frozenset(
         "select",
         "state_path",
         "status",
+        "stream",
         "tables",
         "to_dataframe",
         "units",

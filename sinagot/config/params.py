@@ -11,14 +11,19 @@ from typing import Any, NamedTuple
 
 __all__ = [
     "OVERRIDE",
+    "PIPELINE_KEYS",
     "Layer",
     "exceptions_of",
     "iter_values",
     "layers_of",
     "merge_layers",
     "parse_setting",
+    "pipeline_layers",
+    "special_records",
 ]
 
+#: Keys of a table of `[pipelines]` that are ours; all others are parameters.
+PIPELINE_KEYS = ("params", "tasks", "modalities", "records")
 #: Path of the layer that the caller gave.
 OVERRIDE = ("params",)
 
@@ -58,6 +63,24 @@ def exceptions_of(tables: Mapping[str, Any]) -> Mapping[str, Any]:
     return found
 
 
+def special_records(tables: Mapping[str, Any]) -> frozenset[str]:
+    """Give the ids of the records that have parameters of their own, in whatever table.
+
+    Examples
+    --------
+    >>> tables = {
+    ...     "records": {"exceptions": {"REC-1": {}}},
+    ...     "pipelines": {"clean": {"records": {"REC-2": {}}}},
+    ... }
+    >>> sorted(special_records(tables))
+    ['REC-1', 'REC-2']
+    """
+    of_pipelines = (
+        record_id for one in tables.get("pipelines", {}).values() for record_id in one.get("records", ())
+    )
+    return frozenset((*exceptions_of(tables), *of_pipelines))
+
+
 def layers_of(
     tables: Mapping[str, Any],
     task: str | None,
@@ -72,7 +95,7 @@ def layers_of(
     tables : mapping
         A checked configuration.
     task, modality, step : str
-        The step and where it stands.
+        The step and where it stands. `[steps.NAME.params]` and `[pipelines.NAME]` both speak about it.
     record_id : str, optional
         A record whose own tables count as well: all of them win over what holds for every record.
 
@@ -87,31 +110,95 @@ def layers_of(
     >>> [layer.path for layer in layers_of(tables, None, None, "alpha")]
     [('params',), ('steps', 'alpha', 'params')]
     """
-    layers = list(_iter_layers(tables, (), task, modality, step))
+    return list(_iter_layers(tables, _Scope(step, task, modality, is_step=True), record_id))
+
+
+def pipeline_layers(
+    tables: Mapping[str, Any],
+    name: str,
+    task: str | None = None,
+    modality: str | None = None,
+    record_id: str | None = None,
+) -> list[Layer]:
+    """Give the layers that hold for a pipeline that is no step, the widest first.
+
+    Parameters
+    ----------
+    tables : mapping
+        A checked configuration.
+    name : str
+        The pipeline.
+    task, modality, record_id : str, optional
+        What it runs for, where it runs for something.
+
+    Returns
+    -------
+    list of Layer
+        Those that are written; tables of steps are none of its. What speaks about it alone has `is_of_step`.
+
+    Examples
+    --------
+    >>> tables = {"params": {"low": 1}, "pipelines": {"nightly": {"low": 2, "tasks": {"RS": {"low": 3}}}}}
+    >>> [layer.path for layer in pipeline_layers(tables, "nightly", "RS")]
+    [('params',), ('pipelines', 'nightly'), ('pipelines', 'nightly', 'tasks', 'RS')]
+    """
+    return list(_iter_layers(tables, _Scope(name, task, modality, is_step=False), record_id))
+
+
+class _Scope(NamedTuple):
+    """Whose parameters are asked for."""
+
+    name: str
+    task: str | None
+    modality: str | None
+    is_step: bool
+
+
+def _iter_layers(tables: Mapping[str, Any], scope: _Scope, record_id: str | None) -> Iterator[Layer]:
+    own = ("pipelines", scope.name)
+    yield from _said_of(tables, (), [own], scope)
     if record_id is not None:
-        own = exceptions_of(tables).get(record_id)
-        if own:
-            layers += _iter_layers(own, ("records", "exceptions", record_id), task, modality, step)
-    return layers
+        exception = ("records", "exceptions", record_id)
+        yield from _said_of(tables, exception, [(*exception, *own), (*own, "records", record_id)], scope)
 
 
-def _iter_layers(
-    tables: Mapping[str, Any], before: Path, task: str | None, modality: str | None, step: str
+def _said_of(
+    tables: Mapping[str, Any], before: Path, pipelines: Sequence[Path], scope: _Scope
 ) -> Iterator[Layer]:
-    paths: list[tuple[Path, bool]] = [((), False)]
-    if modality is not None:
-        paths.append((("modalities", modality), False))
-    if task is not None:
-        paths.append((("tasks", task), False))
-    paths.append((("steps", step), True))
-    if modality is not None:
-        paths.append((("modalities", modality, "steps", step), True))
-    for path, is_of_step in paths:
-        table: Any = tables
-        for key in (*path, "params"):
-            table = table.get(key) if isinstance(table, dict) else None
-        if isinstance(table, dict) and table:
-            yield Layer((*before, *path, "params"), table, is_of_step)
+    """Give the layers below some keys: what holds for all records, or for one; `pipelines` are its own tables."""
+    name, task, modality = scope.name, scope.task, scope.modality
+    in_modality: list[Path] = [] if modality is None else [("modalities", modality)]
+    in_task: list[Path] = [] if task is None else [("tasks", task)]
+    wide: list[Path] = [(), *in_modality, *in_task]
+    for place in wide:
+        yield from _layer(tables, (*before, *place, "params"))
+    if scope.is_step:
+        yield from _layer(tables, (*before, "steps", name, "params"), is_of_step=True)
+    for path in pipelines:
+        yield from _open_layers(tables, path)
+    for place in in_modality if scope.is_step else ():
+        yield from _layer(tables, (*before, *place, "steps", name, "params"), is_of_step=True)
+    for place in (*in_modality, *in_task):
+        for path in pipelines:
+            yield from _open_layers(tables, (*path, *place))
+
+
+def _layer(tables: Mapping[str, Any], path: Path, *, is_of_step: bool = False) -> Iterator[Layer]:
+    if values := _table_at(tables, path):
+        yield Layer(path, values, is_of_step)
+
+
+def _open_layers(tables: Mapping[str, Any], path: Path) -> Iterator[Layer]:
+    """Give the layers of a table that holds parameters beside words of ours."""
+    if values := {key: one for key, one in _table_at(tables, path).items() if key not in PIPELINE_KEYS}:
+        yield Layer(path, values, is_of_step=True)
+    yield from _layer(tables, (*path, "params"), is_of_step=True)
+
+
+def _table_at(tables: Any, path: Path) -> Mapping[str, Any]:
+    for key in path:
+        tables = tables.get(key) if isinstance(tables, dict) else None
+    return tables if isinstance(tables, dict) else {}
 
 
 def merge_layers(layers: Sequence[Layer]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from sinagot.config import settings
 from sinagot.config.fields import STRICT, Bytes, Check, Count, Params, Pattern, Seconds, Text, Texts, Words
-from sinagot.config.services import Notify, Watch
+from sinagot.config.services import Notify, Pipeline, PipelineOfRecord, Watch
 
 __all__ = [
     "LEVELS",
@@ -89,6 +89,8 @@ class RecordException(_Table):
     """Single modalities."""
     steps: dict[str, StepParams] = {}
     """Single steps."""
+    pipelines: dict[str, PipelineOfRecord] = {}
+    """Single pipelines."""
 
 
 class Records(_Table):
@@ -398,6 +400,8 @@ class Workspace(_OpenTable):
     """Modalities, by name."""
     params: Params = {}
     """Parameters of all steps: `self.params` in scripts. Narrower tables of the same name win."""
+    pipelines: dict[str, Pipeline] = {}
+    """Parameters of pipelines, by name."""
     processed: dict[str, Processed] = {}
     """Values that steps wrote, by key."""
     workflow: Workflow = Workflow.model_construct()

@@ -1,4 +1,4 @@
-"""The tables `[watch]` and `[notify]` of a configuration; the text below a field is its reference.
+"""The tables `[watch]`, `[notify]` and `[pipelines]` of a configuration; the text below a field is its reference.
 
 Knows what may be written; must not know how it is used. `sinagot.config.schema` takes them up.
 """
@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from sinagot.config import settings
-from sinagot.config.fields import STRICT, Pattern, Pause, Seconds, Text, Words
+from sinagot.config.fields import STRICT, Params, Pattern, Pause, Seconds, Text, Words
 
-__all__ = ["Email", "Notify", "Watch"]
+__all__ = ["Email", "Notify", "Pipeline", "PipelineOfRecord", "PipelinePart", "Watch"]
 
 
 class _Table(BaseModel):
@@ -68,3 +68,38 @@ class Notify(_Table):
     """A message by e-mail."""
     timeout: Seconds = settings.DEFAULT_NOTIFY_TIMEOUT
     """How long each way may take."""
+
+
+class _ParamTable(_Table):
+    model_config = ConfigDict(extra="allow")
+
+
+class PipelinePart(_ParamTable):
+    """`[pipelines.NAME.tasks.T]`, `[pipelines.NAME.modalities.M]`: its parameters for one task or modality."""
+
+    params: Params = {}
+    """The same, written apart: for parameters that are named like a key of ours."""
+
+
+class PipelineOfRecord(_ParamTable):
+    """`[pipelines.NAME.records.ID]`, `[records.exceptions.ID.pipelines.NAME]`: parameters for one record."""
+
+    params: Params = {}
+    """The same, written apart: for parameters that are named like a key of ours."""
+    tasks: dict[str, PipelinePart] = {}
+    """Parameters for single tasks of the record."""
+    modalities: dict[str, PipelinePart] = {}
+    """Parameters for single modalities of the record."""
+
+
+class Pipeline(_ParamTable):
+    """`[pipelines.NAME]`: parameters of one pipeline: all keys but `params`, `tasks`, `modalities`, `records`."""
+
+    params: Params = {}
+    """The same, written apart: for parameters that are named like a key of ours."""
+    tasks: dict[str, PipelinePart] = {}
+    """Parameters for single tasks."""
+    modalities: dict[str, PipelinePart] = {}
+    """Parameters for single modalities."""
+    records: dict[str, PipelineOfRecord] = {}
+    """Parameters for single records, by id."""

@@ -165,6 +165,8 @@ class WatchSettings(NamedTuple):
     sentinel: str | tuple[str, ...] | None = None
     #: None is as the rule of the runs says.
     outdated: bool | None = None
+    #: Names of those that somebody has set, to whatever it is.
+    said: frozenset[str] = frozenset()
 
 
 class EmailSettings(NamedTuple):

@@ -22,7 +22,8 @@ MOST_RECORDS = 10_000
 
 _Id = Annotated[str, Field(min_length=1, max_length=1000)]
 _Name = Annotated[str, Field(min_length=1, max_length=300)]
-_Reason = Annotated[str, Field(min_length=1, max_length=2000, pattern=r"\S")]
+#: Holds a sign that is no blank in any dialect of patterns: they differ about separators, NEL and the byte order mark.
+_Reason = Annotated[str, Field(min_length=1, max_length=2000, pattern=r"[^\s\x1c-\x1f\x85\ufeff]")]
 
 
 class _Target(BaseModel):

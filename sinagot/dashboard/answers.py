@@ -10,6 +10,8 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 __all__ = [
+    "ActAnswer",
+    "AttemptAnswer",
     "ConfigurationAnswer",
     "DecisionAnswer",
     "FailureAnswer",
@@ -103,6 +105,49 @@ class FileAnswer(BaseModel):
     changed: float | None
 
 
+class ActAnswer(BaseModel):
+    """One stage, or processor, of one attempt."""
+
+    act: str
+    state: str
+    #: UTC, ISO.
+    begin: str | None
+    end: str | None
+    duration_s: float | None
+    #: How often it was repeated.
+    tries: int
+    exc_type: str | None
+    exc_message: str | None
+    where: str | None
+    #: Why it was skipped.
+    reason: str | None
+    failed_elements: list[int]
+    #: Of a processor: input -> values that it has taken, stream -> values that it wrote; null where none are told yet.
+    values_in: dict[str, int] | None
+    values_out: dict[str, int] | None
+    #: Of one that runs: how many of them its slowest reader has not yet taken, and what it waits for.
+    lead: int | None
+    waits_for: str
+    #: When that was told (UTC, ISO).
+    told: str | None
+
+
+class AttemptAnswer(BaseModel):
+    """One attempt with its stages or processors."""
+
+    run_id: str
+    key: str
+    attempt: str
+    record_id: str
+    task: str | None
+    modality: str | None
+    step_label: str
+    worker: str
+    #: done, failed, interrupted, superseded; null of one that goes on or was cut off.
+    outcome: str | None
+    acts: list[ActAnswer]
+
+
 class StepOfRecord(BaseModel):
     """One step of one record."""
 
@@ -117,6 +162,8 @@ class StepOfRecord(BaseModel):
     estimate_s: float | None
     #: The note of the last attempt, where it failed.
     failure: dict[str, Any] | None
+    #: Of a pipeline or a flow: its last attempt, as far as known.
+    stages: AttemptAnswer | None
     files: list[FileAnswer]
 
 
@@ -136,6 +183,8 @@ class LineAnswer(BaseModel):
     time: str
     level: str
     step: str
+    #: Stage or processor, of a line that one has written.
+    part: str
     message: str
     traceback: str
     duration_s: float | None
@@ -212,6 +261,8 @@ class FailureAnswer(BaseModel):
     exc_type: str
     message: str
     where: str
+    #: Of a pipeline: the stage that failed; else empty.
+    stage: str
     traceback: str
     count: int
     #: Ids of some of the records.

@@ -123,6 +123,8 @@ def record(house: AtHome, record_id: str) -> RecordAnswer:
     """Tell all of a record: the status of its steps, why, and their files."""
     house.record_number(record_id)
     facts = Dossier(house.workspace, record_id).facts()
+    for step in facts["steps"]:
+        step["stages"] = step["stages"].as_json() if step["stages"] is not None else None
     decisions = [decision.to_json() for decision in facts["decisions"]]
     return RecordAnswer.model_validate(plain({"record_id": record_id, **facts, "decisions": decisions}))
 

@@ -17,11 +17,11 @@ from fastapi.exception_handlers import http_exception_handler
 from fastapi.responses import PlainTextResponse, RedirectResponse, StreamingResponse
 from fastapi.staticfiles import StaticFiles
 
-from sinagot.dashboard import accounts_api, actions, api
+from sinagot.dashboard import accounts_api, actions, api, pipelines_api
 from sinagot.dashboard.auth import Hosts, Keys
 from sinagot.dashboard.guard import Guard
 from sinagot.dashboard.house import House
-from sinagot.dashboard.pages import history, overview, records, settings
+from sinagot.dashboard.pages import history, overview, pipelines, records, settings
 from sinagot.errors import ConfigurationError, SinagotError
 from sinagot.version import __version__
 
@@ -129,7 +129,17 @@ def create_app(
     )
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
     _add_doors(app, house)
-    for part in (overview, records, history, settings, api, accounts_api, actions):
+    for part in (
+        overview,
+        records,
+        history,
+        pipelines,
+        settings,
+        api,
+        accounts_api,
+        pipelines_api,
+        actions,
+    ):
         app.include_router(part.router)
     return app
 

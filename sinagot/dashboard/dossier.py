@@ -6,7 +6,7 @@ Knows which questions to ask the workspace; must not know how the answers are sh
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from fastapi import HTTPException
@@ -20,6 +20,7 @@ from sinagot.scripts.codes import StepStatus
 from sinagot.workspace.looks import survey_of
 
 if TYPE_CHECKING:
+    from sinagot.engine.accounts.acts import AttemptActs
     from sinagot.engine.planning.graph import Slot, StepNode
     from sinagot.workspace.workspace import Workspace
 
@@ -67,9 +68,10 @@ class Dossier:
         """Give steps with status, reasons and files, and the decisions about the record."""
         nodes = self._workspace.nodes_of(self._workspace.records, None)
         verdicts, problem = self._verdicts()
+        stages = self._stages(nodes)
         steps = []
         for node in nodes:
-            place = "-".join(part for part in (node.task, node.modality, node.label) if part)
+            place = _place_of(node)
             status = StepStatus.ERROR if node.error is not None else self._survey.status(0, node)
             row = verdicts.get((node.task, node.modality, node.label))
             reasons = [reason.text for reason in row["reasons"]] if row is not None else []
@@ -86,12 +88,25 @@ class Dossier:
                     "estimate_s": row["estimate_s"] if row is not None else None,
                     "failure": failure,
                     "excerpt": self._excerpt(place, failure),
+                    "stages": stages.get(place),
+                    "is_flow": node.job_step is not None and node.job_step.is_flow,
                     "files": list(self._files(node)),
                 }
             )
         state = str(self._workspace.configuration.state_path)
         decisions = Decisions.read(state).of(self._record_id)
         return {"steps": steps, "plan_problem": problem, "decisions": decisions}
+
+    def _stages(self, nodes: Sequence[StepNode]) -> dict[str, AttemptActs]:
+        """Give the stages of pipelines and the processors of flows: of the last attempt of each."""
+        if not any(node.job_step is not None and node.job_step.has_acts for node in nodes):
+            return {}
+        details = self._workspace.records.get(self._record_id).details()
+        return {step.place: step.stages for step in details.steps if step.stages is not None}
+
+    def acts(self, node: StepNode) -> AttemptActs | None:
+        """Give the stages or processors of the last attempt of one step."""
+        return self._stages([node]).get(_place_of(node))
 
     def _excerpt(self, place: str, failure: dict[str, Any] | None) -> Excerpt | None:
         """Give the user's line at which a step failed, as it was when it ran, with those round it."""
@@ -151,6 +166,10 @@ class Dossier:
         raise HTTPException(404, "there is no such file")
 
 
+def _place_of(node: StepNode) -> str:
+    return "-".join(part for part in (node.task, node.modality, node.label) if part)
+
+
 def _slots(node: StepNode) -> list[tuple[str, Slot]]:
     return [
         *(("input", slot) for slot in node.inputs),
@@ -207,6 +226,7 @@ def _shown(line: dict[str, Any]) -> dict[str, Any]:
         "time": str(line.get("time", ""))[:40],
         "level": level if level in LEVELS else "INFO",
         "step": _place(line)[:300],
+        "part": str(line.get("processor") or line.get("stage") or "")[:300],
         "message": _cut(message),
         "traceback": _cut(str(line.get("traceback") or "")),
         "duration_s": float(duration) if isinstance(duration, int | float) else None,

@@ -18,6 +18,7 @@ from sinagot.dashboard.auth import Keys
 from sinagot.dashboard.chronicle import Chronicle
 from sinagot.dashboard.durations import Durations
 from sinagot.dashboard.events import Stream
+from sinagot.dashboard.gallery import Gallery
 from sinagot.dashboard.rendering import environment, stylesheet
 from sinagot.dashboard.snapshot import Snapshot
 from sinagot.dashboard.starter import Starter
@@ -35,6 +36,8 @@ NAVIGATION = [
     ("/grid", "Records"),
     ("/failures", "Failures"),
     ("/runs", "Runs"),
+    ("/pipelines", "Pipelines"),
+    ("/flows", "Flows"),
     ("/decisions", "Decisions"),
     ("/configuration", "Configuration"),
 ]
@@ -68,6 +71,7 @@ class House:
         self.snapshot = Snapshot(workspace)
         self.stream = Stream(self.snapshot)
         self.chronicle = Chronicle(workspace)
+        self.gallery = Gallery(self.chronicle)
         self.durations = Durations(self.chronicle.state)
         # A program of its own finds the workspace wherever it is started.
         files = [word for file in workspace.configuration.files for word in ("-w", os.path.abspath(file))]

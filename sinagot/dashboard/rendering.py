@@ -6,14 +6,20 @@ Knows Jinja2 and how times, sizes and durations are written; must not know what 
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from sinagot.config.quantities import bytes_text, seconds_text
-from sinagot.engine.words import OUTCOMES, STATUS, Word, css, tone_of
+from sinagot.engine.accounts.attempts import epoch_of
+from sinagot.engine.accounts.values import values_text
+from sinagot.engine.words import ACTS, OUTCOMES, STATUS, TONES, Word, css, tone_of
+
+if TYPE_CHECKING:
+    from sinagot.engine.accounts.acts import ActFacts
 
 __all__ = ["age_text", "environment", "local_time", "stylesheet"]
 
@@ -52,12 +58,32 @@ def local_time(text: Any, pattern: str = "%Y-%m-%d %H:%M:%S") -> str:
 
 def stylesheet() -> str:
     """Give the rules for the colours of statuses and outcomes, light and dark."""
-    tones = {word.tone for word in (*STATUS.values(), *OUTCOMES.values())}
+    tones = {word.tone for word in (*STATUS.values(), *OUTCOMES.values(), *ACTS.values())}
     rules = (
         f".t-{tone}{{background:var(--sg-{tone});color:var(--sg-{tone}-ink);fill:var(--sg-{tone})}}"
         for tone in sorted(tones)
     )
-    return "\n".join([css(), f"@media (prefers-color-scheme: dark){{{css(dark=True)}}}", *rules])
+    drawn = (
+        f".sg-graph .sg-{tone}{{fill:var(--sg-{tone})}}.sg-graph .sg-{tone}-on{{fill:var(--sg-{tone}-ink)}}"
+        for tone in TONES
+    )
+    return "\n".join([css(), f"@media (prefers-color-scheme: dark){{{css(dark=True)}}}", *rules, *drawn])
+
+
+def _streams(counts: Mapping[str, int] | None) -> str:
+    return ", ".join(f"{count:,} {name}" for name, count in (counts or {}).items())
+
+
+def _values(act: ActFacts) -> str:
+    """Say what went in and out of a processor, by how much it leads, and what it waits for."""
+    lead = f"lead {act.lead:,}" if act.lead else ""
+    waits = f"waits {act.waits_for}" if act.waits_for else ""
+    return "; ".join(part for part in (values_text(act.values_in, act.values_out), lead, waits) if part)
+
+
+def _ago(text: str | None) -> str:
+    moment = epoch_of(text)
+    return f"{age_text(moment)} ago" if moment is not None else ""
 
 
 def environment(**globals_: Any) -> Environment:
@@ -85,6 +111,10 @@ def environment(**globals_: Any) -> Environment:
         "segment": lambda text: quote(str(text), safe="", errors="surrogateescape"),
         "status": lambda name: STATUS.get(name, Word(name.lower(), "?", "?", "none")),
         "outcome": lambda name: OUTCOMES.get(name, Word(str(name), "?", "?", "none")),
+        "streams": _streams,
+        "values": _values,
+        "ago": _ago,
+        "act": lambda name: ACTS.get(name, Word(str(name), "?", "?", "none")),
         "tone": lambda text: tone_of(text) or "none",
     }
     made.globals |= globals_

@@ -118,6 +118,11 @@ class Mount(NamedTuple):
         """True when a file that another machine wrote may be seen late."""
         return _KINDS.get(self.kind, (OK, ""))[1] in _SHARED
 
+    @property
+    def is_own(self) -> bool:
+        """True when nobody but this machine writes, by its kernel; a file system in a program may be anybody's."""
+        return not (self.is_shared or self.kind == "fuse" or self.kind.startswith("fuse."))
+
 
 def parse_mountinfo(text: str) -> list[Mount]:
     r"""Read the kernel's table of mounts; lines that cannot be understood are skipped.

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from stat import S_ISDIR
 
-__all__ = ["MOST_ENTRIES", "Still", "still_of"]
+__all__ = ["MOST_ENTRIES", "Still", "is_empty", "still_of"]
 
 #: Entries of a folder that are looked at; of a larger one no more than that is known.
 MOST_ENTRIES = 100_000
@@ -52,6 +52,22 @@ def still_of(path: str, *, is_shared: bool = False) -> Still | str:
         return _of_folder(path, found, is_shared=is_shared)
     except OSError as error:
         return error.strerror or str(error)
+
+
+def is_empty(state: object) -> bool:
+    """Say whether something has no bytes yet, or could not be looked at: many programs write into it later.
+
+    Parameters
+    ----------
+    state : object
+        What `still_of` gave.
+
+    Examples
+    --------
+    >>> is_empty(still_of("no such file")), is_empty(still_of("example/harbor/workspace.toml"))
+    (True, False)
+    """
+    return not (isinstance(state, tuple) and state[1])
 
 
 def _fresh(path: str) -> os.stat_result:

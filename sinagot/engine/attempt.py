@@ -8,21 +8,22 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from sinagot.dataset.commit import Published, Stage, fingerprint, written_in_place
+from sinagot.dataset.commit import Published, Stage, written_in_place
 from sinagot.dataset.moves import patiently
 from sinagot.dataset.prints import print_of, same_version
+from sinagot.engine.acts.inside import inside_of
 from sinagot.engine.causes import cause_of, explain, packed
-from sinagot.engine.inputs import job_look
+from sinagot.engine.inputs import Seen
 from sinagot.engine.job import Job, JobResult, Outcome
 from sinagot.engine.limits import limited
 from sinagot.engine.memory import Memory
 from sinagot.engine.meter import Meter
 from sinagot.engine.obedience import ScriptStoppedBySignals, is_of_a_stop, obeying, stop_was_asked
-from sinagot.engine.paths import as_paths, declared_inputs, flat_paths, script_paths, with_parent
+from sinagot.engine.paths import as_paths, flat_paths, script_paths, with_parent
 from sinagot.engine.retries import kinds_of, pause_before_retry, waits_for_retry
 from sinagot.engine.state.aside import aside_folder, put_aside
 from sinagot.engine.state.bench import Bench, bench_for
@@ -52,6 +53,7 @@ from sinagot.runlog.write import RecordLog
 from sinagot.scripts.classes import load_script
 from sinagot.scripts.codes import StepStatus
 from sinagot.scripts.group import GroupTemplate
+from sinagot.scripts.inside import InsideScript
 from sinagot.scripts.modules import activated
 from sinagot.scripts.program import ProgramScript
 
@@ -156,45 +158,22 @@ def run_job(
             bench.desk.release(claim)
 
 
-class Seen:
-    """What is on disk when the claim is ours: one stat a path, for all the questions that follow."""
-
-    __slots__ = ("inputs", "outputs", "was_marked")
-
-    def __init__(self, job: Job, bench: Bench) -> None:
-        look, inputs, outputs = job_look(job), job.inputs, job.outputs
-        many = (inputs,) if isinstance(inputs, str) else declared_inputs(inputs)
-        self.inputs = {path: look(path) for path in many}
-        self.outputs = {path: fingerprint(path) for path in flat_paths(outputs)}
-        self.was_marked = bench.failures.has(job.key)
-
-    def wait_for_inputs(self, job: Job) -> None:
-        """Give a shared drive the time to show what the plan has seen, or the step before has made, elsewhere."""
-        from sinagot.dataset.volumes import await_paths, latency  # it is nearly always there
-
-        absent = [path for path, found in self.inputs.items() if found is None]
-        seconds = latency(job.options.data_path, job.options.latency_wait)
-        if seconds:
-            await_paths(absent, seconds)
-            look = job_look(job)
-            self.inputs |= {path: look(path) for path in absent}
-
-
 def _look_again(
     job: Job, bench: Bench, claim: Claim, seen: Seen, done_here: Collection[str]
 ) -> JobResult | None:
     """Find out, now that nobody else can start the job, whether there is still something to do."""
     options = job.options
     mark = bench.failures.get(job.key) if seen.was_marked else None
-    # Not told by a time: clocks differ, and are put right.
-    if mark is not None and mark.get("run_id") != options.run_id and mark.get("attempt") != job.failure:
+    if mark is not None and mark.get("attempt") != job.failure and _is_of_others(job, mark):
         if mark.get("retry_at") is None:
-            # Another run tried it since this one was planned: once is enough.
-            return JobResult(job.key, Outcome.FAILED, cause=cause_from(mark), by=mark.get("run_id"))
+            # Somebody else tried it since this run was planned: once is enough.
+            by = mark.get("run_id")
+            is_ours = by == options.run_id
+            return JobResult(job.key, Outcome.FAILED, cause=cause_from(mark), by=None if is_ours else by)
         if waits_for_retry(mark):  # when it does not come to that, we do
             return JobResult(job.key, Outcome.HELD, by=mark.get("run_id"))
     if (
-        not job.force
+        (not job.force or job.former is not None)
         and not claim.taken_over
         and mark is None
         and seen.outputs
@@ -204,12 +183,15 @@ def _look_again(
         found = newest_status(
             options.log.folder, job.record_id, job.step.task, job.step.modality, job.step.label
         )
-        if found is None:  # brought from outside, or shared with a task whose step made it just now
-            return JobResult(job.key, Outcome.UP_TO_DATE)
-        is_of_this_run = found[1].get("run_id") == options.run_id
-        if is_of_this_run and found[0] == StepStatus.DONE:  # by a worker of this run that was believed lost
+        status, line = found or (None, {})
+        is_of_this_run = line.get("run_id") == options.run_id
+        if is_of_this_run and status == StepStatus.DONE:  # by a worker of this run that was believed lost
             return JobResult(job.key, Outcome.DONE)
-        by = None if is_of_this_run else found[1].get("run_id")  # an attempt of ours may have come too late
+        if (
+            found is None or job.is_common
+        ):  # brought from outside, or made just now for another task or record
+            return JobResult(job.key, Outcome.UP_TO_DATE)
+        by = None if is_of_this_run else line.get("run_id")  # an attempt of ours may have come too late
         return JobResult(job.key, Outcome.DONE_ELSEWHERE, by=by)
     if job.serves and all(map(partial(_is_served, bench), job.serves)):
         return JobResult(job.key, Outcome.UP_TO_DATE)  # nobody needs its value any more
@@ -229,10 +211,20 @@ def _look_again(
     return None
 
 
+def _is_of_others(job: Job, mark: Mapping[str, Any]) -> bool:
+    """Say whether a failure is that of another run, or of another record of this one for which it was made too."""
+    # Not told by a time: clocks differ, and are put right.
+    if mark.get("run_id") != job.options.run_id:
+        return True
+    is_former_try = int(mark.get("try", 1)) <= job.tries or mark.get("status") == StepStatus.INTERRUPTED
+    return job.is_common and not is_former_try
+
+
 def _is_served(bench: Bench, job: Job) -> bool:
     """Say whether a job for which a value is made has been done meanwhile."""
     is_there = all(map(os.path.exists, flat_paths(job.outputs)))
-    return is_there and not (job.force or bench.failures.has(job.key) or _is_still_outdated(job))
+    is_forced = job.force and job.former is None
+    return is_there and not (is_forced or bench.failures.has(job.key) or _is_still_outdated(job))
 
 
 def _is_still_outdated(job: Job) -> bool:
@@ -277,7 +269,7 @@ def _attempt(
             memory.error = error
         interrupted = stop_was_asked() and is_of_a_stop(error)
         is_late = bench.desk.was_taken(claim) and not options.debug
-        cause = explain(error, [path for path, _ in step.source.files], stage)
+        cause = explain(error, [path for path, _ in step.source.files], stage, log.redact)
         if step.source.program is not None:
             cause = cause._replace(packed=packed(error))
         if stage is not None:
@@ -345,6 +337,8 @@ def _call(job: Job, bench: Bench, stage: Stage | None, log: AttemptLog, memory: 
             script.inputs = {record_id: as_paths(paths) for record_id, paths in job.members.items()}
             script.missing = list(job.absent)
             script._again = job.again
+        if isinstance(script, InsideScript):
+            script.inside = inside_of(job, bench, log)
         if isinstance(script, ProgramScript):
             script.memory = memory if memory is not None else Memory()
             script.memory.aside = aside_folder(options.output_path)

@@ -6,6 +6,7 @@ does.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from collections.abc import Callable, Collection
@@ -13,16 +14,33 @@ from typing import TYPE_CHECKING
 
 from sinagot.engine.job import Cause
 from sinagot.engine.limits import Overrun
-from sinagot.runlog.lines import type_name
+from sinagot.runlog.texts import type_name
 
 if TYPE_CHECKING:
     from sinagot.dataset.commit import Stage
 
-__all__ = ["cause_of", "explain", "normalised", "packed", "unpacked"]
+__all__ = [
+    "STAGE",
+    "attach",
+    "cause_of",
+    "explain",
+    "normalised",
+    "packed",
+    "unpacked",
+    "user_files_of",
+]
 
+#: Attribute of an exception that left a pipeline: name of the stage that raised it.
+STAGE = "__sinagot_stage__"
 _LONGEST = 64 * 1024
+#: Folder of this package.
+_HOME = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "")
 #: Bytes of an exception that travels; one that carries data stays where it is.
 _LARGEST = 16 * 1024
+#: How the note begins that has a traceback of elsewhere.
+_WHERE = "where it ran:\n"
+#: Of an exception that was raised in another process: its `Cause`.
+_ATTRIBUTE = "_sinagot_cause"
 _NUMBERS = re.compile(r"0x[0-9a-fA-F]+|\d+(?:\.\d+)?")
 _QUOTED = re.compile(r"'[^'\n]*'|\"[^\"\n]*\"|(?:/[^\s:'\",;]+)+")
 
@@ -54,6 +72,13 @@ def cause_of(
     shown : callable, optional
         Gives a text as people shall read it: with final paths for those of the stage.
     """
+    told = getattr(error, _ATTRIBUTE, None)
+    if isinstance(told, Cause):  # it comes from another process, where it was described
+        return told._replace(
+            message=shown(told.message),
+            traceback=shown(_with_notes(told.traceback, error)),
+            stage=_stage_of(error) or told.stage,
+        )
     import traceback  # here: a run in which nothing fails does not need it
 
     try:
@@ -71,7 +96,19 @@ def cause_of(
         if frame.filename in user_files:
             where = f"{frame.filename}:{frame.lineno} in {frame.name}"
     message, text = shown(_text(error)), shown("".join(lines))
-    return Cause(type_name(type(error)), _cut(message), _cut(text), where)
+    return Cause(type_name(type(error)), _cut(message), _cut(text), where, stage=_stage_of(error))
+
+
+def _stage_of(error: BaseException) -> str:
+    stage = getattr(error, STAGE, "")
+    return stage if isinstance(stage, str) else ""
+
+
+def _with_notes(text: str, error: BaseException) -> str:
+    """Give the traceback of elsewhere with what was noted here: of which stage, and which element, it is."""
+    notes = [note for note in getattr(error, "__notes__", ()) if isinstance(note, str)]
+    added = [note for note in notes if note not in text and not note.startswith(_WHERE)]
+    return "\n".join([*([text.rstrip("\n")] if text else []), *added, ""]) if added else text
 
 
 def _last_lines(error: BaseException) -> list[str]:
@@ -83,7 +120,12 @@ def _last_lines(error: BaseException) -> list[str]:
         return [type(error).__name__]
 
 
-def explain(error: BaseException, user_files: Collection[str], stage: Stage | None) -> Cause:
+def explain(
+    error: BaseException,
+    user_files: Collection[str],
+    stage: Stage | None,
+    redact: Callable[[str], str] = str,
+) -> Cause:
     """Describe what went wrong in an attempt, in words of final paths.
 
     Parameters
@@ -94,8 +136,11 @@ def explain(error: BaseException, user_files: Collection[str], stage: Stage | No
         Files of the user's code.
     stage : Stage or None
         Where the script was to write; None for one that writes in place.
+    redact : callable
+        Gives a text without the secrets in it.
     """
-    cause = cause_of(error, user_files, shown=str if stage is None else stage.with_finals)
+    told = redact if stage is None else lambda text: redact(stage.with_finals(text))
+    cause = cause_of(error, user_files, shown=told)
     if isinstance(error, Overrun):
         # Where it was by then is chance, and no cause: the traceback tells.
         kind = "StepTimeoutError"
@@ -125,6 +170,25 @@ def normalised(message: str) -> str:
     return _NUMBERS.sub("N", _QUOTED.sub("...", message.partition("\n")[0]))[:200]
 
 
+def user_files_of(error: BaseException) -> tuple[str, ...]:
+    """Give the file in which an exception leaves our code for the user's; none where it stays in ours."""
+    trace = error.__traceback__
+    while trace is not None:
+        file = trace.tb_frame.f_code.co_filename
+        if not file.startswith(_HOME):
+            return (file,)
+        trace = trace.tb_next
+    return ()
+
+
+def attach(error: BaseException, cause: Cause) -> None:
+    """Let `cause_of` tell of an exception what was found out where it was raised, and note the traceback of there."""
+    with contextlib.suppress(Exception):  # a class may refuse it
+        setattr(error, _ATTRIBUTE, cause._replace(packed=b""))
+    if cause.traceback:
+        error.add_note(f"{_WHERE}{cause.traceback}")
+
+
 def packed(error: BaseException) -> bytes:
     """Give an exception as bytes that travel; none where it cannot, or is too large to."""
     import pickle
@@ -147,5 +211,5 @@ def unpacked(cause: Cause) -> BaseException | None:
     if not isinstance(error, BaseException):
         return None
     if cause.traceback:
-        error.add_note(f"where it ran:\n{cause.traceback}")
+        error.add_note(f"{_WHERE}{cause.traceback}")
     return error

@@ -7,7 +7,6 @@ bounded, so that memory does not grow with the number of records.
 from __future__ import annotations
 
 import heapq
-import itertools
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,7 +14,7 @@ from typing import NamedTuple
 
 from sinagot.engine import settle
 from sinagot.engine.batches import BatchSize
-from sinagot.engine.executors.contract import Arrival, Executor, Lost
+from sinagot.engine.executors.contract import BATCH_NUMBERS, MOST_SENDS, Arrival, Executor, Lost
 from sinagot.engine.job import Job, JobResult, Outcome
 from sinagot.engine.limits import FailureCount, Lane
 from sinagot.engine.stop import StopRequest
@@ -26,11 +25,6 @@ __all__ = ["Driver", "Work"]
 TICK = 0.2
 #: Seconds between two looks at a job that another run holds.
 HELD_PAUSE = 0.5
-#: How often a batch is lost without a trace before its jobs are given up.
-MOST_SENDS = 4
-
-#: Batches are numbered through all runs of a process: an executor outlives a run.
-_NUMBERS = itertools.count(1)
 
 
 class Work(NamedTuple):
@@ -196,7 +190,7 @@ class Driver:
             batch = self._batch(works, self._size.next(left))
             if not batch:
                 break
-            number = next(_NUMBERS)
+            number = next(BATCH_NUMBERS)
             self._flight[number] = batch
             self._sent += len(batch)
             self._executor.submit(number, [self._head(work) if self._lanes else work.jobs for work in batch])
@@ -302,7 +296,7 @@ class Driver:
                 for node, job in zip(waiting.nodes, waiting.jobs, strict=True)
             )
             waiting = waiting._replace(jobs=jobs, sends=1)
-            heapq.heappush(self._late, _Late(time.monotonic() + pause, next(_NUMBERS), waiting, failed))
+            heapq.heappush(self._late, _Late(time.monotonic() + pause, next(BATCH_NUMBERS), waiting, failed))
         return work.pick(
             [place for place in range(len(work.jobs)) if place not in late and place not in over]
         )

@@ -14,7 +14,19 @@ from sinagot.engine.paths import Paths
 from sinagot.runlog.write import LogTarget
 from sinagot.scripts.sources import SourceSet
 
-__all__ = ["Cause", "Job", "JobResult", "JobStep", "Outcome", "RunOptions", "job_key", "parse_key"]
+__all__ = [
+    "CallJob",
+    "CallOptions",
+    "CallStep",
+    "Cause",
+    "Job",
+    "JobResult",
+    "JobStep",
+    "Outcome",
+    "RunOptions",
+    "job_key",
+    "parse_key",
+]
 
 
 class Outcome:
@@ -88,6 +100,14 @@ class JobStep(NamedTuple):
     paths: str = ""
     #: Its script has a class `Params` that checks parameters.
     typed: bool = False
+    #: Its script is made of stages that are told of one by one, or of processors.
+    is_pipeline: bool = False
+    is_flow: bool = False
+
+    @property
+    def has_acts(self) -> bool:
+        """What happens inside its attempts is told."""
+        return self.is_pipeline or self.is_flow
 
 
 class Job(NamedTuple):
@@ -105,7 +125,8 @@ class Job(NamedTuple):
     params: Mapping[str, Any] = {}
     #: The step runs whatever is there.
     force: bool = False
-    #: What the outputs were when they were found outdated; None where they are absent or nobody asked.
+    #: What the outputs were when they were found outdated, or were to be made again for all records: whoever finds
+    #: others has nothing to do. None where they are absent or nobody asked.
     former: list[Any] | None = None
     #: How often it was tried before in this run.
     tries: int = 0
@@ -122,6 +143,46 @@ class Job(NamedTuple):
     #: Outputs that are not what was made: they are put aside before the script runs, and made again.
     damaged: tuple[str, ...] = ()
 
+    @property
+    def is_common(self) -> bool:
+        """Whether it stands in the chain of a record, and its result is that of all of them."""
+        place = parse_key(self.key)
+        return place is not None and place[0] != self.record_id and self.members is None
+
+
+class CallOptions(NamedTuple):
+    """What an executor and its children ask of the run that a call belongs to: there is no file of it anywhere."""
+
+    run_id: str
+    state_path: str = ""
+    max_failures: int | None = None
+
+
+class CallStep(NamedTuple):
+    """The limits of a call."""
+
+    settings: StepSettings = StepSettings()
+    #: Seconds between being asked to end and being killed: it has nothing to put in order.
+    grace: float = 1.0
+
+
+class CallJob(NamedTuple):
+    """One call of a function in a child process: it travels as jobs do, and has no claim, no events and no files."""
+
+    key: str
+    step: CallStep
+    options: CallOptions
+    #: What is called and with what, as `sinagot.engine.acts.calls.packed` gives it.
+    payload: tuple[Any, ...]
+    #: Where what is said meanwhile goes: a `sinagot.engine.acts.voices.Voice`, or None for the terminal alone.
+    voice: Any = None
+    #: The script whose local modules the function imports.
+    source: SourceSet | None = None
+    #: Files of the user's code, besides that of the function.
+    files: tuple[str, ...] = ()
+    #: Folders that are searched for modules where the function was sent from.
+    path: tuple[str, ...] = ()
+
 
 class Cause(NamedTuple):
     """Why an attempt failed; text, so that it travels and is stored as it is."""
@@ -135,6 +196,8 @@ class Cause(NamedTuple):
     kept: str = ""
     #: Pickle of the exception, where somebody may want to catch it by its type: of nodes of workflow classes.
     packed: bytes = b""
+    #: Name of the stage of a pipeline that failed; empty for other scripts.
+    stage: str = ""
 
 
 class JobResult(NamedTuple):
@@ -155,6 +218,8 @@ class JobResult(NamedTuple):
     retry: float | None = None
     #: Bytes of its largest output.
     written: int = 0
+    #: Of a call: what it gave, as `sinagot.engine.acts.calls.packed` gives it.
+    value: tuple[Any, ...] = ()
 
 
 def job_key(record_id: str, task: str | None, modality: str | None, label: str) -> str:

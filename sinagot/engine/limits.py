@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 
 from sinagot.config.quantities import seconds_text
 from sinagot.config.settings import StepSettings
-from sinagot.engine.job import Job, JobResult, Outcome
+from sinagot.engine.job import CallJob, Job, JobResult, Outcome
 
 if TYPE_CHECKING:
     from sinagot.engine.meter import Meter
@@ -31,6 +31,7 @@ __all__ = [
     "Watcher",
     "end_overrun",
     "is_bloated",
+    "is_child",
     "lane_of",
     "limited",
     "needs_child",
@@ -75,6 +76,8 @@ class Began(NamedTuple):
     timeout: float | None
     memory: int | None
     serial: int
+    #: Seconds between being asked to end and being killed; None is what jobs get.
+    grace: float | None = None
 
 
 class Watcher(NamedTuple):
@@ -126,6 +129,11 @@ def watched_by(watcher: Watcher) -> None:
     _watchers[:] = [watcher]
 
 
+def is_child() -> bool:
+    """Say whether this process is a child that runs jobs for another."""
+    return bool(_watchers)
+
+
 def end_overrun() -> None:
     """Raise `Overrun` when the running attempt is over its time; for the handler of SIGTERM."""
     if _current and _current[0].is_over:
@@ -144,7 +152,7 @@ def is_bloated(settings: StepSettings) -> bool:
     return resident > settings.memory / 2
 
 
-def limited(job: Job, attempt: str, meter: Meter) -> AbstractContextManager[object]:
+def limited(job: Job | CallJob, attempt: str, meter: Meter) -> AbstractContextManager[object]:
     """Give the context in which the script of a job runs; nothing is done for a job without limits."""
     settings = job.step.settings
     if settings.threads is None and not needs_child(settings):
@@ -157,8 +165,8 @@ class Limited:
 
     Parameters
     ----------
-    job : Job
-        Whose script it is.
+    job : Job or CallJob
+        Whose script or function it is.
     attempt : str
         Name of the attempt.
     meter : Meter
@@ -167,7 +175,7 @@ class Limited:
 
     __slots__ = ("_attempt", "_end", "_former", "_job", "_meter", "_serial", "_watcher", "timeout")
 
-    def __init__(self, job: Job, attempt: str, meter: Meter) -> None:
+    def __init__(self, job: Job | CallJob, attempt: str, meter: Meter) -> None:
         settings = job.step.settings
         self._job, self._attempt, self._meter = job, attempt, meter
         self._watcher = _watchers[0] if _watchers and needs_child(settings) else None
@@ -190,7 +198,15 @@ class Limited:
             self._serial = next(_SERIALS)
             start = time.monotonic()
             self._end = start + (self.timeout or 0.0)
-            began = Began(self._job.key, self._attempt, start, self.timeout, settings.memory, self._serial)
+            began = Began(
+                self._job.key,
+                self._attempt,
+                start,
+                self.timeout,
+                settings.memory,
+                self._serial,
+                self._job.step.grace if isinstance(self._job, CallJob) else None,
+            )
             self._watcher.tell(began)
             _current[:] = [self]
         return self

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
 
 from sinagot.dataset.records import RecordIds
@@ -17,7 +17,10 @@ from sinagot.engine.job import RunOptions
 from sinagot.engine.planning.changes import ParamsOf, no_params
 from sinagot.engine.planning.graph import RecordGraph
 from sinagot.engine.planning.groups import IdsOf
+from sinagot.engine.state.bench import close_benches
+from sinagot.engine.state.history import RunFolder
 from sinagot.engine.stop import StopRequest
+from sinagot.engine.whole import Part, Whole
 from sinagot.scripts.sources import SourceSet
 
 __all__ = ["Prepared", "Progress", "RunRequest", "new_run_id"]
@@ -80,6 +83,23 @@ class RunRequest(NamedTuple):
     only: Mapping[str, frozenset[int]] | None = None
     #: Called when the first job is about to run, with what takes the wish that the run should stop.
     begun: Callable[[StopRequest], None] | None = None
+    #: The run that it joins; it is one of its own without.
+    whole: Whole | None = None
+
+    def folder(self) -> RunFolder | Part:
+        """Give where the run is written down."""
+        if self.whole is not None:
+            return Part(self.whole)
+        return RunFolder(self.options.state_path, self.options.run_id)
+
+    def hearing(self, stop: StopRequest) -> AbstractContextManager[None]:
+        """Let it hear what the run hears that it joins."""
+        return nullcontext() if self.whole is None else self.whole.leading(stop)
+
+    def close(self) -> None:
+        """End the part of this process in the run."""
+        if self.whole is None:
+            close_benches(self.options.run_id)
 
     def asked_of(self, record: int) -> frozenset[int]:
         """Give the nodes of a record, by its number, that were asked for."""

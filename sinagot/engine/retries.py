@@ -10,6 +10,7 @@ import time
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from sinagot.config.settings import StepSettings
 from sinagot.engine.job import Cause, Job
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "LONGEST_WAIT",
     "kinds_of",
     "pause_before_retry",
+    "pause_of",
     "waits_for_retry",
 ]
 
@@ -69,8 +71,32 @@ def pause_before_retry(job: Job, cause: Cause, kinds: Collection[str] = ()) -> f
     float or None
         `retry_wait`, doubled with each repetition.
     """
-    settings = job.step.settings
-    if not settings.retries or job.tries >= settings.retries or job.options.debug:
+    return None if job.options.debug else pause_of(job.step.settings, job.tries, cause, kinds)
+
+
+def pause_of(
+    settings: StepSettings,
+    tries: int,
+    cause: Cause,
+    kinds: Collection[str] = (),
+    wait: float = DEFAULT_RETRY_WAIT,
+) -> float | None:
+    """Give the seconds until what failed is tried again; None when it is not.
+
+    Parameters
+    ----------
+    settings : StepSettings
+        Its settings.
+    tries : int
+        How often it was tried again before.
+    cause : Cause
+        Why it failed.
+    kinds : collection of str
+        Names of the classes of the exception.
+    wait : float, seconds
+        Before the first repetition, where `retry_wait` does not say it.
+    """
+    if not settings.retries or tries >= settings.retries:
         return None
     name = cause.exc_type.rpartition(".")[2]
     if name in _NEVER:
@@ -79,8 +105,8 @@ def pause_before_retry(job: Job, cause: Cause, kinds: Collection[str] = ()) -> f
     known = {_KINDS.get(name, "error"), name, cause.exc_type, *kinds}
     if known.isdisjoint(asked):
         return None
-    first = DEFAULT_RETRY_WAIT if settings.retry_wait is None else settings.retry_wait
-    return min(first * 2.0 ** min(job.tries, 60), max(first, LONGEST_WAIT))
+    first = wait if settings.retry_wait is None else settings.retry_wait
+    return min(first * 2.0 ** min(tries, 60), max(first, LONGEST_WAIT))
 
 
 def waits_for_retry(mark: Mapping[str, Any]) -> bool:

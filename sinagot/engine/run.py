@@ -31,9 +31,7 @@ from sinagot.engine.planning.plan import PlannedJob, Verdict
 from sinagot.engine.planning.survey import Survey
 from sinagot.engine.request import Prepared, Progress, RunRequest
 from sinagot.engine.state.begun import drop_idle
-from sinagot.engine.state.bench import close_benches
 from sinagot.engine.state.entries import note_missing, note_up_to_date
-from sinagot.engine.state.history import RunFolder
 from sinagot.engine.state.sweep import sweep
 from sinagot.engine.stop import StopRequest
 from sinagot.errors import StorageError
@@ -83,7 +81,7 @@ class _Run:
         self.survey.add_failed(self._damaged)
         self._maker = JobMaker(self.survey, self.options, request.params_of, request.wanted)
         self.ledger = Ledger(request.graph, request.ids, request.selected, request.groups, request.only)
-        self.folder = RunFolder(self.options.state_path, self.options.run_id)
+        self.folder = request.folder()
         self.report = RunReport(self.options.run_id, self.ledger, self.folder.path)
         self.report.dry = request.dry_run
         self.report.bind_rule(request.rule)
@@ -240,15 +238,15 @@ class _Run:
                 is_shown=self.request.dry_run,
             )
             for planned in plans:
-                running = [job for job in planned if job.verdict == Verdict.RUN]
+                running = self._maker.running(planned, is_dry=self.request.dry_run)
                 for job in planned:
-                    if job.verdict != Verdict.RUN:
+                    if job not in running:
                         self._book_plan(record, job)
                     elif self.request.dry_run:
                         self._book_dry(record, job)
                 if running:
                     numbers = tuple(job.node for job in running)
-                    yield Work(record, numbers, self._jobs(record, numbers))
+                    yield Work(record, numbers, self._maker.jobs(record, numbers, self._job_steps))
 
     def _plan_groups(self, stop: StopRequest | None = None) -> Iterator[Work]:
         """Give the group steps that have something to do, as the records are now; a dry run, as they would be."""
@@ -274,11 +272,9 @@ class _Run:
             return self.barrier.survey.job(node, step, self.options, params)
         return self._maker.job(record, number, step)
 
-    def _jobs(self, record: int, numbers: Sequence[int]) -> tuple[Job, ...]:
-        """Make the jobs of a chain."""
-        if numbers and self.graph.is_group(numbers[0]):
-            return tuple(self._job(record, number) for number in numbers)
-        return self._maker.jobs(record, numbers, self._job_steps)
+    def _with_copy(self, number: int, job: Job) -> Job:
+        step = self._job_steps[number]
+        return job if step is None else job._replace(step=step)
 
     # -- booking
 
@@ -318,6 +314,7 @@ class _Run:
         """Book the results of one chain, or of its beginning."""
         for number, result in zip(work.nodes, results, strict=False):
             self._tell(result)
+            self._maker.remade.discard(number)
             if result.by is not None:
                 self.ledger.reasons[work.record, number] = f"done by run {result.by}"
             if result.outcome == Outcome.MISSING_INPUT:
@@ -373,14 +370,15 @@ class _Run:
         exit_facts: dict[str, Any] = {}
         with ExitStack() as stack:
             stop = stack.enter_context(StopRequest(request.stop_grace, here=here))
+            stack.enter_context(request.hearing(stop))
             stack.enter_context(obeying(stop, request.begun))
             executor = stack.enter_context(request.lend_executor(lambda: stop.requested))
             executor.warm(pending)
             self._begin(first.jobs, executor.slots)
-            # The first chain was planned before the run had its own copy of the code.
-            first = first._replace(jobs=self._jobs(first.record, first.nodes))
+            # The first chain was planned before the run had its own copy of the code. What stood there then counts.
+            first = first._replace(jobs=tuple(map(self._with_copy, first.nodes, first.jobs)))
             stack.callback(lambda: self._end(exit_facts))
-            stack.callback(close_benches, self.options.run_id)
+            stack.callback(request.close)
             driver = self._driver(executor, stop)
             self._show()  # before the first job, which may take hours
             try:

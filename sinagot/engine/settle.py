@@ -150,7 +150,13 @@ def _from_event(job: Job, event: Event) -> JobResult:
     duration = float(event.get("duration_s", 0.0))
     if kind == Outcome.DONE:
         return JobResult(job.key, Outcome.DONE, duration)
-    cause = Cause(str(event.get("exc_type")), str(event.get("exc_message")), "", str(event.get("where", "")))
+    cause = Cause(
+        str(event.get("exc_type")),
+        str(event.get("exc_message")),
+        "",
+        str(event.get("where", "")),
+        stage=str(event.get("stage") or ""),
+    )
     retry = event.get("retry_in_s")
     outcome_word = kind if kind in Outcome.BAD else Outcome.FAILED
     return JobResult(

@@ -12,10 +12,15 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import Any, Self
 
 __all__ = ["RunTerminated", "StopRequest", "run_interrupted"]
+
+#: Seconds that runs within a run get to end their workers, after their grace.
+_SETTLE = 2.0
 
 
 def run_interrupted(report: Any = None) -> KeyboardInterrupt:
@@ -64,6 +69,7 @@ class StopRequest:
         self._deadline = 0.0
         self._old: dict[int, Any] = {}
         self._timer: threading.Timer | None = None
+        self._followers: list[StopRequest] = []
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
@@ -97,6 +103,11 @@ class StopRequest:
         """Grace is over, or a second signal came."""
         return self.times > 1 or (self.requested and time.monotonic() >= self._deadline)
 
+    @property
+    def is_hurried(self) -> bool:
+        """A signal came: what runs has the time of the grace only."""
+        return self.requested and self._deadline < math.inf
+
     def ask(self) -> None:
         """Ask to stop without haste: nothing new is started, and what runs may take its time."""
         if self.signum is None:
@@ -107,6 +118,23 @@ class StopRequest:
         """Ask to stop, as the signal would."""
         self._receive(signum, None)
 
+    @contextmanager
+    def leading(self, follower: StopRequest) -> Iterator[None]:
+        """Let another request hear all that this one hears: that of a run within this run."""
+        self._followers.append(follower)
+        if self.requested:
+            follower._hear(self)
+        try:
+            yield
+        finally:
+            self._followers.remove(follower)
+
+    def _hear(self, leader: StopRequest) -> None:
+        self.times = leader.times
+        if self.signum is None:
+            self._deadline = min(leader._deadline, time.monotonic() + self.grace)
+            self.signum = leader.signum
+
     def _receive(self, signum: int, frame: FrameType | None) -> None:
         self.times += 1
         if self.signum is None:
@@ -116,11 +144,27 @@ class StopRequest:
                 f"Stopping: running scripts get {self.grace:g} s, nothing new is started (Ctrl-C again: stop now)."
             )
             if self.here and self.script_running:
-                self._timer = threading.Timer(self.grace, os.kill, (os.getpid(), signum))
-                self._timer.daemon = True
-                self._timer.start()
-        elif self.here and self.script_running:
+                self._again(self.grace)
+            self._tell_followers()
+            return
+        self._tell_followers()
+        if not (self.here and self.script_running):
+            return
+        if self.times == 2 and any(not one.here for one in self._followers):
+            # Those end their workers and write down what became of the jobs; what runs here has to wait for that.
+            self._again(_SETTLE)
+        else:
             raise KeyboardInterrupt
+
+    def _again(self, seconds: float) -> None:
+        """Send the signal once more, after a while."""
+        self._timer = threading.Timer(seconds, os.kill, (os.getpid(), self.signum or signal.SIGTERM))
+        self._timer.daemon = True
+        self._timer.start()
+
+    def _tell_followers(self) -> None:
+        for follower in self._followers:
+            follower._hear(self)
 
 
 def _is_caught(number: int) -> bool:

@@ -9,7 +9,19 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = ["NODES", "OUTCOMES", "PLACES", "STATUS", "TONES", "VERDICTS", "Tone", "Word", "css", "tone_of"]
+__all__ = [
+    "ACTS",
+    "NODES",
+    "OUTCOMES",
+    "PLACES",
+    "STATUS",
+    "TONES",
+    "VERDICTS",
+    "Tone",
+    "Word",
+    "css",
+    "tone_of",
+]
 
 
 class Tone(NamedTuple):
@@ -103,7 +115,17 @@ NODES = {
     "no input": STATUS["INIT"],
 }
 
-_ALL = (STATUS, OUTCOMES, VERDICTS, PLACES, NODES)
+#: By state of an act, such as a stage of a pipeline, in the order of tables.
+ACTS = {
+    "DONE": STATUS["DONE"],
+    "ERROR": STATUS["ERROR"],
+    "INTERRUPTED": STATUS["INTERRUPTED"],
+    "RUNNING": STATUS["PROCESSING"],
+    "SKIPPED": Word("skipped", "s", "»", "out"),
+    "WAITING": Word("waiting", "w", "…", "ready"),
+}
+
+_ALL = (STATUS, OUTCOMES, VERDICTS, PLACES, NODES, ACTS)
 _BY_TEXT = {word.text: word.tone for words in _ALL for word in words.values()}
 
 

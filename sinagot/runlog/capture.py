@@ -6,14 +6,15 @@ status leads to: the engine opens an `AttemptLog`, says what happens, and closes
 
 from __future__ import annotations
 
-import time
-from _thread import RLock, get_ident
+from _thread import get_ident
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from sinagot.runlog.lines import level_number, line_text, make_line
+from sinagot.runlog.lines import VoiceFields, level_number, line_text, make_line
 from sinagot.runlog.listeners import LISTENERS
+from sinagot.runlog.plain import Plainer, cleared, cleared_extra
 from sinagot.runlog.printing import Printer
+from sinagot.runlog.voices import Voice
 from sinagot.runlog.write import RecordLog
 
 if TYPE_CHECKING:
@@ -25,16 +26,14 @@ __all__ = ["MOST_PRINTED", "AttemptLog", "Capture", "capture"]
 
 #: Bytes of printed text that one attempt may leave in its log; what is beyond is counted.
 MOST_PRINTED = 10 * 1024 * 1024
-#: Lines kept for another try while the log cannot be written.
-MOST_PENDING = 1000
 
 _SPOKEN = 20  # status of every line that the engine did not say
 _LONGEST_REST = 64 * 1024  # of a printed line without end
 _BATCH = 256  # lines of one write
-_RETRY_AFTER = 0.2  # seconds until a log that could not be written is tried again for a line of the script
+_NOTHING: dict[str, Any] = {}
 
 
-class AttemptLog:
+class AttemptLog(Voice):
     """The lines of one attempt.
 
     Parameters
@@ -49,11 +48,18 @@ class AttemptLog:
     printer : Printer, optional
         Shows the attempt's lines and those of `logger` (not what was printed: that is on the terminal
         already).
+    fields : mapping, optional
+        Further fields of all its lines; see `within`.
 
     Attributes
     ----------
     translate : callable
         Gives a text that the script said as people shall read it.
+    redact : callable
+        Gives a text without the secrets in it. Every text of the user in every line, at any depth, and of what is
+        shown, goes through it after `translate` and before it is cut: messages, fields, tracebacks, what is
+        printed. Of objects it gets the text of `str`, in which quotes and line ends may be escaped. It must be set
+        before the first line, and before `within`, whose voices inherit it.
     error : OSError or None
         Why lines of the script are not yet written. Scripts never see it: such lines wait for the next try,
         the last of which is the attempt's own next line; what does not fit into the wait is counted there
@@ -78,21 +84,14 @@ class AttemptLog:
     """
 
     __slots__ = (
-        "_is_closed",
-        "_lock",
         "_logger",
-        "_lost",
-        "_pending",
-        "_printed_bytes",
-        "_printed_lines",
         "_rests",
-        "_retry_at",
         "_room",
         "context",
-        "error",
+        "fields",
         "level",
-        "log",
         "printer",
+        "redact",
         "translate",
     )
 
@@ -102,21 +101,52 @@ class AttemptLog:
         context: Mapping[str, Any],
         level: int | str = 20,
         printer: Printer | None = None,
+        fields: Mapping[str, Any] | None = None,
     ) -> None:
-        self.log = log
+        super().__init__(log)
         self.context = context
         self.level = level_number(level)
         self.printer = printer
+        self.fields = VoiceFields(fields) if fields else None
         self.translate: Callable[[str], str] = str
-        self.error: OSError | None = None
+        self.redact: Callable[[str], str] = str
         self._logger: ScriptLogger | None = None
-        self._lock = RLock()
-        self._pending: list[dict[str, Any] | str] = []
         self._rests: dict[int, list[str]] = {}  # printed text without end, by thread
         self._room = MOST_PRINTED
-        self._printed_lines = self._printed_bytes = self._lost = 0
-        self._retry_at = 0.0
-        self._is_closed = False
+
+    def within(self, /, **fields: Any) -> AttemptLog:
+        """Give another voice of the attempt: same log, context, level and printer, with fields on each of its lines.
+
+        A voice has an end of its own (`finish` or `close`). What left-over threads say to it afterwards goes to the
+        voice that it was made of, without its fields, as long as that one is not over.
+
+        Parameters
+        ----------
+        **fields
+            Such as ``pipeline`` and ``stage``, beside those that this voice has; None takes one away.
+
+        Returns
+        -------
+        AttemptLog
+            The voice.
+
+        Examples
+        --------
+        >>> from sinagot.runlog.write import NoLog
+        >>> voice = AttemptLog(NoLog(), {"run_id": "r"}).within(pipeline="p").within(stage="load")
+        >>> voice.fields, voice.root.fields
+        ({'pipeline': 'p', 'stage': 'load'}, None)
+        """
+        redact = self.redact
+        if redact is not str:
+            fields = Plainer(redact).mapping(fields, 0)
+        voice = AttemptLog(
+            self.log, self.context, self.level, self.printer, {**(self.fields or {}), **fields}
+        )
+        voice.translate = self.translate
+        voice.redact = redact
+        voice._parent = self
+        return voice
 
     @property
     def logger(self) -> ScriptLogger:
@@ -150,12 +180,15 @@ class AttemptLog:
         OSError
             The line is not on disk.
         """
+        if self.redact is not str:
+            message, facts = cleared(message, facts, self.redact)
         with self._lock:
-            self._say(line_text(self.context, status, message, level, self._with_losses(facts)), hold=hold)
-        self._show(message, level)
+            facts = self._with_losses(facts)
+            self._say(line_text(self.context, status, message, level, facts, None, self.fields), hold=hold)
+        self._show(message, level, facts)
 
     def finish(self, status: int, message: str, level: str = "INFO", **facts: Any) -> None:
-        """Write the last line; what threads of the script say afterwards is left out.
+        """Write the last line; what threads of the script say afterwards is left out, or is the attempt's (`within`).
 
         Parameters
         ----------
@@ -171,21 +204,86 @@ class AttemptLog:
         Raises
         ------
         OSError
-            The line is not on disk; the attempt is closed all the same.
+            The line is not on disk; the attempt is closed all the same. The one of a voice waits for the next line
+            of the attempt.
         """
         self.end_prints()
+        if self.redact is not str:
+            message, facts = cleared(message, facts, self.redact)
         with self._lock:
             self._is_closed = True
             self._logger = None
-            self._say(line_text(self.context, status, message, level, self._with_losses(facts)))
-        self._show(message, level)
+            facts = self._with_losses(facts)
+            line = line_text(self.context, status, message, level, facts, None, self.fields)
+            try:
+                self._say(line)
+            except OSError as error:
+                self._hand_over_last(line, error)
+                raise
+        self._show(message, level, facts)
+
+    def close(self) -> None:
+        """End without a line; what a voice could not write yet waits for the next line of the attempt."""
+        self.end_prints()
+        with self._lock:
+            if not self._is_closed:
+                self._is_closed = True
+                self._logger = None
+                self._hand_over()
+
+    def say(
+        self,
+        message: str,
+        number: int = 20,
+        level: str = "INFO",
+        *,
+        facts: dict[str, Any] | None = None,
+        extra: dict[str, Any] | None = None,
+    ) -> bool:
+        """Take what the user's code says by a function of ours; the quickest way for a line with fields.
+
+        Parameters
+        ----------
+        message : str
+            The text.
+        number : int
+            Number of its level; below that of the attempt it is left out.
+        level : str
+            Name of the level.
+        facts : dict, optional
+            Fields of ours.
+        extra : dict, optional
+            Fields of the user, none of which has the name of a field of ours.
+
+        Returns
+        -------
+        bool
+            False when the attempt is over, and the line is nowhere.
+        """
+        if self._is_closed:
+            return self._parent is not None and self._parent.say(
+                message, number, level, facts=facts, extra=extra
+            )
+        if number < self.level:
+            return True
+        message, facts = cleared(self.translate(message), facts or {}, self.redact)
+        extra = cleared_extra(extra, self.translate, self.redact) if extra else {}
+        self._say_quietly([line_text(self.context, _SPOKEN, message, level, facts, extra, self.fields)])
+        self._show(message, number, facts, extra)
+        return True
 
     # -- what the listeners bring ------------------------------------------------------------------
 
     def take_print(self, text: str) -> None:
         """Take what was written to standard output; whole lines become lines of the log."""
-        if self.level > 20 or self._is_closed:
+        if self._is_closed:
+            if self._parent is not None:
+                self._parent.take_print(text)
             return
+        if self.level > 20:
+            return
+        if self.redact is not str:  # here too: a secret may have several lines
+            text = self.redact(text)
         with self._lock:
             room = max(self._room, 0)
             if len(text) > room:
@@ -207,46 +305,51 @@ class AttemptLog:
                         rest = rest[_LONGEST_REST:]
                     pieces[:] = [rest]
 
-    def take_warning(self, text: str) -> None:
-        """Take a warning that Python shows."""
-        if self.level <= 30 and not self._is_closed:
-            facts = {"logger": "py.warnings"}
-            self._say_quietly(
-                [make_line(self.context, _SPOKEN, self.translate(text), level="WARNING", facts=facts)]
-            )
+    def take_warning(self, text: str, file: str = "", line: int = 0) -> None:
+        """Take a warning that Python shows, and the place that it is about."""
+        if self._is_closed:
+            if self._parent is not None:
+                self._parent.take_warning(text, file, line)
+        elif self.level <= 30:
+            facts = {"logger": "py.warnings", **self._place(file, line)}
+            message, facts = cleared(self.translate(text), facts, self.redact)
+            self._say_quietly([self._spoken(message, "WARNING", facts)])
 
     def take_record(self, record: logging.LogRecord, *, is_own: bool = False) -> None:
         """Take a record of `logger` or of any other logger."""
-        from sinagot.runlog.loggers import parts_of_record
-
-        if record.levelno < self.level or self._is_closed:
+        if self._is_closed:
+            if self._parent is not None:
+                self._parent.take_record(record, is_own=is_own)
             return
-        message, facts, extra = parts_of_record(record)
+        if record.levelno < self.level:
+            return
+        from sinagot.runlog.records import parts_of_record
+
+        message, facts, extra = parts_of_record(record, self.redact)
         message = self.translate(message)
         facts = {name: self.translate(text) for name, text in facts.items()}
-        extra = {
-            name: self.translate(value) if type(value) is str else value for name, value in extra.items()
-        }
         if not is_own:
             facts["logger"] = record.name
-        level = record.levelname
-        self._say_quietly([make_line(self.context, _SPOKEN, message, level=level, facts=facts, extra=extra)])
+        message, facts = cleared(message, facts | self._place(record.pathname, record.lineno), self.redact)
+        extra = cleared_extra(extra, self.translate, self.redact)
+        self._say_quietly([self._spoken(message, record.levelname, facts, extra)])
         if is_own:
-            self._show(message, record.levelno)
+            self._show(message, record.levelno, facts, extra)
 
-    def end_prints(self) -> None:
-        """Make lines of printed text that has no end."""
+    def end_prints(self, thread: int | None = None) -> None:
+        """Make lines of printed text that has no end, of one thread or of all."""
         if self._rests:
             with self._lock:
-                rests = ["".join(pieces) for pieces in self._rests.values() if pieces]
-                self._rests.clear()
-                self._take_lines(rests)
+                if thread is None:
+                    left, self._rests = list(self._rests.values()), {}
+                else:
+                    left = [self._rests.pop(thread, [])]
+                self._take_lines(["".join(pieces) for pieces in left if pieces])
 
     def begin_anew(self) -> None:
-        """Start clean in a forked child: what waits to be written is its parent's, and so is who holds the lock."""
-        self._lock = RLock()
-        self._pending = []
+        """Start clean in a forked child; printed text without end is its parent's, too."""
         self._rests = {}
+        super().begin_anew()
 
     # -- writing -----------------------------------------------------------------------------------
 
@@ -259,46 +362,36 @@ class AttemptLog:
                 self._printed_bytes += len(text) + 1
                 continue
             self._room -= len(text) + 64  # empty lines are not free either
-            shown = self.translate(text.removesuffix("\r"))
-            lines.append(make_line(self.context, _SPOKEN, shown, facts=facts))
+            shown = self.redact(self.translate(text.removesuffix("\r")))
+            lines.append(self._spoken(shown, "INFO", facts))
             if len(lines) == _BATCH:
                 self._say_quietly(lines)
                 lines = []
         if lines:
             self._say_quietly(lines)
 
-    def _say(self, line: dict[str, Any] | str, *, hold: bool = False) -> None:
-        if hold:
-            self._pending.append(line)
-            return
-        self.log.write(*self._pending, line)
-        self._pending.clear()
+    def _spoken(
+        self, message: str, level: str, facts: Mapping[str, Any], extra: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        return make_line(
+            self.context, _SPOKEN, message, level=level, facts=facts, extra=extra, fields=self.fields
+        )
 
-    def _say_quietly(self, lines: list[dict[str, Any]]) -> None:
-        with self._lock:
-            if self.error is None or time.monotonic() >= self._retry_at:
-                try:
-                    self.log.write(*self._pending, *lines)
-                    self._pending.clear()
-                    self.error = None
-                    return
-                except OSError as error:
-                    self.error = self.error or error
-                    self._retry_at = time.monotonic() + _RETRY_AFTER
-            room = max(MOST_PENDING - len(self._pending), 0)
-            self._pending += lines[:room]
-            self._lost += len(lines[room:])
+    def _place(self, file: str, line: int) -> dict[str, Any]:
+        """Give the fields that tell where something was said; lines of scripts do not have them."""
+        return {"file": file, "line": line} if self.fields and file else {}
 
-    def _with_losses(self, facts: dict[str, Any]) -> dict[str, Any]:
-        if self._printed_bytes:
-            facts["stdout_dropped_lines"] = self._printed_lines
-            facts["stdout_dropped_bytes"] = self._printed_bytes
-        if self._lost:
-            facts["lines_lost"] = self._lost
-        return facts
-
-    def _show(self, message: str, level: int | str) -> None:
+    def _show(
+        self,
+        message: str,
+        level: int | str,
+        facts: Mapping[str, Any] = _NOTHING,
+        extra: Mapping[str, Any] = _NOTHING,
+    ) -> None:
         if self.printer is not None and level_number(level) >= self.printer.level:
+            if self.fields:
+                self.printer.show_voice(self.context, self.fields, message, level, facts, extra)
+                return
             get: Any = self.context.get
             task, modality = get("task"), get("modality")
             self.printer.show(
@@ -320,16 +413,17 @@ class Capture:
         return self._attempt
 
     def __exit__(self, *_: object) -> None:
-        LISTENERS.end(self._thread, self._former)
-        self._attempt.end_prints()
+        listens_elsewhere = LISTENERS.end(self._thread, self._former)
+        self._attempt.end_prints(self._thread if listens_elsewhere else None)
 
 
 def capture(attempt: AttemptLog) -> Capture:
     """Listen to this thread for an attempt: ``with capture(attempt): script.run()``.
 
     Print, warnings and records of any logger become lines of the attempt with status 20. What is printed
-    still reaches the terminal, warnings and records go where they went. Other threads belong to the attempt
-    while it is the only one, if they began with it or work for a pool; beside others each thread has its own.
+    still reaches the terminal, warnings and records go where they went. A thread that is started here belongs to
+    the attempt for its life, and so do those that it starts, those of a pool too. Other threads belong to the attempt
+    while it is the only one, or all others are voices of it, if they began with it or work for a pool.
     Afterwards all is as it was, whatever the script put in its place.
 
     Parameters

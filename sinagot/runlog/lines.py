@@ -15,23 +15,20 @@ from json.encoder import encode_basestring_ascii as _quote
 from typing import Any
 
 from sinagot.runlog.encoding import encoder_for
+from sinagot.runlog.texts import MAX_TEXT, cut_text, safe_text
 
 __all__ = [
     "ADDED_FIELDS",
     "ESTABLISHED_FIELDS",
     "LEVELS",
     "MAX_LINE",
-    "MAX_TEXT",
-    "cut_text",
-    "exception_facts",
+    "VoiceFields",
     "level_number",
     "line_text",
     "log_file_name",
     "make_line",
     "now_utc",
     "old_time_to_utc_form",
-    "safe_text",
-    "type_name",
 ]
 
 #: Fields that lines had in versions 0.2 and 0.3, in the order of 0.3.
@@ -47,15 +44,19 @@ ESTABLISHED_FIELDS = (
     "message",
     "time",
 )
-#: Fields added since: five on every line, then those of the last line of an attempt, of a failure, of lines
-#: of others, of what was printed beyond the limit or could not be written, of the first line after a
-#: rotation that lost lines.
+#: Fields added since: five on every line, two on every line of a pipeline, two on every line of a flow, then those of
+#: the last line of an attempt, of a failure, of lines of others, of what a pipeline's own code said, of what was
+#: printed beyond the limit or could not be written, of the first line after a rotation that lost lines.
 ADDED_FIELDS = (
     "level",
     "run_id",
     "attempt",
     "host",
     "pid",
+    "pipeline",
+    "stage",
+    "flow",
+    "processor",
     "duration_s",
     "peak_memory_mb",
     "cpu_s",
@@ -67,6 +68,8 @@ ADDED_FIELDS = (
     "exc_message",
     "traceback",
     "logger",
+    "file",
+    "line",
     "stdout_dropped_lines",
     "stdout_dropped_bytes",
     "lines_lost",
@@ -83,12 +86,12 @@ LEVELS = {
     "CRITICAL": 50,
     "FATAL": 50,
 }
-#: A text in a line is cut at this many bytes of its JSON form.
-MAX_TEXT = 64 * 1024
 #: A line is never longer than this, in bytes; readers skip and count what is.
 MAX_LINE = 1024 * 1024
 
-_RESERVED = frozenset(ESTABLISHED_FIELDS + ADDED_FIELDS)
+_RESERVED_OF_VOICES = frozenset(ESTABLISHED_FIELDS + ADDED_FIELDS)
+#: In lines of scripts these six are the user's.
+_RESERVED = _RESERVED_OF_VOICES - {"pipeline", "stage", "flow", "processor", "file", "line"}
 _NAME_LIMIT = 180  # bytes: leaves room for ".log.NN" below the 255 that file systems allow
 _UNSAFE_IN_NAME = re.compile(r'[\x00-\x1f\x7f%/\\:<>"|?*\ud800-\udfff]|^\.')
 _TIME = re.compile(
@@ -108,6 +111,38 @@ _encode = encoder_for(_refuse, allow_nan=False)
 _second = [(-1, "")]  # the last second and its text
 
 
+class VoiceFields(dict[str, Any]):
+    """Fields that stand on all lines of a voice, such as ``pipeline`` and ``stage``; encoded once.
+
+    Parameters
+    ----------
+    fields : mapping
+        The fields; one that is None is left out.
+
+    Attributes
+    ----------
+    text : str or None
+        Their JSON, to be put after another field; None when they are too long or too odd for that.
+
+    Examples
+    --------
+    >>> VoiceFields({"stage": "load", "pipeline": "p", "more": None}).text
+    ', "pipeline": "p", "stage": "load"'
+    """
+
+    __slots__ = ("text",)
+
+    def __init__(self, fields: Mapping[str, Any]) -> None:
+        names = [name for name in ADDED_FIELDS if name in fields]
+        names += [name for name in fields if name not in names]
+        super().__init__({name: fields[name] for name in names if fields[name] is not None})
+        try:
+            text = _encode(self)
+            self.text = f", {text[1:-1]}" if self and len(text) <= _SHORT else "" if not self else None
+        except Exception:  # noqa: BLE001 - NaN, objects that fight back
+            self.text = None
+
+
 def make_line(
     context: Mapping[str, Any],
     status: int,
@@ -116,6 +151,7 @@ def make_line(
     level: str = "INFO",
     facts: Mapping[str, Any] | None = None,
     extra: Mapping[str, Any] | None = None,
+    fields: VoiceFields | None = None,
 ) -> dict[str, Any]:
     """Make one log line, its fields in the established order.
 
@@ -134,6 +170,8 @@ def make_line(
         Fields of ours that only some lines have (`ADDED_FIELDS`).
     extra : mapping, optional
         Fields of the user; one that has the name of a field of ours gets the prefix ``extra_``.
+    fields : VoiceFields, optional
+        Fields of the voice that says it.
 
     Returns
     -------
@@ -168,18 +206,27 @@ def make_line(
         "host": _host(),
         "pid": os.getpid(),
     }
+    if fields:
+        line.update(fields)
     if facts:
         line.update({name: facts[name] for name in ADDED_FIELDS if name in facts})
         line.update(facts)
     if extra:
+        reserved = _RESERVED_OF_VOICES if fields else _RESERVED
         for key, value in extra.items():
             name = str(key)
-            line[f"extra_{name}" if name in _RESERVED or name in line else name] = value
+            line[f"extra_{name}" if name in reserved or name in line else name] = value
     return line
 
 
 def line_text(
-    context: Mapping[str, Any], status: int, message: str, level: str, facts: Mapping[str, Any]
+    context: Mapping[str, Any],
+    status: int,
+    message: str,
+    level: str,
+    facts: Mapping[str, Any],
+    extra: Mapping[str, Any] | None = None,
+    fields: VoiceFields | None = None,
 ) -> str | dict[str, Any]:
     """Make one line as its JSON text, with no more work than it needs; as a mapping where that takes care.
 
@@ -187,6 +234,10 @@ def line_text(
     ----------
     context, status, message, level, facts
         As for `make_line`.
+    extra : mapping, optional
+        Fields of the user, none of which has the name of a field of ours.
+    fields : VoiceFields, optional
+        Fields of the voice that says it.
 
     Returns
     -------
@@ -195,7 +246,8 @@ def line_text(
 
     Notes
     -----
-    What stands on all lines of a step is encoded once.
+    What stands on all lines of a step is encoded once, and so is what stands on all lines of a voice: a thousand
+    stages of one attempt share one frame.
 
     Examples
     --------
@@ -212,18 +264,27 @@ def line_text(
             get("workspace_version"), get("task"), get("modality"), get("step_label"), get("run_id")
         )
         more = ""
-        if facts:
-            more = _encode({**{name: facts[name] for name in ADDED_FIELDS if name in facts}, **facts})
-            if len(more) > _SHORT:
+        if fields:
+            if fields.text is None or (facts and not fields.keys().isdisjoint(facts)):
                 raise ValueError
-            more = ", " + more[1:]
+            more = fields.text
+        if facts:
+            text = _encode({**{name: facts[name] for name in ADDED_FIELDS if name in facts}, **facts})
+            if len(text) > _SHORT:
+                raise ValueError
+            more = f"{more}, {text[1:-1]}"
+        if extra:
+            text = _encode(extra)
+            if len(text) > _SHORT:
+                raise ValueError
+            more = f"{more}, {text[1:-1]}"
         return (
-            f"{start}{_quote(record_id)}{middle}{int(status)}, "
+            f"{start}{'null' if record_id is None else _quote(record_id)}{middle}{int(status)}, "
             f'"message": {_quote(message)}, "time": "{now_utc()}", "level": {_quote(level)}'
-            f"{end}{'null' if attempt is None else _quote(attempt)}{last}{os.getpid()}{more or '}'}"
+            f"{end}{'null' if attempt is None else _quote(attempt)}{last}{os.getpid()}{more}}}"
         )
     except Exception:  # noqa: BLE001 - NaN, objects that fight back, no text where one should be
-        return make_line(context, status, message, level=level, facts=facts)
+        return make_line(context, status, message, level=level, facts=facts, extra=extra, fields=fields)
 
 
 @functools.lru_cache(64)
@@ -343,93 +404,6 @@ def level_number(name: str | int) -> int:
     (30, 15, 20)
     """
     return name if isinstance(name, int) else LEVELS.get(name.upper(), 20)
-
-
-def safe_text(value: object) -> str:
-    """Give the text of anything, also of objects whose ``__str__`` is broken.
-
-    Examples
-    --------
-    >>> safe_text(1.5)
-    '1.5'
-    """
-    if type(value) is str:
-        return value
-    try:
-        return str.__str__(value) if isinstance(value, str) else str(value)
-    except Exception:  # noqa: BLE001 - the text of a user's object is a user's code
-        return f"<{type(value).__name__} without text>"
-
-
-def cut_text(text: str, limit: int = MAX_TEXT) -> str:
-    """Cut a text whose JSON form is longer than `limit` bytes, and say how much is missing.
-
-    The JSON form counts, because there a sign may take twelve bytes and a line must stay below `MAX_LINE`.
-
-    Examples
-    --------
-    >>> cut_text("abcdef", 4)
-    'abcd... [cut: 2 of 6 characters]'
-    """
-    if len(text) * 12 <= limit:
-        return text
-    from json.encoder import encode_basestring_ascii as quoted
-
-    kept = text[:limit]
-    while (size := len(quoted(kept)) - 2) > limit:
-        kept = kept[: min(len(kept) - 1, len(kept) * limit // size)]
-    if len(kept) == len(text):
-        return text
-    return f"{kept}... [cut: {len(text) - len(kept)} of {len(text)} characters]"
-
-
-def type_name(kind: type) -> str:
-    """Give the name of a class with its module, where that says something.
-
-    Examples
-    --------
-    >>> from json import JSONDecodeError
-    >>> type_name(ValueError), type_name(JSONDecodeError)
-    ('ValueError', 'json.decoder.JSONDecodeError')
-    """
-    # A class made by `type()` in a namespace without a name has no module at all.
-    module = getattr(kind, "__module__", None)
-    is_told = isinstance(module, str) and module not in ("builtins", "__main__")
-    return f"{module}.{kind.__qualname__}" if is_told else kind.__qualname__
-
-
-def exception_facts(error: BaseException) -> dict[str, str]:
-    r"""Give what a line tells of an exception: ``exc_type, exc_message, traceback`` (no locals).
-
-    Parameters
-    ----------
-    error : BaseException
-        Exception as caught, also one with a broken ``__str__``.
-
-    Returns
-    -------
-    dict
-        The three fields as text, each cut at 64 KiB.
-
-    Examples
-    --------
-    >>> exception_facts(ValueError("no"))
-    {'exc_type': 'ValueError', 'exc_message': 'no', 'traceback': 'ValueError: no\n'}
-    """
-    import traceback
-
-    name = type_name(type(error))
-    try:
-        story = "".join(traceback.format_exception(error))
-    except Exception:  # noqa: BLE001 - what cannot even be told must not hide that it happened
-        story = f"{name}: no traceback to be had\n"
-    if len(story) > MAX_TEXT:  # where it began and where it broke are both worth more than the middle
-        story = f"{story[: MAX_TEXT // 2]}\n... [cut: {len(story) - MAX_TEXT} characters]\n{story[-MAX_TEXT // 2 :]}"
-    return {
-        "exc_type": name,
-        "exc_message": cut_text(safe_text(error)),
-        "traceback": cut_text(story, MAX_TEXT + 64),
-    }
 
 
 def _percent(found: re.Match[str]) -> str:

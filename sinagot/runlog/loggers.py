@@ -1,4 +1,4 @@
-"""The logger that a script gets as `self.logger`, and what a line takes from a record of any logger.
+"""The logger that a script gets as `self.logger`.
 
 Knows the standard `logging` and imports it, so only `capture` imports this module, when the first logger is
 wanted. Must not know files: records go to the attempt. No logger is registered by name: a hundred thousand
@@ -13,12 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from json_log_formatter import BUILTIN_ATTRS
 
-from sinagot.runlog.lines import exception_facts, safe_text
-
 if TYPE_CHECKING:
     from sinagot.runlog.hearers import Hearer
 
-__all__ = ["AttemptLogger", "ScriptLogger", "parts_of_record"]
+__all__ = ["AttemptLogger", "ScriptLogger"]
 
 
 class AttemptLogger(logging.Logger):
@@ -66,28 +64,12 @@ class ScriptLogger(logging.LoggerAdapter[AttemptLogger]):
         """Leave message and arguments as they are (the base class would replace `extra`)."""
         return msg, kwargs
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travel as a word: elsewhere it is the logger of who speaks there."""
+        return _logger_there, ()
 
-def parts_of_record(record: logging.LogRecord) -> tuple[str, dict[str, Any], dict[str, Any]]:
-    """Give message, facts and the user's fields of a record; never raises.
 
-    Parameters
-    ----------
-    record : logging.LogRecord
-        Record of any logger.
+def _logger_there() -> Any:
+    from sinagot.runlog.listeners import LISTENERS
 
-    Returns
-    -------
-    tuple
-        The text, ``exc_type, exc_message, traceback`` where the record has an exception, and its `extra`.
-    """
-    try:
-        message = record.getMessage()
-    except Exception as error:  # noqa: BLE001 - arguments that do not fit must not cost the line
-        message = (
-            f"{safe_text(record.msg)} {safe_text(record.args)} ({type(error).__name__} while formatting)"
-        )
-    extra = {key: value for key, value in record.__dict__.items() if key not in BUILTIN_ATTRS}
-    if record.stack_info:
-        extra["stack_info"] = record.stack_info
-    error_now = record.exc_info[1] if isinstance(record.exc_info, tuple) else None
-    return message, exception_facts(error_now) if error_now is not None else {}, extra
+    return getattr(LISTENERS.current(), "logger", None) or logging.getLogger("sinagot.script")

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sinagot.runlog.lines import level_number, safe_text
+from sinagot.runlog.lines import level_number
+from sinagot.runlog.texts import safe_text
 
-__all__ = ["MOST_LINES", "Printer", "escaped", "set_terminal", "terminal"]
+__all__ = ["MOST_LINES", "Printer", "escaped", "local_time", "set_terminal", "terminal"]
 
 #: Lines that a worker keeps for its driver; further ones are counted.
 MOST_LINES = 1000
@@ -86,9 +87,50 @@ class Printer:
             return
         label = step if task is None and modality is None else f"{task}-{modality}-{step}"
         text = (
-            f"{escaped(record_id)} | {_local_time()} |{_NO_BREAK_SPACE}{escaped(label)} : {escaped(message)}"
+            f"{escaped(record_id)} | {local_time()} |{_NO_BREAK_SPACE}{escaped(label)} : {escaped(message)}"
         )
         self.replay([text])
+
+    def show_voice(
+        self,
+        context: Mapping[str, Any],
+        fields: Mapping[str, Any],
+        message: str,
+        level: int | str,
+        facts: Mapping[str, Any],
+        extra: Mapping[str, Any],
+    ) -> None:
+        """Print one message of a voice of an attempt, such as a stage of a pipeline that is a step.
+
+        Parameters
+        ----------
+        context : mapping
+            What all lines of the attempt share.
+        fields : mapping
+            Fields of the voice.
+        message : str
+            Text.
+        level : int or str
+            Level of the message.
+        facts, extra : mapping
+            Further fields of ours, and of the user.
+        """
+        get: Any = context.get
+        names = [
+            name
+            for name in (get("step_label"), fields.get("stage", fields.get("processor")))
+            if name is not None
+        ]
+        if get("record_id") is None or not names:
+            names.insert(0, fields.get("pipeline"))
+        self.show(
+            get("record_id") or "-",
+            "/".join([safe_text(name) for name in names]),
+            message,
+            level=level,
+            task=get("task"),
+            modality=get("modality"),
+        )
 
     def replay(self, lines: Iterable[str]) -> None:
         """Print lines that another printer collected.
@@ -157,7 +199,14 @@ def _print(text: str) -> None:
         return
 
 
-def _local_time() -> str:
+def local_time() -> str:
+    """Give the time of now on the clock of this place, with milliseconds.
+
+    Examples
+    --------
+    >>> len(local_time())
+    23
+    """
     moment = time.time()
     second = int(moment)
     known, text = _second[0]

@@ -142,7 +142,9 @@ def logs_frame(
             frame[name] = None
     ours = [*ESTABLISHED_FIELDS, *(name for name in ADDED_FIELDS if name in frame.columns)]
     frame = frame[[*ours, *(name for name in frame.columns if name not in ours)]]
-    for name in _WHOLE_NUMBERS:  # absent from some lines, they have become floats
+    # Elsewhere a field of that name is the user's.
+    numbers = (*_WHOLE_NUMBERS, "line") if {"pipeline", "flow"} & {*frame.columns} else _WHOLE_NUMBERS
+    for name in numbers:  # absent from some lines, they have become floats
         if name in frame.columns and frame[name].dtype == "float64" and (frame[name].dropna() % 1 == 0).all():
             frame[name] = frame[name].astype("Int64")
     return frame

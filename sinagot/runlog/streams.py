@@ -23,7 +23,7 @@ class Tee:
     target : text stream or None
         What stands behind it; ``None`` where the program has no standard output.
     heard : callable
-        Takes each written text.
+        Takes each written text; gives what shall be shown in its place, or None.
 
     Examples
     --------
@@ -35,7 +35,7 @@ class Tee:
     ('hello\n', ['hello', '\n'])
     """
 
-    def __init__(self, target: Any, heard: Callable[[str], None]) -> None:
+    def __init__(self, target: Any, heard: Callable[[str], str | None]) -> None:
         self._target = target
         self._heard = heard
 
@@ -46,11 +46,12 @@ class Tee:
 
     def write(self, text: str) -> int:
         """Write a text; heard first, and so on record: a terminal that has gone is no fault of who prints."""
+        shown = None
         if isinstance(text, str):
-            self._heard(text)
+            shown = self._heard(text)
         if self._target is not None:
             try:
-                self._target.write(text)
+                self._target.write(text if shown is None else shown)
             except OSError:
                 pass
         return len(text)
@@ -84,13 +85,16 @@ class Tee:
 class _Bytes:
     """The same for the bytes below a text stream."""
 
-    def __init__(self, target: Any, heard: Callable[[str], None]) -> None:
+    def __init__(self, target: Any, heard: Callable[[str], str | None]) -> None:
         self._target = target
         self._heard = heard
         self.closed = False
 
     def write(self, data: Any) -> int:
-        self._heard(bytes(data).decode("utf-8", "backslashreplace"))
+        shown = self._heard(bytes(data).decode("utf-8", "backslashreplace"))
+        if shown is not None:
+            self._target.write(shown.encode("utf-8", "backslashreplace"))
+            return len(data)
         count: int = self._target.write(data)
         return count
 

@@ -18,7 +18,7 @@ from sinagot.runlog.lines import log_file_name
 if TYPE_CHECKING:
     from sinagot.runlog.handler import LineHandler
 
-__all__ = ["MOST_OPEN", "LogTarget", "RecordLog", "close_all", "log_file_name"]
+__all__ = ["MOST_OPEN", "LogTarget", "NoLog", "RecordLog", "close_all", "log_file_name"]
 
 #: Log files that one process keeps open.
 MOST_OPEN = 64
@@ -116,6 +116,28 @@ class RecordLog:
             for log, more in later:
                 log.write(*more)
 
+    def close(self) -> None:
+        """Close the file; the next line opens it again."""
+        if get_ident() not in _logs.busy:
+            _logs.close_one(self._key)
+
+
+class NoLog(RecordLog):
+    """A log that is nowhere: what is written to it is shown at most.
+
+    Examples
+    --------
+    >>> NoLog().write({"message": "hello"})
+    """
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        super().__init__(LogTarget("", ""), "")
+
+    def write(self, *lines: Mapping[str, Any] | str) -> None:
+        """Write nothing."""
+
 
 def close_all() -> None:
     """Close every open log and lock file of this process; the next line opens its file again."""
@@ -185,6 +207,20 @@ class _OpenLogs:
             is_done = handler.is_stale and not handler.users
         if is_done:
             handler.close()
+
+    def close_one(self, key: _Key) -> None:
+        """Close one file; when it is in use, its writer does when it is done."""
+        with self._guard:
+            handler = self._handlers.pop(key, None)
+            if handler is None:
+                return
+            handler.is_stale = True
+            if not handler.users:
+                handler.close()
+            if not self._handlers and not self._writers:
+                from sinagot.runlog.handler import LOCKS
+
+                LOCKS.close()
 
     def close(self) -> None:
         """Close all files; one that is in use is closed when its writer is done."""

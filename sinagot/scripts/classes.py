@@ -19,6 +19,7 @@ from sinagot.config.settings import StepSettings
 from sinagot.errors import ScriptError
 from sinagot.scripts.blame import script_error
 from sinagot.scripts.group import GroupTemplate
+from sinagot.scripts.inside import InsideScript, maker_in
 from sinagot.scripts.modules import TURN, activated, execute
 from sinagot.scripts.params import model_of
 from sinagot.scripts.program import find_program, load_program
@@ -153,6 +154,9 @@ def execute_set(
 
 def _script_class(module: ModuleType, source: SourceSet) -> type[ScriptTemplate]:
     found: Any = getattr(module, "Script", None)
+    maker = maker_in(module) if found is None else None
+    if maker is not None:
+        found = _made_by(maker, source)
     if not isinstance(found, type) or not issubclass(found, ScriptTemplate):
         what = (
             "has no class Script"
@@ -178,6 +182,16 @@ def _script_class(module: ModuleType, source: SourceSet) -> type[ScriptTemplate]
     script.label = source.step
     script.modality = source.modality
     return script
+
+
+def _made_by(maker: Any, source: SourceSet) -> Any:
+    """Give the class of a script that defines a pipeline in place of one."""
+    try:
+        return maker.script_class(source.step)
+    except ScriptError:
+        raise
+    except Exception as error:
+        raise script_error(error, source) from error
 
 
 def spec_of(source: SourceSet, script: type[ScriptTemplate]) -> StepSpec:
@@ -214,4 +228,10 @@ def spec_of(source: SourceSet, script: type[ScriptTemplate]) -> StepSpec:
         ),
         typed=model_of(script) is not None,
         is_group=issubclass(script, GroupTemplate),
+        is_pipeline=_is_made_as(script, "pipeline"),
+        is_flow=_is_made_as(script, "flow"),
     )
+
+
+def _is_made_as(script: type[ScriptTemplate], kind: str) -> bool:
+    return issubclass(script, InsideScript) and kind == script.KIND

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+from _thread import get_ident
 from typing import Any
 
 from sinagot.config.settings import StepSettings
@@ -20,7 +21,7 @@ from sinagot.scripts.spec import StepSpec, paths_from_json
 __all__ = ["StepIndex"]
 
 # Raised when the meaning of an entry changes.
-_FORMAT = 6
+_FORMAT = 7
 
 
 def _tuples(value: Any) -> Any:
@@ -69,6 +70,8 @@ class StepIndex:
                 settings=StepSettings._make(map(_tuples, entry["settings"])),
                 typed=bool(entry["typed"]),
                 is_group=bool(entry["is_group"]),
+                is_pipeline=bool(entry["is_pipeline"]),
+                is_flow=bool(entry["is_flow"]),
             )
         except (KeyError, ValueError, TypeError):
             return None
@@ -91,6 +94,8 @@ class StepIndex:
             "settings": spec.settings,
             "typed": spec.typed,
             "is_group": spec.is_group,
+            "is_pipeline": spec.is_pipeline,
+            "is_flow": spec.is_flow,
         }
         self._unsaved[spec.name, spec.modality] = entry
 
@@ -100,11 +105,11 @@ class StepIndex:
             for (name, modality), entry in list(self._unsaved.items()):
                 file = self._file(name, modality)
                 os.makedirs(os.path.dirname(file), exist_ok=True)
-                draft = f"{file}.{os.getpid()}"
+                draft = f"{file}.{os.getpid()}-{get_ident()}"  # several threads may run at once
                 with open(draft, "w", encoding="ascii") as stream:
                     json.dump(entry, stream)
                 os.replace(draft, file)
-                del self._unsaved[name, modality]
+                self._unsaved.pop((name, modality), None)
                 self._entries.pop((name, modality), None)
 
     def _file(self, name: str, modality: str | None) -> str:

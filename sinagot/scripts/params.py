@@ -84,6 +84,8 @@ class ValueProblem(NamedTuple):
     path: tuple[str, ...]
     is_missing: bool
     text: str
+    #: The class has a type for it whose values nobody is to read.
+    is_secret: bool = False
 
 
 def model_of(script: type) -> Any:
@@ -139,7 +141,7 @@ def typed_params(model: Any, given: Mapping[str, Any]) -> TypedParams | list[Val
     try:
         made = model.model_validate(_plain(taken))
     except Exception as error:  # noqa: BLE001  validators are code of the user, and pydantic is not imported here
-        return list(_problems(error))
+        return list(_problems(error, model))
     try:
         effective = made.model_dump(mode="json")
     except Exception:  # noqa: BLE001  a value that JSON cannot say
@@ -154,14 +156,16 @@ def _plain(value: Any) -> Any:
     return [_plain(one) for one in value] if isinstance(value, list) else value
 
 
-def _problems(error: Exception) -> Iterator[ValueProblem]:
+def _problems(error: Exception, model: Any) -> Iterator[ValueProblem]:
     facts = getattr(error, "errors", None)
     if not (isinstance(error, ValueError) and callable(facts)):
         yield ValueProblem((), False, f"{type(error).__name__}: {error}")
         return
     for fact in facts(include_url=False, include_context=False):
         path = tuple(part for part in fact["loc"] if isinstance(part, str))
-        yield ValueProblem(path, fact["type"] == "missing", str(fact["msg"]))
+        field = model.model_fields.get(path[0]) if path else None
+        is_secret = "Secret" in repr(getattr(field, "annotation", ""))
+        yield ValueProblem(path, fact["type"] == "missing", str(fact["msg"]), is_secret)
 
 
 def view_of(script: type, params: Mapping[str, Any] | None) -> Any:

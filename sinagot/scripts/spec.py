@@ -52,6 +52,10 @@ class StepSpec(NamedTuple):
         Whether it has a class `Params` that checks its parameters.
     is_group : bool
         Whether it runs once for all records.
+    is_pipeline : bool
+        Whether its script defines a pipeline instead of a class.
+    is_flow : bool
+        Whether its script defines a flow instead of a class.
     """
 
     name: str
@@ -69,6 +73,8 @@ class StepSpec(NamedTuple):
     settings: StepSettings = StepSettings()
     typed: bool = False
     is_group: bool = False
+    is_pipeline: bool = False
+    is_flow: bool = False
 
 
 class SpecSource(Protocol):

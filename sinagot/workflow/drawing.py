@@ -5,15 +5,16 @@ Knows names, functions and arguments; must not know data. What is known of one w
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
-from sinagot.engine.words import TONES, tone_of
+from sinagot.engine.charts.chart import Box, Chart, Line
+from sinagot.engine.charts.texts import dot, mermaid
+from sinagot.engine.words import NODES
 from sinagot.workflow.nodes import Call, Node, ScriptCall, fill, name_of
 from sinagot.workflow.order import in_order, parts_of
 
-__all__ = ["draw", "node_text"]
+__all__ = ["chart_of", "draw", "node_text"]
 
 _KINDS = ("mermaid", "dot", "text")
 _LONGEST = 30
@@ -79,63 +80,38 @@ def draw(workflow: Any, kind: str = "mermaid", states: Mapping[str, str] | None 
     if kind not in _KINDS:
         raise ValueError(f"{kind!r} is no kind of drawing; there are {', '.join(_KINDS)}")
     nodes: Mapping[str, Node] = workflow.__nodes__
-    order = in_order(nodes)
     known = states or {}
-    edges = [(part, name) for name in order for part in parts_of(nodes[name], nodes)]
     if kind == "text":
+        order = in_order(nodes)
         width = max(map(len, order), default=0)
         ends = [f"  [{known[name]}]" if name in known else "" for name in order]
         return "\n".join(
             f"{name:<{width}}  {node_text(nodes[name])}{end}" for name, end in zip(order, ends, strict=True)
         )
-    if kind == "dot":
-        return _dot(workflow.__name__, nodes, order, edges, known)
-    return _mermaid(nodes, order, edges, known)
+    chart = chart_of(workflow, known)
+    return mermaid(chart) if kind == "mermaid" else dot(chart)
 
 
-def _mermaid(
-    nodes: Mapping[str, Node], order: list[str], edges: list[tuple[str, str]], states: Mapping[str, str]
-) -> str:
-    marks = {name: f"n{number}" for number, name in enumerate(order)}
-    lines = ["flowchart TD"]
-    for name in order:
-        left, right = ("([", "])") if not isinstance(nodes[name], Call) else ("[", "]")
-        word = f"<br/>{states[name]}" if name in states else ""
-        lines.append(
-            f'    {marks[name]}{left}"{_plain(name)}<br/>{_plain(node_text(nodes[name]))}{word}"{right}'
+def chart_of(workflow: Any, states: Mapping[str, str]) -> Chart:
+    """Give the nodes of a workflow class as a graph.
+
+    Parameters
+    ----------
+    workflow : type
+        A `Workflow` class.
+    states : mapping of str to str
+        A word of `sinagot.engine.words.NODES` on the data of some nodes.
+    """
+    nodes: Mapping[str, Node] = workflow.__nodes__
+    order = in_order(nodes)
+    boxes = [
+        Box(
+            name,
+            node_text(nodes[name]),
+            is_round=not isinstance(nodes[name], Call),
+            word=NODES.get(states.get(name, "")),
         )
-    lines += [f"    {marks[part]} --> {marks[name]}" for part, name in edges]
-    tones = {name: tone_of(states.get(name, "")) for name in order}
-    lines += [
-        f"    style {marks[name]} fill:{TONES[tone].light},color:{TONES[tone].light_ink}"
-        for name, tone in tones.items()
-        if tone
+        for name in order
     ]
-    return "\n".join(lines)
-
-
-def _plain(text: str) -> str:
-    """Write text so that Mermaid takes it as it is."""
-    return re.sub(r'[#"<>&]', lambda match: f"#{ord(match[0])};", text)
-
-
-def _dot(
-    title: str,
-    nodes: Mapping[str, Node],
-    order: list[str],
-    edges: list[tuple[str, str]],
-    states: Mapping[str, str],
-) -> str:
-    lines = [f"digraph {_quoted(title)} {{"]
-    for name in order:
-        shape = "box" if isinstance(nodes[name], Call) else "ellipse"
-        word = f"\n{states[name]}" if name in states else ""
-        label = f"{name}\n{node_text(nodes[name])}{word}"
-        lines.append(f"    {_quoted(name)} [label={_quoted(label)}, shape={shape}];")
-    lines += [f"    {_quoted(part)} -> {_quoted(name)};" for part, name in edges]
-    return "\n".join([*lines, "}"])
-
-
-def _quoted(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-    return f'"{escaped}"'
+    lines = [Line(part, name) for name in order for part in parts_of(nodes[name], nodes)]
+    return Chart(workflow.__name__, boxes, lines)

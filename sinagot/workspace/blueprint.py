@@ -64,20 +64,15 @@ class Blueprint:
         """
         if self._ids is None:
             config = self.configuration
+            file = config.files[0] if config.files else None
             if config.id_pattern is None and config.records_id is None:
-                file = config.files[0] if config.files else None
                 raise ConfigurationError.at(
                     "it is not there, and records can't be told without it",
                     file=file,
                     key="records.id_pattern",
                     hint=r"write for example id_pattern = 'REC-\d+' below [records], or give path and id",
                 )
-            self._ids = RecordIds(
-                config.id_pattern,
-                config.records_id,
-                config.entities,
-                file=config.files[0] if config.files else None,
-            )
+            self._ids = RecordIds(config.id_pattern, config.records_id, config.entities, file=file)
         return self._ids
 
     def values_of(self, record_id: str) -> Mapping[str, str]:
@@ -211,13 +206,14 @@ class Blueprint:
         check_declared(spec.settings, inputs, f"step {spec.name} ({spec.file}): CHECK")
         step = JobStep(
             spec.name,
-            task,
-            modality,
+            *unit,
             self.library.source(spec),
             spec.atomic,
             settled(self._settings(spec, modality), inputs),
             " -> ".join(" + ".join(slot.pattern.canonical for slot in side) for side in (inputs, outputs)),
             spec.typed,
+            spec.is_pipeline,
+            spec.is_flow,
         )
         return StepNode(
             spec.name,

@@ -52,6 +52,10 @@ class House(Protocol):
         """True when there are neither tasks nor modalities."""
 
     @property
+    def pipelines(self) -> Any:
+        """Its pipelines, by name."""
+
+    @property
     def version(self) -> str:
         """Version of the workspace."""
 

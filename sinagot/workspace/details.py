@@ -11,13 +11,17 @@ import time
 from typing import Any, NamedTuple
 
 from sinagot.config.hints import words_about
+from sinagot.config.problems import key_text
+from sinagot.engine.accounts.acts import AttemptActs, acts_of
 from sinagot.engine.accounts.attempts import epoch_of, iso_of
 from sinagot.engine.accounts.excerpts import Excerpt, excerpt_of
 from sinagot.engine.planning.graph import Slot, StepNode
 from sinagot.engine.planning.survey import Survey
+from sinagot.engine.state.claims import file_key
 from sinagot.engine.state.decisions import Decision
 from sinagot.engine.state.history import Marks
 from sinagot.engine.state.origins import Origins
+from sinagot.engine.state.owners import held_claims
 from sinagot.engine.words import STATUS
 from sinagot.runlog.read import read_lines
 from sinagot.scripts.codes import StepStatus
@@ -64,6 +68,8 @@ class LastError(NamedTuple):
     excerpt: Excerpt | None
     #: Name of what it had written, where that is kept.
     kept: str | None
+    #: Of a pipeline: the stage that failed.
+    stage: str | None = None
 
 
 class StepDetails(NamedTuple):
@@ -87,6 +93,8 @@ class StepDetails(NamedTuple):
     #: What is wrong with its script.
     problem: str | None
     error: LastError | None
+    #: Of a pipeline: the stages of its last attempt, as far as known.
+    stages: AttemptActs | None = None
 
     @property
     def word(self) -> str:
@@ -144,6 +152,7 @@ def _plain_step(step: StepDetails) -> dict[str, Any]:
     facts["status"], facts["status_name"] = int(step.status), step.status.name
     facts["files"] = [file._asdict() for file in step.files]
     facts["exclusion"] = step.exclusion.to_json() if step.exclusion is not None else None
+    facts["stages"] = None if step.stages is None else step.stages.as_json()
     if step.error is not None:
         excerpt = step.error.excerpt
         lines = [line._asdict() for line in excerpt.lines] if excerpt is not None else []
@@ -208,6 +217,7 @@ class _Look:
     def step(self, node: StepNode) -> StepDetails:
         status = StepStatus.ERROR if node.error is not None else self._survey.status(0, node)
         good = self._good(node, status)
+        error = self._error(node) if node.error is None and status in _BAD else None
         return StepDetails(
             task=node.task,
             modality=node.modality,
@@ -223,8 +233,26 @@ class _Look:
             files=tuple(self._files(node)),
             exclusion=self._survey.exclusion(self._id, node),
             problem=str(node.error) if node.error is not None else None,
-            error=self._error(node) if node.error is None and status in _BAD else None,
+            error=error,
+            stages=self._stages(node, status, good, error),
         )
+
+    def _stages(
+        self, node: StepNode, status: StepStatus, good: dict[str, Any], error: LastError | None
+    ) -> AttemptActs | None:
+        """Give the stages of the last attempt: of the one that holds the job, that failed, or that was done."""
+        if node.job_step is None or not node.job_step.has_acts:
+            return None
+        key = node.key(self._id)
+        run_id, attempt = good.get("run_id"), good.get("attempt")
+        if error is not None:
+            run_id, attempt = error.run_id, error.attempt
+        if status in (StepStatus.PROCESSING, StepStatus.INTERRUPTED):
+            for owner, _ in held_claims(self._state, [file_key(key)]).values():
+                run_id, attempt = (None, None) if owner is None else (owner.run_id, None)
+        found = acts_of(self._state, run_id, key, attempt) if run_id is not None else None
+        # Of a worker that was lost another process has told, under a name of its own.
+        return found or (acts_of(self._state, run_id, key) if run_id is not None and attempt else None)
 
     def _good(self, node: StepNode, status: StepStatus) -> dict[str, Any]:
         """Give what is known of the last good attempt: by the log, else by the history of runs."""
@@ -278,6 +306,7 @@ class _Look:
             attempt=_text(facts.get("attempt")),
             excerpt=excerpt_of(self._state, run_id, node.place, where),
             kept=_text(facts.get("kept")),
+            stage=_text(facts.get("stage")),
         )
 
     def notes(self, steps: tuple[StepDetails, ...], *, has_data: bool) -> list[str]:
@@ -286,6 +315,10 @@ class _Look:
         own = self._configuration.raw.get("records", {}).get("exceptions", {}).get(self._id)
         if own:
             found.append(f'it has settings of its own: [records.exceptions."{self._id}"]')
+        for name, table in self._configuration.raw.get("pipelines", {}).items():
+            if self._id in table.get("records", {}):
+                place = key_text(("pipelines", name, "records", self._id))
+                found.append(f"it has parameters of its own: [{place}]")
         why = shlex.join(["sinagot", *words_about("why", self._id)])
         for step in steps:
             times = {

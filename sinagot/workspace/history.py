@@ -7,6 +7,7 @@ an object looks when it is asked.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from sinagot.engine.accounts.runs import RunFacts, facts_of, find_run, run_ids
@@ -15,8 +16,10 @@ from sinagot.workspace.tables import attempts_frame, runs_frame
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+    from sinagot.engine.accounts.acts import AttemptActs
     from sinagot.engine.accounts.contrasts import RunDiff
     from sinagot.engine.accounts.digests import RunDigest
+    from sinagot.engine.accounts.stages import ActTally, StepActs
     from sinagot.engine.accounts.standing import StandingFailure
     from sinagot.engine.accounts.underway import RunProgress
 
@@ -71,6 +74,60 @@ class Run:
         from sinagot.engine.accounts.digests import digest_of_run  # rarely asked for
 
         return digest_of_run(self._state, self.facts.run_id)
+
+    def stages(self) -> list[StepActs]:
+        """Count the stages of the pipelines of the run, and the processors of its flows; empty when it had none.
+
+        Returns
+        -------
+        list of StepActs
+            One a step, its stages in running order; also those that have not begun.
+        """
+        from sinagot.pipeline.album import has_portraits, read_portraits  # of pipelines only
+
+        if not has_portraits(self._state, self.facts.run_id):
+            return []
+        from sinagot.engine.accounts.stages import in_order_of
+
+        portraits = read_portraits(self._state, self.facts.run_id)
+        orders = {step: [node.name for node in one.in_order()] for step, one in portraits.items()}
+        kinds = {step: one.kind for step, one in portraits.items()}
+        found = in_order_of(self._tally().steps(), orders)
+        return [one._replace(kind=kinds.get(one.step, one.kind)) for one in found]
+
+    def acts(
+        self, step: str | None = None, *, most: int | None = None, is_all: bool = True
+    ) -> Iterator[AttemptActs]:
+        """Give the stages of single attempts of pipelines in the run.
+
+        Parameters
+        ----------
+        step : str, optional
+            Only of this one, with its task and modality: of each job the newest attempt, the newest first.
+        most : int, optional
+            So many at most.
+        is_all : bool
+            Also those that went well.
+        """
+        from sinagot.engine.accounts.acts import iter_acts, read_attempts
+
+        if step is None:
+            yield from islice(iter_acts(self._state, self.facts.run_id), most)
+            return
+        tally = self._tally()
+        chosen: dict[str, tuple[str, int]] = {}
+        for state in (None,) if is_all else ("RUNNING", "ERROR", "INTERRUPTED"):
+            chosen |= {job.attempt: (job.worker, job.place) for job in tally.find(step, state=state)}
+        wanted = dict(islice(chosen.items(), most))
+        found = read_attempts(self._state, self.facts.run_id, wanted)
+        yield from (found[name] for name in wanted if name in found)
+
+    def _tally(self) -> ActTally:
+        from sinagot.engine.accounts.stages import ActTally
+
+        tally = ActTally(self._state, self.facts.run_id)
+        tally.read()
+        return tally
 
     def before(self) -> Run | None:
         """Give the run before this one; None when there is none. What `accept` has settled is no run."""

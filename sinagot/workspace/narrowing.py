@@ -62,11 +62,17 @@ class Narrowing(NamedTuple):
     targets: tuple[str, ...] = ()
     #: Whether these run whatever is there.
     is_forced: bool = False
+    #: Names of steps, where several are meant and not all.
+    steps: tuple[str, ...] = ()
 
     @property
     def labels(self) -> tuple[str, ...]:
         """Names of steps that were given."""
-        return tuple(name for name in (self.step, self.from_step, self.until_step) if name is not None)
+        named = (self.step, self.from_step, self.until_step, *self.steps)
+        return tuple(name for name in named if name is not None)
+
+    def _means(self, node: StepNode) -> bool:
+        return self.step in (None, node.label) and (not self.steps or node.label in self.steps)
 
     def choose_nodes(
         self, graph: RecordGraph, nodes: Sequence[StepNode], groups: Sequence[StepNode] = ()
@@ -88,7 +94,7 @@ class Narrowing(NamedTuple):
             In the given order. From a step: it, those after it in its unit, and all that read what these make. Until a
             step: it, those before it in its unit, and all that make what these read.
         """
-        chosen = [node for node in nodes if self.step in (None, node.label)]
+        chosen = [node for node in nodes if self._means(node)]
         if self.targets:
             ends = self._ends(nodes, groups)
             kept = _closure(ends, {node.index: node.upstream for node in graph.nodes})
@@ -123,7 +129,7 @@ class Narrowing(NamedTuple):
 
     def wanted(self, nodes: Sequence[StepNode]) -> frozenset[int]:
         """Give the nodes whose values are asked for although nothing stores them."""
-        names = {*self.targets, *([self.step] if self.step is not None else ())}
+        names = {*self.targets, *self.steps, *([self.step] if self.step is not None else ())}
         return frozenset(node.index for node in nodes if node.label in names and not node.is_kept)
 
     def spare(self, nodes: Sequence[StepNode], groups: Sequence[StepNode] = ()) -> frozenset[int]:
@@ -149,7 +155,7 @@ class Narrowing(NamedTuple):
             return []
         if self.targets:
             return [group for group in groups if group.label in self.targets]
-        chosen = [group for group in groups if self.step in (None, group.label)]
+        chosen = [group for group in groups if self._means(group)]
         if self.from_step is not None:
             later = {node.index for node in Narrowing(from_step=self.from_step).choose_nodes(graph, nodes)}
             chosen = [

@@ -5,7 +5,7 @@ Knows files, lines, layers and defaults; must not decide what wins: that is done
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -68,7 +68,7 @@ class OriginFinder:
                 return source.file, line
         return None
 
-    def _shown(self, key: str, path: tuple[str, ...], value: Any, origin: str) -> Shown:
+    def shown_at(self, key: str, path: tuple[str, ...], value: Any, origin: str) -> Shown:
         """Give a value with its place; `origin` tells where it comes from when no file has it."""
         for length in range(len(path), 0, -1):
             found = self._find(path[:length])
@@ -76,11 +76,20 @@ class OriginFinder:
                 return Shown(key, value, key_text(path[:length]), str(found[0]), found[1])
         return Shown(key, value, origin)
 
-    def configuration(self) -> Iterator[Shown]:
-        """Give every value of the configuration, paths as they are used; parameters of steps come apart."""
+    def configuration(self, steps: Collection[str] = ()) -> Iterator[Shown]:
+        """Give every value of the configuration, paths as they are used; parameters of steps come apart.
+
+        Parameters
+        ----------
+        steps : collection of str
+            Names of all steps: tables of `[pipelines]` about other names are given here.
+        """
         config = self._configuration
         for path, value in iter_values(config.raw):
-            if "params" in path or path[:2] == ("records", "exceptions") or path[:1] == ("path",):
+            if path[:1] == ("pipelines",):
+                if len(path) == 1 or path[1] in steps:
+                    continue
+            elif "params" in path or path[:2] == ("records", "exceptions") or path[:1] == ("path",):
                 continue
             found = self._find(path)
             place = (str(found[0]), found[1]) if found is not None else (None, None)
@@ -111,11 +120,11 @@ class OriginFinder:
                 continue
             found = next((one for one in ((*table, name) for table in tables) if self._find(one)), None)
             if found is not None:
-                yield self._shown(name, found, value, "")
+                yield self.shown_at(name, found, value, "")
             elif getattr(of_class, name) is not None:
                 yield Shown(name, value, f"class attribute {name.upper()}")
             else:
-                yield self._shown(name, ("run", name), value, "default")
+                yield self.shown_at(name, ("run", name), value, "default")
 
     def _checks(
         self, ways: Iterable[tuple[Any, str]], tables: Iterable[tuple[str, ...]], of_class: StepSettings
@@ -131,7 +140,7 @@ class OriginFinder:
                 yield Shown(key, way, "class attribute CHECK")
             else:
                 path = found or self._check_at(("run", "check"), name)
-                yield self._shown(key, path, way, "") if path else Shown(key, way, "default")
+                yield self.shown_at(key, path, way, "") if path else Shown(key, way, "default")
 
     def _check_at(self, path: tuple[str, ...], name: str) -> tuple[str, ...] | None:
         """Find where a table says something of an input: by its name, or of all."""
@@ -156,7 +165,7 @@ class OriginFinder:
             elif layer.is_override:
                 yield Shown(key_text(path), value, "this run")
             else:
-                yield self._shown(key_text(path), (*layer.path, *path), value, key_text(layer.path))
+                yield self.shown_at(key_text(path), (*layer.path, *path), value, key_text(layer.path))
 
 
 def _is_same(root: Path, written: Any, used: Path) -> bool:

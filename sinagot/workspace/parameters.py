@@ -6,13 +6,15 @@ step; a record costs more only where the configuration speaks about it.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+from _thread import get_ident
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from sinagot.config.hints import did_you_mean
-from sinagot.config.params import OVERRIDE, Layer, exceptions_of, layers_of, merge_layers
+from sinagot.config.params import OVERRIDE, Layer, layers_of, merge_layers, special_records
 from sinagot.config.settings import Configuration
 from sinagot.engine.planning.graph import StepNode
 from sinagot.errors import ConfigurationError, ScriptError
@@ -47,7 +49,7 @@ class Parameters:
     ----------
     override : dict
         As given.
-    exceptions : set of str
+    exceptions : frozenset of str
         Records that may have other parameters than all others: the configuration speaks about them.
     """
 
@@ -64,7 +66,7 @@ class Parameters:
         self.override = dict(override or {})
         self._is_lenient = is_lenient
         self._file = f"{configuration.state_path}/index/params.json"
-        self.exceptions = exceptions_of(self._tables)
+        self.exceptions = special_records(self._tables)
         self._has_layers = bool(self.override) or _speaks_of_params(self._tables)
         self._known: dict[tuple[StepNode, str | None], Mapping[str, Any]] = {}
         #: Verdicts by script and values: what a class `Params` made of them, and the names that it takes.
@@ -125,7 +127,7 @@ class Parameters:
 
         errors = [
             self._at(
-                (*_own_params(node), *name.split(".")),
+                (*self._own_table(node), *name.split(".")),
                 f"required, and absent (the command of step {node.place} has {{param.{name}}})",
             )
             for name in wanted_params(words)
@@ -143,7 +145,8 @@ class Parameters:
         source = node.job_step.source
         if self._verdicts is None:
             self._verdicts = self._load()
-        key = f"{source.digest} {_text(merged)}"
+        # A digest: values may be secrets, and this is kept in a file.
+        key = f"{source.digest} {hashlib.sha256(_text(merged).encode()).hexdigest()}"
         if key in self._verdicts:
             effective, names = self._verdicts[key]
             taken = {name: value for name, value in merged.items() if names is None or name in names}
@@ -181,13 +184,20 @@ class Parameters:
         layer = next((one for one in reversed(layers) if problem.path and one.holds(problem.path)), None)
         if layer is None:
             text = f"required, and absent ({says})" if problem.is_missing else says
-            return self._at((*_own_params(node), *problem.path), text)
-        found = _value(layer.values, problem.path)
+            return self._at((*self._own_table(node), *problem.path), text)
+        found = "***" if problem.is_secret else _value(layer.values, problem.path)
         path = (*layer.path, *problem.path)
         words = f"{says}" if problem.is_missing or not problem.path else f"found {shown(found)} ({says})"
         if layer.is_override:
             return ConfigurationError.at(f"{words}; given for this run", key=".".join(path), found=found)
         return self._at(path, words, found=found)
+
+    def _own_table(self, node: StepNode) -> tuple[str, ...]:
+        """Give the key of the table that holds the parameters of a step alone: where one that is absent belongs."""
+        own = ("steps", node.label, "params")
+        if node.label in self._tables.get("pipelines", {}):
+            return ("pipelines", node.label)
+        return own if node.modality is None else ("modalities", node.modality, *own)
 
     def _at(self, path: tuple[str, ...], message: str, **facts: Any) -> ConfigurationError:
         """Make an error with the place of a key, as the files are now."""
@@ -215,7 +225,7 @@ class Parameters:
             Everything that the scripts' classes `Params` refuse, each once.
         """
         asked_ids = None if ids is None or not self.exceptions else set(ids)
-        own = [one for one in self.exceptions if asked_ids is None or one in asked_ids]
+        own = [one for one in sorted(self.exceptions) if asked_ids is None or one in asked_ids]
         found: dict[str, ConfigurationError] = {}
         asked = [node for node in nodes if node.job_step is not None]
         for node in asked:
@@ -261,6 +271,14 @@ class Parameters:
         hints = {name: did_you_mean(name, known) for name in self.override if name not in known}
         return [f"parameter {name} is set nowhere else; {hint}" for name, hint in hints.items() if hint]
 
+    def told(self) -> dict[str, Any]:
+        """Give the override as a manifest may have it: what a class `Params` shows as stars is shown so."""
+        shown = self.override
+        for found in self._known.values():
+            if isinstance(found, TypedParams):
+                shown = _starred(shown, found)
+        return shown
+
     # -- what was found good before
 
     def _load(self) -> dict[str, list[Any]]:
@@ -277,7 +295,7 @@ class Parameters:
         """Keep what was found good, so that the next run need not load the scripts; a failure costs time only."""
         if not self._news or not self._verdicts:
             return
-        draft = f"{self._file}.{os.getpid()}"
+        draft = f"{self._file}.{os.getpid()}-{get_ident()}"  # several threads may run at once
         newest = dict(list(self._verdicts.items())[-_MOST_KEPT:])
         try:
             text = json.dumps({"format": _FORMAT, "verdicts": newest})
@@ -290,9 +308,16 @@ class Parameters:
             pass
 
 
+def _starred(value: Any, shown: Any) -> Any:
+    """Give a value with stars wherever another way to show it has nothing but stars."""
+    if isinstance(value, Mapping) and isinstance(shown, Mapping):
+        return {key: _starred(one, shown.get(key)) for key, one in value.items()}
+    return "***" if isinstance(shown, str) and shown and not shown.strip("*") else value
+
+
 def _speaks_of_params(tables: Mapping[str, Any]) -> bool:
     """Say whether any layer is written: most workspaces have none, and their records cost nothing."""
-    if tables.get("params") or exceptions_of(tables):
+    if tables.get("params") or tables.get("pipelines") or special_records(tables):
         return True
     for section in ("tasks", "modalities", "steps"):
         for one in tables.get(section, {}).values():
@@ -306,12 +331,6 @@ def _speaks_of_params(tables: Mapping[str, Any]) -> bool:
 def _text(value: Any) -> str:
     """Write values so that only equal ones of equal types are equal texts."""
     return json.dumps(value, sort_keys=True, default=lambda one: [type(one).__name__, str(one)])
-
-
-def _own_params(node: StepNode) -> tuple[str, ...]:
-    """Give the key of the table that holds the parameters of a step alone."""
-    own = ("steps", node.label, "params")
-    return own if node.modality is None else ("modalities", node.modality, *own)
 
 
 def _value(values: Any, path: Sequence[str]) -> Any:

@@ -22,7 +22,9 @@ from sinagot.workspace.tables import logs_frame
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+    from sinagot.engine.planning.graph import Slot
     from sinagot.workspace.details import RecordDetails
+    from sinagot.workspace.watch.stream import RecordStream
 
 __all__ = ["Record", "RecordCollection"]
 
@@ -192,6 +194,91 @@ class RecordCollection(Scope):
         self._workspace.blueprint.ids.check(record_id)
         return self._make(record_id)
 
+    def stream(
+        self,
+        watch: bool = False,
+        *,
+        quiet: float | None = None,
+        interval: float | None = None,
+        events: str | None = None,
+        sentinel: str | tuple[str, ...] | None = None,
+        outdated: bool | None = None,
+    ) -> RecordStream[Record]:
+        """Give the records in an event loop, one after the other; with `watch` also those that arrive later.
+
+        Parameters
+        ----------
+        watch : bool, default False
+            Go on for ever: give what is there, then what arrives. Without it, what is there now, in the order of ids.
+        quiet : float, seconds, optional
+            How long files must have been the same; by default as `[watch]` says, and 0 without `watch`. Where nobody
+            says it: until the kernel says that nobody writes a file, and 30 s where it does not tell.
+        interval : float, seconds, optional
+            Pause between two looks where nothing tells of changes; this and what follows is by default as in `[watch]`.
+            Where nobody says it, shorter when looks are short and the kernel is asked.
+        events : {"auto", "on", "off"}, optional
+            Let the system tell of changes, or poll; ``"auto"`` polls on drives of several machines.
+        sentinel : str, optional
+            Path pattern of a file that must be there besides.
+        outdated : bool, optional
+            Give a record again also when its files change after its steps were done.
+
+        Returns
+        -------
+        RecordStream
+            An async iterator of records, for asyncio and trio; ``aclose()``, or leaving it as ``async with``, ends it.
+
+        Raises
+        ------
+        PatternError
+            The sentinel has a field that nothing tells.
+        MissingExtraError
+            While it is read: ``events="on"`` without the package watchfiles.
+
+        Notes
+        -----
+        The rules are those of `sinagot watch`. A record is given when all inputs of one of its steps that no step
+        writes are there, and these files, and those of its other steps that have all of theirs, were the same at two
+        looks that are `quiet` seconds apart. Where no `quiet` is said, by the call or by `[watch]`, 0.2 s are enough
+        for files that no process has open for writing, and one that has is waited for, however long it pauses. The
+        kernel tells it on Linux, to the owner of a file, on drives of this machine. Else, and for folders, patterns
+        of several files, and empty files, it is 30 s.
+
+        A record is given once, and again only when the files of a further step have come, when it had vanished and
+        comes again, or when its files have changed while one of its steps is still to be done. What is excluded is
+        left out.
+
+        Nothing is written, and no thread lives while nobody waits for a record, but the one that hears of changes.
+        ``rec.steps.run()`` holds the loop up as long as it takes: in an async function write
+        ``await anyio.to_thread.run_sync(rec.steps.run)``.
+
+        Examples
+        --------
+        >>> import anyio, sinagot
+        >>> async def ids() -> list[str]:
+        ...     ws = sinagot.Workspace("example/harbor")
+        ...     return [rec.id async for rec in ws.records.stream()]
+        >>> anyio.run(ids)
+        ['REC-20200601', 'REC-20200602', 'REC-20200603']
+        """
+        from sinagot.workspace.watch.stream import RecordStream  # rarely asked for
+
+        return RecordStream(
+            self,
+            self.get,
+            own=self._own_files(),
+            watch=watch,
+            quiet=quiet,
+            interval=interval,
+            events=events,
+            sentinel=sentinel,
+            outdated=outdated,
+        )
+
+    def _own_files(self) -> list[tuple[Slot, ...]]:
+        """Give the files besides inputs of steps that records are told by; for each those that belong together."""
+        return [slots for collection in self._with_own_files() for slots in collection._own_files()]
+
     def _make(self, record_id: str) -> Record:
         made: Record = self._workspace.make_record(record_id, self.task, self.modality)
         return made
@@ -244,6 +331,18 @@ class Record(Scope):
 
     def _facts(self) -> list[str]:
         return [f"id: {self.id}", *super()._facts()]
+
+    def as_stream_value(self) -> tuple[str, dict[str, Any]]:
+        """Give what stands for the record in a stream of a flow: a kind and plain facts; it comes out as a record.
+
+        Returns
+        -------
+        tuple of str and dict
+            See `sinagot.workspace.references`.
+        """
+        from sinagot.workspace.references import facts_of  # rarely asked for
+
+        return "record", facts_of(self)
 
     @property
     def entities(self) -> dict[str, str]:

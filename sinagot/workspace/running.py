@@ -37,8 +37,10 @@ if TYPE_CHECKING:
 
     from sinagot.engine.accounts.report import RunReport
     from sinagot.engine.planning.graph import StepNode
+    from sinagot.engine.whole import Whole
+    from sinagot.scripts.sources import SourceSet
 
-__all__ = ["prepare_run", "run_options", "start_run"]
+__all__ = ["manifest_of", "prepare_run", "run_options", "start_run"]
 
 
 def start_run(
@@ -62,8 +64,9 @@ def start_run(
     params: Mapping[str, Any] | None = None,
     only: Mapping[str, frozenset[int]] | None = None,
     begun: Callable[[StopRequest], None] | None = None,
+    whole: Whole | None = None,
 ) -> RunReport:
-    """Run the steps of a scope; see `StepCollection.run`, and `RunRequest` for `only` and `begun`."""
+    """Run the steps of a scope; see `StepCollection.run`, and `RunRequest` for `only`, `begun` and `whole`."""
     workspace = scope.workspace
     if rerun not in (None, *RULES):
         raise ConfigurationError.at(
@@ -81,6 +84,8 @@ def start_run(
         raise ValueError(f"max_failures must be 1 or more, found {max_failures}")
     options = run_options(workspace, ignore_missing=ignore_missing, debug=debug, printing=printing)
     options = options._replace(max_failures=max_failures)
+    if whole is not None:
+        options = options._replace(run_id=whole.run_id)
     if exclusive:
         _refuse_company(workspace)
     selected = frozenset(node.index for node in nodes if node.error is None)
@@ -125,6 +130,7 @@ def start_run(
         forced=forced,
         only=only,
         begun=begun,
+        whole=whole,
     )
     report = run(request, background=not wait)
     report.bind_frame(jobs_frame)
@@ -206,63 +212,81 @@ def prepare_run(
     parameters: Parameters,
 ) -> Prepared:
     """Copy the code of the run, write the caches, and say what the manifest should tell."""
-    import platform
-
-    from sinagot.config.load import save_cached
-    from sinagot.config.packages import save_packages
-    from sinagot.config.snapshot import save_snapshot
     from sinagot.scripts.editions import Editions
-    from sinagot.scripts.packages import packages_of
     from sinagot.scripts.snapshot import copy_sources
-    from sinagot.version import __version__
 
     configuration = workspace.configuration
+    named = {node.place: node.job_step.source for node in nodes if node.job_step is not None}
     sources = [node.job_step.source for node in nodes if node.job_step is not None]
     if not choice.here or any(needs_child(node.settings) for node in nodes):
         sources = [packed(source) for source in sources]
     copies = copy_sources(sources, f"{folder}/code")
-    if configuration.files:
-        save_cached(configuration)
-    save_snapshot(configuration.raw, folder)
-    save_packages(folder)
-    workspace.blueprint.library.save_index()
     parameters.save()
     if configuration.output_path.parent.name == "derivatives":
         from sinagot.workspace.reports.descriptions import describe_outputs  # of BIDS trees only
 
         describe_outputs(configuration)
-    packages = {node.place: packages_of(node.job_step.source) for node in nodes if node.job_step is not None}
-    manifest = {
+    if any(node.job_step is not None and node.job_step.has_acts for node in nodes):
+        from sinagot.workspace.portraits import keep_portraits  # of pipelines and flows only
+
+        keep_portraits(str(configuration.state_path), os.path.basename(folder), nodes)
+    manifest = manifest_of(workspace, named, folder) | {"mode": choice.mode, "params": parameters.told()}
+    by_node = {node.index: copy for node, copy in zip(nodes, copies, strict=True)}
+    return Prepared(by_node, manifest, Editions(sources, configuration.files).edited)
+
+
+def manifest_of(workspace: House, sources: Mapping[str, SourceSet], folder: str) -> dict[str, Any]:
+    """Write what every run keeps beside its manifest, and give the facts that every manifest has.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        Whose run it is.
+    sources : mapping of str to SourceSet
+        The code that runs, by what it is called.
+    folder : str
+        Of the run.
+    """
+    import platform
+
+    from sinagot.config.load import save_cached
+    from sinagot.config.packages import save_packages
+    from sinagot.config.snapshot import save_snapshot
+    from sinagot.scripts.packages import packages_of
+    from sinagot.version import __version__
+
+    configuration = workspace.configuration
+    if configuration.files:
+        save_cached(configuration)
+    save_snapshot(configuration.raw, folder)
+    save_packages(folder)
+    workspace.blueprint.library.save_index()
+    return {
         "argv": sys.argv,
         "host": os.uname().nodename,
         "pid": os.getpid(),
         "user": os.environ.get("USER"),
-        "mode": choice.mode,
         "versions": {
             "sinagot": __version__,
             "python": platform.python_version(),
             "workspace": workspace.version,
         },
         # By step: a result was made with those that its step imports.
-        "packages": packages,
+        "packages": {name: packages_of(source) for name, source in sources.items()},
         "configuration": {
             "files": [str(file) for file in configuration.files],
             "digest": configuration.digest,
         },
-        "params": parameters.override,
-        "scripts": {node.place: node.job_step.source.digest for node in nodes if node.job_step is not None},
+        "scripts": {name: source.digest for name, source in sources.items()},
         # By file: what changed since is told by name.
-        "sources": {
-            node.place: node.job_step.source.named_digests for node in nodes if node.job_step is not None
-        },
+        "sources": {name: source.named_digests for name, source in sources.items()},
     }
-    by_node = {node.index: copy for node, copy in zip(nodes, copies, strict=True)}
-    return Prepared(by_node, manifest, Editions(sources, configuration.files).edited)
 
 
 def _save_names(workspace: House, ids: Sequence[str], *, is_all: bool) -> None:
     """Keep the names of records and steps for who completes words in a shell."""
     from sinagot.engine.state.names import KnownNames
+    from sinagot.workspace.pipelines.steps import pipelines_of
 
     graph = workspace.blueprint.graph()
     nodes = [*graph.nodes, *graph.groups]
@@ -270,7 +294,11 @@ def _save_names(workspace: House, ids: Sequence[str], *, is_all: bool) -> None:
         dict.fromkeys(name for node in nodes if (name := getattr(node, kind)) is not None)
         for kind in ("label", "task", "modality")
     ]
-    KnownNames(list(ids), *map(list, kinds)).save(str(workspace.configuration.state_path), is_all=is_all)
+    state = str(workspace.configuration.state_path)
+    # Those that are no steps are told by their own runs.
+    former = KnownNames.read(state).pipelines
+    pipelines = [*dict.fromkeys([*former, *(step.name for step in pipelines_of(workspace))])]
+    KnownNames(list(ids), *map(list, kinds))._replace(pipelines=pipelines).save(state, is_all=is_all)
 
 
 def _refuse_company(workspace: House) -> None:

@@ -104,7 +104,7 @@ class StepCollection:
             There is no such step; also a LookupError.
         """
         if self._is_flat:
-            self._check(script_name)
+            self.check_name(script_name)
             return Step(self.model, script_name)
 
         def take(modality: str | None) -> Step | None:
@@ -141,7 +141,21 @@ class StepCollection:
         model = self.model
         return model.workspace.blueprint.free_names() if model.task is None and model.modality is None else []
 
-    def _check(self, step_label: str, *, is_whole: bool = True) -> None:
+    def check_name(self, step_label: str, *, is_whole: bool = True) -> None:
+        """Refuse the name of a step that there is not.
+
+        Parameters
+        ----------
+        step_label : str
+            The name.
+        is_whole : bool
+            All records of the scope are meant: group steps run for all of them only.
+
+        Raises
+        ------
+        NotFoundError
+            There is none, or it is a group step and some records are meant.
+        """
         names = self.scripts_names()
         groups = self.group_names()
         known = (
@@ -351,7 +365,7 @@ class StepCollection:
             There is no reason.
         """
         if step_label is not None:
-            self._check(step_label)
+            self.check_name(step_label)
         from sinagot.workspace.accepting import accept
 
         return accept(self.model, reason, step_label)
@@ -367,7 +381,7 @@ class StepCollection:
         share = None if shard is None else parse_shard(shard)
         narrowing = Narrowing(step, from_step, until_step, failed, share)
         for label in narrowing.labels:
-            self._check(label, is_whole=narrowing.is_whole)
+            self.check_name(label, is_whole=narrowing.is_whole)
         return narrowing
 
     def iter_status(self, step_label: str | None = None) -> Iterator[dict[str, Any]]:

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from sinagot.engine.executors.contract import Executor
     from sinagot.engine.planning.graph import StepNode
     from sinagot.workspace.history import Runs
+    from sinagot.workspace.pipelines.catalogue import Pipelines
     from sinagot.workspace.reports.flows import FlowReport
     from sinagot.workspace.reports.report import Report
     from sinagot.workspace.watch.watching import Watch
@@ -230,19 +231,9 @@ class Workspace(Views, _Door[W]):
             None is named, or there is no such class.
         """
         if self._workflows is None:
-            name = self._configuration.raw.get("workflow", {}).get("class")
-            root = str(self._configuration.root)
-            if name is None:
-                file = self._configuration.files[0] if self._configuration.files else None
-                raise ConfigurationError.at(
-                    "it is not there, and says which workspace class the workflows are of",
-                    file=file,
-                    key="workflow.class",
-                    hint='write for example class = "lab.flows:LabWorkspace" below [workflow]',
-                )
-            from sinagot.workspace.code_first.doors import open_named  # most workspaces are of scripts
+            from sinagot.workspace.code_first.doors import open_configured  # most workspaces are of scripts
 
-            self._workflows = open_named(name, root, [root, str(self.scripts_path)], client=self.client)
+            self._workflows = open_configured(self._configuration, client=self.client)
         return self._workflows
 
     def get_subscope(self, task: str | None = None, modality: str | None = None) -> RecordCollection:
@@ -267,6 +258,13 @@ class Workspace(Views, _Door[W]):
         from sinagot.workspace.history import Runs  # most programs look forward
 
         return Runs(str(self._configuration.state_path), str(self._configuration.log_path))
+
+    @property
+    def pipelines(self) -> Pipelines:
+        """All pipelines by name: ``ws.pipelines["night"].run(day="2026-01-31")``; those of steps are among them."""
+        from sinagot.workspace.pipelines.catalogue import Pipelines  # many workspaces have none
+
+        return Pipelines(self)
 
     def report_flow(self) -> FlowReport:
         """Say where all records have gone; see `Scope.report_flow`."""

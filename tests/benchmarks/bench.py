@@ -42,6 +42,14 @@ class Sizes(NamedTuple):
     few_records: int = 100
     #: Of the watch, which looks at outputs that are there: no run is needed.
     watched: int = 50_000
+    #: Of one pipeline.
+    stages: int = 1_000
+    log_calls: int = 5_000
+    remote_calls: int = 200
+    #: Of flows: small ones, arrays of 1 MB, and those whose way is timed one by one.
+    values: int = 50_000
+    arrays: int = 200
+    waits: int = 1_000
     large: int = 100_000
 
 
@@ -63,6 +71,11 @@ QUICK = Sizes(
     peer_records=200,
     few_records=10,
     watched=10_000,
+    log_calls=1_000,
+    remote_calls=50,
+    values=20_000,
+    arrays=50,
+    waits=300,
     large=5_000,
 )
 #: Only to see that everything works: figures of so few records mean nothing.
@@ -84,6 +97,12 @@ SMOKE = Sizes(
     peer_records=10,
     few_records=2,
     watched=20,
+    stages=10,
+    log_calls=20,
+    remote_calls=2,
+    values=50,
+    arrays=3,
+    waits=5,
     large=20,
 )
 

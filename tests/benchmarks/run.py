@@ -17,7 +17,21 @@ import peers
 from bench import FULL, QUICK, SMOKE, Bench
 from figures import Section
 from measuring import MeasuringError
-from rows import calls, cold, large, listing, nodes, noop, parallel, people, reading, rivals, starting
+from rows import (
+    calls,
+    cold,
+    flows,
+    large,
+    listing,
+    nodes,
+    noop,
+    parallel,
+    people,
+    pipelines,
+    reading,
+    rivals,
+    starting,
+)
 
 ROWS = {
     "start": starting,
@@ -26,6 +40,8 @@ ROWS = {
     "cold": cold,
     "parallel": parallel,
     "nodes": nodes,
+    "pipelines": pipelines,
+    "flows": flows,
     "tables": reading,
     "calls": calls,
     "people": people,

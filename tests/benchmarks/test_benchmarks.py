@@ -8,13 +8,14 @@ import pytest
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_every_row_can_be_measured(tmp_path: Path) -> None:
     """A run over tiny worlds measures every row and writes the page."""
     program = Path(__file__).with_name("run.py")
     # Half of the time goes into one row, so that two programs share the cores.
     shares = {
         "clusters": ["parallel", "listing", "start", "nodes", "people"],
-        "others": ["noop", "cold", "tables", "calls", "rivals", "large"],
+        "others": ["noop", "cold", "tables", "calls", "rivals", "pipelines", "flows", "large"],
     }
     pages = {name: tmp_path / f"{name}.md" for name in shares}
     running = {

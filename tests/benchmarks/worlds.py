@@ -42,6 +42,46 @@ class Script(ScriptTemplate):
         {name}(self.path.input, self.path.output)
 """
 
+#: Three functions, and what calls them: a pipeline, or a script.
+_STAGES = """def read(path):
+    with open(path) as file:
+        return file.read()
+
+
+def change(text):
+    return text.upper()
+
+
+def write(text, path):
+    with open(path, "w") as file:
+        file.write(text)
+
+
+"""
+_PIPELINE = """from sinagot.pipeline import Pipeline, Stage
+from sinagot.pipeline.input import dependency, path_in, path_out
+
+pipeline = Pipeline(
+    "change",
+    paths={"raw": ("raw", "{id}.csv"), "changed": ("changed", "{id}.csv")},
+    stages={
+        "read": Stage(read, [path_in("raw", "path")]),
+        "change": Stage(change, [dependency("read", "text")]),
+        "write": Stage(write, [dependency("change", "text"), path_out("changed", "path")]),
+    },
+)
+"""
+_CALLS = """from sinagot import ScriptTemplate
+
+
+class Script(ScriptTemplate):
+    PATH_IN = ("raw", "{id}.csv")
+    PATH_OUT = ("changed", "{id}.csv")
+
+    def run(self):
+        write(change(read(self.path.input)), self.path.output)
+"""
+
 
 def record_ids(count: int) -> list[str]:
     return [f"REC-{number:07d}" for number in range(count)]
@@ -68,6 +108,16 @@ def make_world(
         (folder / "scripts" / f"{step}.py").write_text(script)
     for record_id in record_ids(records):
         (folder / "dataset" / "raw" / f"{record_id}.csv").write_text(raw)
+    return folder
+
+
+def make_stage_world(folder: Path, records: int, *, as_pipeline: bool) -> Path:
+    """Make a workspace of one step with three functions, as stages of a pipeline or called by a script."""
+    make_world(folder, records)
+    for script in (folder / "scripts").iterdir():
+        script.unlink()
+    (folder / "workspace.toml").write_text(_TOML.format(steps='"change"').replace('"WARNING"', '"INFO"'))
+    (folder / "scripts" / "change.py").write_text(_STAGES + (_PIPELINE if as_pipeline else _CALLS))
     return folder
 
 

@@ -42,6 +42,21 @@ each_mode = pytest.mark.parametrize("mode", MODES_NOW)
 MOST = 64
 
 
+def await_delivered(pid: int, signum: int) -> None:
+    """Wait until a process has got a signal that was sent to it; two of a kind that wait are one."""
+
+    def is_delivered() -> bool:
+        words = dict(
+            line.split(":\t", 1)
+            for line in Path(f"/proc/{pid}/status").read_text().splitlines()
+            if ":\t" in line
+        )
+        return not int(words["ShdPnd"], 16) >> (signum - 1) & 1
+
+    if os.path.exists(f"/proc/{pid}/status"):  # of Linux
+        await_true(is_delivered, "the signal is delivered")
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave a minute of faults in a run of all tests; another seed has others."""
     here = Path(__file__).parent

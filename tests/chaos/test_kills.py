@@ -22,7 +22,7 @@ import pytest
 from sinagot import Workspace
 from sinagot.testing import await_true, make_workspace, script_text
 from sinagot.utils import StepStatus
-from tests.chaos.conftest import WAITING, await_half, let_go
+from tests.chaos.conftest import WAITING, await_delivered, await_half, let_go
 from tests.clusters import DaskProcesses
 
 ROOT = Path(__file__).parents[2]
@@ -268,10 +268,11 @@ def test_second_ctrl_c_stops_now(lab: Workspace, mode: str) -> None:
     driver = start(lab, CALLS[mode])
     await_true(lambda: starts(lab) > 0, "a script starts")
     driver.send_signal(signal.SIGINT)
+    await_delivered(driver.pid, signal.SIGINT)
     time.sleep(0.5)
     assert driver.poll() is None
     driver.send_signal(signal.SIGINT)
-    _, err = driver.communicate(timeout=15)
+    _, err = driver.communicate(timeout=60)
     assert driver.returncode == -signal.SIGINT
     assert "run interrupted" in err
     codes = [row["step_status"] for row in lab.steps.iter_status() if row["step_label"] == "slow"]

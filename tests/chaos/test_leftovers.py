@@ -64,7 +64,10 @@ FAR_CHANGES = {
         "import sys\nsys.modules['shutil'] = None\nsys.modules['subprocess'] = sys",
         "[str(__import__('sys').modules.get(name)) for name in ('shutil', 'subprocess')]",
     ),
-    "alarm": ("import signal\nsignal.setitimer(signal.ITIMER_REAL, 0.1)", "time.sleep(0.2)"),
+    "alarm": (
+        "import signal\nsignal.setitimer(signal.ITIMER_REAL, 100)",
+        "__import__('signal').getitimer(0)",
+    ),
 }
 
 
@@ -148,20 +151,24 @@ def test_thread_that_a_script_leaves(daemon: bool, mode: str, tmp_path: Path) ->
     self.path.output.write_text(str(os.getpid()))
     if self.id == "R1":
         threading.Thread(target=chat, args=(self.data_path,), daemon={daemon}).start()
-        time.sleep(0.05)
+        SAID.wait(20)
     else:
-        time.sleep(0.15)
+        SAID.clear()  # of another process, where the child was replaced
+        SAID.wait(0.15)
         print("from R2")
     """
     before = """
     import logging
     import threading
 
+    SAID = threading.Event()
+
     def chat(folder):
         end = time.monotonic() + 20
         while time.monotonic() < end and not (folder / "enough").exists():
             print("from a thread")
             logging.getLogger("lib").error("from a thread")
+            SAID.set()
             time.sleep(0.01)
     """
     workspace = make_workspace(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sinagot.testing import make_workspace, script_text
+from sinagot.testing import await_true, make_workspace, script_text
 from tests.chaos.conftest import (
     WAITING,
     Lab,
@@ -123,7 +123,7 @@ def test_death_while_writing_in_place(mode: str, tmp_path: Path, start: StartPro
     program.wait()
     program.assert_no_orphans()
     assert outputs(workspace) == {"R1.txt": "first half, "}
-    assert statuses(workspace)[0] == 42
+    await_true(lambda: statuses(workspace)[0] == 42, "what held the claim has ended with the program")
     blocked = workspace.steps.run("b", mode="main_process", printing=False)
     assert blocked.counts["blocked"] == 1
     let_go(workspace)

@@ -19,6 +19,7 @@ from tests.chaos.conftest import (
     WHOLE,
     Program,
     StartProgram,
+    await_delivered,
     await_half,
     driver,
     each_mode,
@@ -203,6 +204,7 @@ def test_program_of_a_script_that_is_signalled_too_is_no_failure(
     await_true(lambda: "Stopping" in program.said, "the driver has noticed")
     if mode != "main_process":
         os.kill(child, signal.SIGTERM)
+        await_delivered(child, signal.SIGTERM)
         time.sleep(0.1)  # signals of different processes come in no order
     os.kill(await_half(workspace, "R1")["R1"], signal.SIGTERM)
     assert program.wait() == 143

@@ -79,7 +79,7 @@ def test_killed_scheduler_and_what_was_finished(tmp_path: Path, start: StartProg
         for worker in cluster.workers:
             end(worker)
         await_true(lambda: not psutil.pid_exists(child), "the script ends with its worker", 10)
-    assert statuses(workspace) == [30, 42]
+    await_true(lambda: statuses(workspace) == [30, 42], "what held the claim has ended with it")
     let_go(workspace)
     heal(workspace, left=1)
 

@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sinagot.config.params import Layer, iter_values, layers_of, merge_layers, parse_setting
+from sinagot.config.params import (
+    Layer,
+    iter_values,
+    layers_of,
+    merge_layers,
+    parse_setting,
+    pipeline_layers,
+    special_records,
+)
 from tests.config.conftest import Desk
 
 #: Every place where a parameter may stand for RS, EEG, alpha and REC-1, the widest first.
@@ -15,12 +23,21 @@ PLACES = [
     "modalities.EEG.params",
     "tasks.RS.params",
     "steps.alpha.params",
+    "pipelines.alpha",
     "modalities.EEG.steps.alpha.params",
-    'records.exceptions."REC-1".params',
-    'records.exceptions."REC-1".modalities.EEG.params',
-    'records.exceptions."REC-1".tasks.RS.params',
-    'records.exceptions."REC-1".steps.alpha.params',
-    'records.exceptions."REC-1".modalities.EEG.steps.alpha.params',
+    "pipelines.alpha.modalities.EEG",
+    "pipelines.alpha.tasks.RS",
+    "records.exceptions.REC-1.params",
+    "records.exceptions.REC-1.modalities.EEG.params",
+    "records.exceptions.REC-1.tasks.RS.params",
+    "records.exceptions.REC-1.steps.alpha.params",
+    "records.exceptions.REC-1.pipelines.alpha",
+    "pipelines.alpha.records.REC-1",
+    "records.exceptions.REC-1.modalities.EEG.steps.alpha.params",
+    "records.exceptions.REC-1.pipelines.alpha.modalities.EEG",
+    "pipelines.alpha.records.REC-1.modalities.EEG",
+    "records.exceptions.REC-1.pipelines.alpha.tasks.RS",
+    "pipelines.alpha.records.REC-1.tasks.RS",
 ]
 HEAD = """
 [records]
@@ -56,19 +73,79 @@ def test_narrower_layer_wins(desk: Desk, number: int) -> None:
 
 
 def test_layers_of_others_do_not_count(desk: Desk) -> None:
-    """Another task, step or record sees only what is said for it."""
+    """Another task, step or record sees only what is said for it; a pipeline that is no step nothing of steps."""
     text = HEAD + "".join(f"[{place}]\nlow = {index}\n" for index, place in enumerate(PLACES))
     tables = tables_of(desk, text)
-    assert merge_layers(layers_of(tables, "RS", "EEG", "alpha", "REC-2")) == {"low": 4}
-    assert merge_layers(layers_of(tables, "MMN", "EEG", "beta", "REC-1")) == {"low": 6}
-    assert merge_layers(layers_of(tables, "MMN", "EEG", "beta")) == {"low": 1}
-    assert merge_layers(layers_of(tables, None, None, "gamma")) == {"low": 0}
+
+    def holds(place: str, layers: list[Layer]) -> bool:
+        return merge_layers(layers) == {"low": PLACES.index(place)}
+
+    assert holds("pipelines.alpha.tasks.RS", layers_of(tables, "RS", "EEG", "alpha", "REC-2"))
+    assert holds("pipelines.alpha.modalities.EEG", layers_of(tables, "MMN", "EEG", "alpha", "REC-2"))
+    assert holds("pipelines.alpha", layers_of(tables, None, None, "alpha"))
+    assert holds(
+        "records.exceptions.REC-1.modalities.EEG.params", layers_of(tables, "MMN", "EEG", "beta", "REC-1")
+    )
+    assert holds("modalities.EEG.params", layers_of(tables, "MMN", "EEG", "beta"))
+    assert holds("params", layers_of(tables, None, None, "gamma"))
+    assert special_records(tables) == {"REC-1"}
+    found = [".".join(layer.path) for layer in pipeline_layers(tables, "alpha", "RS", "EEG", "REC-1")]
+    assert found == [place for place in PLACES if ".steps." not in f".{place}"]
 
 
 scalars = st.none() | st.integers() | st.text(max_size=3) | st.lists(st.integers(), max_size=2)
 trees = st.recursive(
     scalars, lambda inner: st.dictionaries(st.sampled_from("abc"), inner, max_size=3), max_leaves=6
 )
+#: Of each place: what stands there, and the names that stand in `params` where the table is one of a pipeline.
+said = st.lists(
+    st.tuples(
+        st.sampled_from(PLACES),
+        st.dictionaries(st.sampled_from(["a", "b", "tasks", "params"]), trees, max_size=3),
+        st.sets(st.sampled_from("ab")),
+    ),
+    unique_by=lambda one: one[0],
+    max_size=8,
+)
+
+
+def is_open(place: str) -> bool:
+    """Say whether parameters stand beside words of ours."""
+    return "pipelines" in place
+
+
+@given(said)
+def test_narrowest_word_holds_whatever_is_written(written: list[tuple[str, dict, set[str]]]) -> None:
+    """Of random tables in any order of writing, each value is that of the narrowest place that has it."""
+    tables: dict = {}
+    expected: dict = {}
+    for place, values, apart in written:
+        table = tables
+        for key in place.split("."):
+            table = table.setdefault(key, {})
+        for name, value in values.items():
+            is_apart = is_open(place) and (name in apart or len(name) > 1)
+            (table.setdefault("params", {}) if is_apart else table)[name] = value
+    for _, values, _ in sorted(written, key=lambda one: PLACES.index(one[0])):
+        expected = joined(expected, values)
+    layers = layers_of(tables, "RS", "EEG", "alpha", "REC-1")
+    assert merge_layers(layers) == expected
+    for layer in layers:
+        found = tables
+        for key in layer.path:
+            found = found[key]
+        assert all(found[name] == value for name, value in layer.values.items())
+        assert layer.is_of_step == ("alpha" in layer.path)
+
+
+def joined(one: object, other: object) -> dict:
+    """Join two tables in depth: the second wins."""
+    if not isinstance(other, dict):
+        return other
+    before = one if isinstance(one, dict) else {}
+    return before | {key: joined(before.get(key), value) for key, value in other.items()}
+
+
 layers = st.lists(st.dictionaries(st.sampled_from("abc"), trees, max_size=3), max_size=4)
 
 
@@ -125,7 +202,10 @@ def test_bad_setting_is_refused(text: str) -> None:
             "modalities.EEG: there is no such modality",
         ),
         ('[records.exceptions."X-1".params]\nlow = 1', "no record can have this id"),
-        ('[records.exceptions."REC-1"]\nlow = 1', "unknown key (known: params, tasks, modalities, steps)"),
+        (
+            '[records.exceptions."REC-1"]\nlow = 1',
+            "unknown key (known: params, tasks, modalities, steps, pipelines)",
+        ),
     ],
 )
 def test_exception_of_nothing_is_a_warning(desk: Desk, text: str, words: str) -> None:

@@ -7,10 +7,15 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from sinagot.config import schema, settings
+from sinagot.config import schema, services, settings
 from sinagot.config.checks import phrase
 
-MODELS = [getattr(schema, name) for name in schema.__all__ if isinstance(getattr(schema, name), type)]
+MODELS = [
+    getattr(module, name)
+    for module in (schema, services)
+    for name in module.__all__
+    if isinstance(getattr(module, name), type)
+]
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)

@@ -13,6 +13,7 @@ import pytest
 from sinagot.engine.state.decisions import Decisions
 from sinagot.testing import await_true, make_workspace, script_text
 from tests.dashboard.conftest import Dashboard, Serve
+from tests.dashboard.running import follow
 
 EVIL = '<img src=x onerror="window.hurt=1">'
 HEAD = "import time\nfrom sinagot import ScriptTemplate\n\n\nclass Script(ScriptTemplate):\n"
@@ -39,7 +40,7 @@ SLOW = HEAD + (
     "        while not gate.exists():\n            time.sleep(0.02)\n"
     '        self.path.output.write_text("slow")\n'
 )
-PAGES = ("/", "/grid", "/failures", "/runs", "/decisions", "/configuration")
+PAGES = ("/", "/grid", "/failures", "/runs", "/pipelines", "/decisions", "/configuration")
 
 
 def _program(folder: Path, *words: str) -> int:
@@ -101,7 +102,7 @@ def test_link_opens_each_page(page: Any, dashboard: Dashboard) -> None:
     page.goto(f"{dashboard.url}/failures")
     assert "<script>window.hurt=1</script>" in page.locator(".group").inner_text()
     page.goto(f"{dashboard.url}/runs")
-    page.locator("tbody a").first.click()
+    follow(page, page.locator("tbody a").first)
     page.wait_for_selector(".lane rect")
     assert "second" in page.locator("table").inner_text()
 
@@ -110,7 +111,7 @@ def test_record_shows_files_previews_and_log(page: Any, dashboard: Dashboard) ->
     """An id full of HTML has its page: tables with curves, sealed pictures, long texts cut, log lines by level and text."""
     _enter(page, dashboard)
     page.goto(f"{dashboard.url}/grid?search=onerror")
-    page.locator(".row a").click()
+    follow(page, page.locator(".row a"))
     assert page.locator("h1").inner_text() == f"Z{EVIL}"
     page.locator("#steps a", has_text=".csv").first.click()
     page.wait_for_selector("#preview .curve polyline")
@@ -154,9 +155,9 @@ def test_grid_filters_sorts_and_goes_by_keys(page: Any, dashboard: Dashboard) ->
     page.select_option("select[name=sort]", "-id")
     _until(
         page,
-        "location.search === '?sort=-id' && document.getElementById('total').textContent === '6 records'",
+        "location.search === '?sort=-id' && document.getElementById('total').textContent === '6 records'"
+        " && document.querySelector('#row-0 a').textContent === 'bad'",
     )
-    assert page.locator("#row-0 a").inner_text() == "bad"
     page.focus("#grid")
     page.keyboard.press("End")
     page.keyboard.press("ArrowUp")
@@ -234,7 +235,7 @@ def test_action_is_asked_for_and_then_done(tmp_path: Path, serve: Serve, page: A
     assert not (lab / "dataset" / ".sinagot").exists()
     page.get_by_role("button", name="Run all that is not done").click()
     page.get_by_role("button", name="Do it").click()
-    page.locator("section:has(h2:text-is('Now')) h3 a").click()
+    follow(page, page.locator("section:has(h2:text-is('Now')) h3 a"))
     page.get_by_role("button", name="Cancel the run").click()
     page.get_by_role("button", name="Do it").click()
     page.wait_for_selector("#told:has-text('told to end')")
@@ -281,9 +282,9 @@ def test_below_a_path(lab: Path, serve: Serve, page: Any) -> None:
     dashboard = serve(lab, "--prefix", "/user/ada b".replace(" ", "~"))
     assert dashboard.url.endswith("/user/ada~b")
     _enter(page, dashboard)
-    page.get_by_role("link", name="Records").click()
+    follow(page, page.get_by_role("link", name="Records"))
     page.wait_for_selector("#grid .row a")
-    page.locator("#grid .row a").first.click()
+    follow(page, page.locator("#grid .row a").first)
     page.wait_for_selector("#steps table")
     assert "/user/ada~b/records/" in page.url
     _until(page, "document.getElementById('live-word').textContent.startsWith('live')")

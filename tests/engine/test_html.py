@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sinagot.engine import html
-from sinagot.engine.words import NODES, OUTCOMES, PLACES, STATUS, TONES, VERDICTS
+from sinagot.engine.words import ACTS, NODES, OUTCOMES, PLACES, STATUS, TONES, VERDICTS
 from tests.pages import read_page
 
 ANY_TEXT = st.text(st.characters(), max_size=30)  # halves of characters and control characters too
@@ -56,7 +56,7 @@ def test_long_table_is_capped_and_says_so() -> None:
 def test_colour_is_never_alone() -> None:
     """Every word of every family has a sign beside its text, and the style knows its colour on both grounds."""
     style = html.style()
-    for words in (STATUS, OUTCOMES, VERDICTS, PLACES, NODES):
+    for words in (STATUS, OUTCOMES, VERDICTS, PLACES, NODES, ACTS):
         for word in words.values():
             assert read_page(html.chip(word, 3)).text == f"{word.sign} 3 {word.text}"
             assert f".sg-{word.tone}{{" in style

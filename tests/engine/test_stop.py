@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from sinagot.engine.obedience import obeying, signal_came
 from sinagot.engine.stop import RunTerminated, StopRequest, run_interrupted
 
 
@@ -49,6 +50,18 @@ def test_second_signal_is_urgent(plain_handlers) -> None:
         send(signal.SIGINT)
         send(signal.SIGINT)
         assert stop.now and stop.times == 2
+
+
+def test_only_signals_are_hurried(plain_handlers) -> None:
+    """What is asked to stop without haste may begin what belongs to it; after a signal there is no time."""
+    with StopRequest(60.0, here=False) as stop, obeying(stop):
+        assert not stop.is_hurried and not signal_came()
+        stop.ask()
+        assert stop.requested and not stop.is_hurried and not signal_came()
+    with StopRequest(60.0, here=False) as stop, obeying(stop):
+        send(signal.SIGINT)
+        assert stop.is_hurried and signal_came()
+    assert not signal_came()
 
 
 def test_grace_runs_out(plain_handlers) -> None:

@@ -15,7 +15,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from sinagot import Workspace
+from sinagot import ConfigurationError, Workspace
+from sinagot.pipeline import Pipeline
 
 EXAMPLES = Path(__file__).parents[2] / "example"
 
@@ -29,6 +30,7 @@ ALPHA = {
     ("Subject05", "rest"): {"O1": 192.070, "O2": 202.029, "Pz": 128.909},
     ("Subject05", "arithmetic"): {"O1": 159.013, "O2": 200.584, "Pz": 75.1012},
 }
+BANDS = ("delta", "theta", "alpha", "beta")
 CODES = {"rest": 1, "arithmetic": 2}
 CASES = [229, 322, 400, 650, 888, 1128, 1694, 2036, 2502, 3089, 3858, 4636, 5883, 7375]
 FALSE_STARTS = {"sub-18_ses-walk_run-1": 2, "sub-20_ses-walk_run-1": 6}
@@ -54,33 +56,82 @@ def read_json(path: Path) -> dict:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_alpha_power_is_that_of_the_data_readme(shared_data: Path, lay_out: Callable[..., Path]) -> None:
-    """The 24 values of alpha power at O1, O2 and Pz come out equal to 1e-5; Pz drops from rest to arithmetic in everybody."""
+    """The 24 values of alpha power at O1, O2 and Pz come out equal to 1e-5, from a script, a pipeline and a flow."""
     root = lay_out("eeg_rest_arithmetic", *(shared_data / "eeg").glob("*"))
     ws = Workspace(root)
     assert ws.records.ids() == ["Subject00", "Subject01", "Subject04", "Subject05"]
     report = ws.steps.run()
-    assert (report.counts["done"], report.total) == (16, 16), report.failures and report.failures[0].traceback
+    assert (report.counts["done"], report.total) == (32, 32), report.failures and report.failures[0].traceback
 
-    found = {}
+    found: dict[tuple[str, str], pd.Series] = {}
+    for folder, columns in (
+        ("alpha", ["alpha_uv2"]),
+        ("bands", [f"{band}_uv2" for band in BANDS]),
+        ("monitor", ["alpha_uv2"]),
+    ):
+        former, found = found, {}
+        for record_id, task in ALPHA:
+            table = pd.read_csv(root / f"dataset/{folder}/{record_id}_{CODES[task]}.csv", index_col="channel")
+            assert list(table.columns) == columns and len(table) == 20 and table.min(axis=None) > 0
+            found[record_id, task] = table["alpha_uv2"]
+            if former:
+                pd.testing.assert_series_equal(table["alpha_uv2"], former[record_id, task], rtol=1e-7)
+            for channel, value in ALPHA[record_id, task].items():
+                assert table.alpha_uv2[channel] == pytest.approx(value, rel=1e-5), (
+                    folder,
+                    record_id,
+                    task,
+                    channel,
+                )
+        for record_id in ws:
+            assert found[record_id, "arithmetic"]["Pz"] < found[record_id, "rest"]["Pz"]
+
     for record_id, task in ALPHA:
-        with open(
-            root / f"dataset/alpha/{record_id}_{CODES[task]}.csv", newline="", encoding="utf-8"
-        ) as file:
-            powers = {row["channel"]: float(row["alpha_uv2"]) for row in csv.DictReader(file)}
-        assert len(powers) == 20
-        found[record_id, task] = powers
-        for channel, value in ALPHA[record_id, task].items():
-            assert powers[channel] == pytest.approx(value, rel=1e-5), (record_id, task, channel)
-    for record_id in ws:
-        assert found[record_id, "arithmetic"]["Pz"] < found[record_id, "rest"]["Pz"]
+        stem = f"{record_id}_{CODES[task]}"
+        lines = (root / f"dataset/monitor/{stem}_running.jsonl").read_text(encoding="utf-8").splitlines()
+        seconds = read_json(root / f"dataset/info/{stem}.json")["duration_s"]
+        assert [json.loads(line)["from_s"] for line in lines] == list(range(0, int(seconds), 10))
+        assert json.loads(lines[-1])["alpha_uv2"] == pytest.approx(found[record_id, task].to_dict())
+        warned = (root / f"dataset/monitor/{stem}_warnings.jsonl").read_text(encoding="utf-8")
+        assert ("O2" in warned, "jumping" in warned) == (stem == "Subject01_2",) * 2, warned
 
     info = read_json(root / "dataset/info/Subject04_1.json")
     assert (info["sampling_rate_hz"], info["n_samples"], info["duration_s"]) == (500.0, 85_000, 170.0)
     assert len(info["channels"]) == 21
-    assert ws.rest.EEG.steps.status()["step_status"].tolist() == [30] * 8
-    assert ws.steps.run().counts["up_to_date"] == 16
-    assert "21 channels, 20 of them EEG" in ws["Subject00"].rest.logs()["message"].tolist()
+    pictures = sorted(path.name for path in (root / "dataset/bands").glob("*.png"))
+    assert pictures == sorted(f"{record_id}_{CODES[task]}.png" for record_id, task in ALPHA)
+    assert ws.rest.EEG.steps.status()["step_status"].tolist() == [30] * 16
+    size = (root / "dataset/LOG/Subject00.log").stat().st_size
+    assert ws.steps.run().counts["up_to_date"] == 32
+    assert (root / "dataset/LOG/Subject00.log").stat().st_size == size
+    said = ws["Subject00"].rest.logs_json()
+    channels = [line for line in said if line["message"] == "21 channels, 20 of them EEG"]
+    assert [line["step_label"] for line in channels] == ["read", "bands"] and channels[1]["stage"] == "read"
+
+
+@pytest.mark.slow
+def test_a_template_runs_the_bands_of_one_task(shared_data: Path, lay_out: Callable[..., Path]) -> None:
+    """The YAML pipeline of the example runs its step for the chosen task alone; a second run calls no stage."""
+    root = lay_out("eeg_rest_arithmetic", *(shared_data / "eeg").glob("Subject0[01]_?.edf"))
+    pipeline = Pipeline.from_loader("bands-of-a-task", root=root)
+    result = pipeline.execute(params={"task": "arithmetic"})
+    assert result.status == 0, result.error
+    outputs = result.context["jobs"]["bands"]["stages"]["bands"]["outputs"]
+    assert outputs["done"] == outputs["good"] == ["Subject00", "Subject01"]
+    made = sorted(path.name for path in (root / "dataset/bands").iterdir())
+    assert made == [f"Subject0{number}_2.{end}" for number in (0, 1) for end in ("csv", "png")]
+    for record_id in outputs["done"]:
+        table = pd.read_csv(root / f"dataset/bands/{record_id}_2.csv", index_col="channel")
+        for channel, value in ALPHA[record_id, "arithmetic"].items():
+            assert table.alpha_uv2[channel] == pytest.approx(value, rel=1e-5), (record_id, channel)
+        assert {line["run_id"] for line in Workspace(root)[record_id].logs_json()} == {result.run_id}
+    again = pipeline.execute(params={"task": "arithmetic"})
+    outputs = again.context["jobs"]["bands"]["stages"]["bands"]["outputs"]
+    assert outputs["up_to_date"] == ["Subject00", "Subject01"] and not outputs["done"]
+    with pytest.raises(ConfigurationError, match=r"rest.*arithmetic"):
+        pipeline.execute(params={"task": "sleep"})
 
 
 def test_matching_pennies(shared_data: Path, lay_out: Callable[..., Path]) -> None:

@@ -18,6 +18,7 @@ import pytest
 from sinagot.runlog import capture as captures
 from sinagot.runlog.capture import AttemptLog, capture
 from sinagot.runlog.printing import Printer
+from sinagot.runlog.voices import MOST_PENDING
 from sinagot.runlog.write import LogTarget, RecordLog
 
 CONTEXT = {
@@ -444,12 +445,12 @@ def test_scripts_never_see_a_log_that_cannot_be_written(
         assert attempt.error is None
         assert [line["message"] for line in lines()] == ["one", "two", "three", "four"]
         monkeypatch.setattr(os, "write", full)
-        for number in range(captures.MOST_PENDING + 5):
+        for number in range(MOST_PENDING + 5):
             attempt.logger.info("%d", number)
         monkeypatch.setattr(os, "write", really)
     attempt.finish(40, "failed", level="ERROR")
     found = lines()
-    assert len(found) == 4 + captures.MOST_PENDING + 1
+    assert len(found) == 4 + MOST_PENDING + 1
     assert (found[-1]["message"], found[-1]["lines_lost"]) == ("failed", 5)
 
 

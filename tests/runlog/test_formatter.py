@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 
 from sinagot.runlog import lines as lines_module
 from sinagot.runlog.formatter import LineFormatter
-from sinagot.runlog.lines import ESTABLISHED_FIELDS, MAX_LINE, MAX_TEXT, line_text, make_line
+from sinagot.runlog.lines import ESTABLISHED_FIELDS, MAX_LINE, line_text, make_line
+from sinagot.runlog.texts import MAX_TEXT
 
 ANYTHING = st.recursive(
     st.none()

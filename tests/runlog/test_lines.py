@@ -14,16 +14,13 @@ from hypothesis import strategies as st
 
 from sinagot.runlog.lines import (
     ESTABLISHED_FIELDS,
-    MAX_TEXT,
-    cut_text,
-    exception_facts,
     level_number,
     log_file_name,
     make_line,
     now_utc,
     old_time_to_utc_form,
-    safe_text,
 )
+from sinagot.runlog.texts import MAX_TEXT, cut_text, exception_facts, safe_text
 
 LIGHT = "from sinagot.runlog import capture, printing, read, write"
 HEAVY = {

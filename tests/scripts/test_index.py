@@ -41,6 +41,21 @@ def test_entry_with_wrong_paths_is_a_miss(shelf, entry: Path, forget, damage: di
     assert shelf.count() == 2
 
 
+def test_entry_keeps_whether_it_is_a_pipeline(shelf, entry: Path, forget) -> None:
+    """What a script defines is known without executing it; an entry that does not say it is a miss."""
+    kept = json.loads(entry.read_text())
+    assert kept["is_pipeline"] is False
+    entry.write_text(json.dumps(kept | {"is_pipeline": True}))
+    forget()
+    assert shelf.library().spec("step").is_pipeline
+    assert shelf.count() == 1
+    del kept["is_pipeline"]
+    entry.write_text(json.dumps(kept))
+    forget()
+    assert not shelf.library().spec("step").is_pipeline
+    assert shelf.count() == 2
+
+
 def test_two_steps_have_two_entries(shelf, entry: Path) -> None:
     """Steps of one name in two modalities do not share an entry; nothing but entries is left in the folder."""
     library = shelf.library()

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 import sinagot as sg
-from tests.workflow.conftest import COUNTING, EXAMPLE, Calls, Write, seeds
+from tests.workflow.conftest import COUNTING, EXAMPLE, Calls, Write, chain, litter, seeds
 
 DIAMOND = (
     COUNTING
@@ -579,3 +579,34 @@ def test_run_on_demand_ends_when_nobody_asks(
     assert ws["002"].final_data == 15
     assert ws.compute("multiplied_data", exclusive=True).ok
     assert len(list((root / ".sinagot" / "runs").iterdir())) == 2
+
+
+HELD = """
+import gc
+import sys
+import weakref
+from chain_flow import Chains
+
+for use in (lambda ws: ws["W00001"].result, lambda ws: ws.compute("result", progress=False)):
+    ws = Chains(sys.argv[1])
+    use(ws)
+    held = weakref.ref(ws)
+    del ws
+    gc.collect()
+    print(held())
+"""
+
+
+def test_workspace_that_nobody_holds_is_gone(module: Write, tmp_path: Path) -> None:
+    """One that has computed is freed, also where nobody closed it, and the run of what was read ends with it."""
+    module("chain_flow", chain())
+    root = seeds(tmp_path / "data", 2)
+    done = subprocess.run(
+        [sys.executable, "-c", HELD, root],
+        cwd=tmp_path / "code",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.stdout, done.stderr) == ("None\nNone\n", "")
+    assert litter(root) == []

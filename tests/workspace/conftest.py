@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 
 from sinagot import Workspace
+from sinagot.engine.accounts.report import RunReport
+from sinagot.testing import await_true
 
 ROOT = Path(__file__).parents[2]
 
@@ -158,6 +160,10 @@ class Lab:
     def gate(self, place: str) -> Gate:
         """Let a script wait, after it wrote, until the gate is opened."""
         return Gate(self, place)
+
+    def wait_for_plan(self, report: RunReport) -> None:
+        """Wait until a run has begun: it has looked at its first record, and decided what to do."""
+        await_true((self.data / ".sinagot" / "runs" / report.run_id).is_dir, "the run has its plan")
 
     def heal(self, place: str) -> None:
         """Take a wish back."""

@@ -93,6 +93,39 @@ def test_typed_step_sees_an_instance(lab, mode: str) -> None:
     assert lab.text("a/REC-2.csv") == "Params(low=8.0, high=12.0)"
 
 
+def test_tables_of_pipelines_are_parameters_of_their_step(lab) -> None:
+    """`[pipelines.NAME]` wins over wider tables and `[steps.NAME.params]`, its own table of a record over it."""
+    lab.unit(
+        "a",
+        more="""
+        [params]
+        low = 1
+        who = "all"
+        [steps.a.params]
+        low = 2
+        [pipelines.a]
+        low = 3
+        [pipelines.a.params]
+        tasks = 4
+        [pipelines.a.records."REC-2"]
+        low = 5
+        """,
+    )
+    lab.script("a", body=SHOW)
+    ws = lab.open()
+    assert ws.steps.run(printing=False).ok
+    assert shown(lab, "a") == {"low": 3, "who": "all", "tasks": 4}
+    assert shown(lab, "a", "REC-2") == {"low": 5, "who": "all", "tasks": 4}
+    assert "[pipelines.a.records.REC-2]" in ws["REC-2"].details().notes[0]
+    file = lab.root / "workspace.toml"
+    file.write_text(file.read_text().replace("low = 5", "low = 6"))
+    plan = lab.open().steps.plan(rerun="outdated")
+    assert plan.counts == {"run": 1, "up_to_date": 1}
+    (job,) = (job for job in plan.iter_jobs() if job["verdict"] == "run")
+    assert job["record_id"] == "REC-2"
+    assert [reason.text for reason in job["reasons"]] == ["parameter low changed (5 -> 6)"]
+
+
 def test_override_wins_for_one_run(lab) -> None:
     """What a call gives wins over every layer, and is gone with the next call."""
     lab.unit("a", more="[params]\nlow = 1\nband = {low = 1, high = 2}")
@@ -132,6 +165,11 @@ WRONG = [
         "[steps.a.params]\nlwo = 1\nlow = 2",
         "steps.a.params.lwo: step a has no such parameter (its class Params has low, high); did you mean 'low'?",
     ),
+    (
+        "[pipelines.a]\nlow = 2\n[pipelines.a.records.REC-1]\nhihg = 1",
+        "{file}:8: pipelines.a.records.REC-1.hihg: step a has no such parameter (its class Params has low, high)",
+    ),
+    ("[pipelines.a]\nhigh = 2", "{file}:5: pipelines.a.low: required, and absent (class Params of step a: "),
     ("", "steps.a.params.low: required, and absent (class Params of step a: Field required)"),
     (
         "[params]\nlow = 1\n[records.exceptions.'REC-1'.params]\nlow = 'x'",

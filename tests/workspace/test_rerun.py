@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -225,11 +224,11 @@ def test_what_another_run_is_making_anew_is_waited_for(pipeline) -> None:
     gate = pipeline.gate("a-REC-1")
     first = run(pipeline, wait=False)
     gate.wait()
-    opener = threading.Timer(0.5, gate.open)
-    opener.start()
-    second = run(pipeline)
-    opener.join()
-    counts = first.wait().counts
+    second = run(pipeline, wait=False)
+    pipeline.wait_for_plan(second)
+    gate.open()
+    second.wait(20)
+    counts = first.wait(20).counts
     assert counts["done"] + second.counts["done"] == 3 and first.ok and second.ok
     assert counts["done"] and second.counts["done_elsewhere"]
     assert sorted(pipeline.ran()) == ["a-REC-1", "b-REC-1", "c-REC-1"]

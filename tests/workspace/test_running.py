@@ -305,11 +305,11 @@ def test_two_runs_of_one_process_run_each_step_once(lab) -> None:
     gate = lab.gate("a-REC-1")
     first = lab.open().steps.run(wait=False)
     gate.wait()
-    timer = threading.Timer(0.1, gate.open)
-    timer.start()
-    second = lab.open().steps.run()
+    second = lab.open().steps.run(wait=False)
+    lab.wait_for_plan(second)
+    gate.open()
     first.wait(20)
-    timer.join()
+    second.wait(20)
     assert sorted(lab.ran()) == ["a-REC-1", "a-REC-2", "b-REC-1", "b-REC-2"]
     assert first.ok and second.ok
     assert second.counts["done_elsewhere"] >= 1
@@ -384,10 +384,10 @@ def test_step_behind_one_that_another_run_is_at_waits_for_it(lab) -> None:
     gate = lab.gate("a-REC-1")
     first = lab.open().steps.run("a", wait=False)
     gate.wait()
-    timer = threading.Timer(0.1, gate.open)
-    timer.start()
-    second = lab.open().steps.run("b")
+    second = lab.open().steps.run("b", wait=False)
+    lab.wait_for_plan(second)
+    gate.open()
     first.wait(20)
-    timer.join()
+    second.wait(20)
     assert second.counts["done"] == 1 and lab.ran() == ["a-REC-1", "b-REC-1"]
     assert lab.text("b/REC-1.csv") == "REC-1\na\nb\n"

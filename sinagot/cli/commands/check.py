@@ -79,6 +79,7 @@ class _Findings:
     def look(self) -> None:
         """Look at everything; an error of one thing does not hide those of others."""
         from sinagot.errors import ConfigurationError
+        from sinagot.workspace.pipelines.checking import stray_tables_of
 
         try:
             self.workspace = open_workspace(show_warnings=False)
@@ -92,6 +93,11 @@ class _Findings:
             self._note(self.warnings, text)
         for _, problem in self.workspace.blueprint.check():
             self._note_error(problem)
+        pipelines = self.workspace.pipelines
+        for broken in pipelines.errors:
+            self._note_error(broken)
+        for text in stray_tables_of(self.workspace, pipelines):
+            self._note(self.warnings, text)
         self._look_for_records(self.workspace)
         self._look_at_units(self.workspace)
         for text in self.workspace.problems:

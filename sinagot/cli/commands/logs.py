@@ -27,6 +27,8 @@ __all__ = ["command"]
 _ERROR_STATUS = (40, 41)
 #: Lines shown before new ones with --follow.
 _TAIL = 10
+#: Beginning of what runs of pipelines for no record have in place of an id, see `sinagot.engine.acts.solo.solo_id`.
+_OF_PIPELINES = "pipelines/"
 
 
 @click.command(
@@ -39,6 +41,7 @@ Examples:
   sinagot logs REC-20200601 --follow
   sinagot logs REC-20200601 --json | grep '"level": "ERROR"'
   sinagot logs table                           a step of `group_scripts`
+  sinagot logs pipelines/night                 of `sinagot pipeline run night`
 
 Times are local. Exit code 5 when there is no such line.
 """,
@@ -66,12 +69,14 @@ def command(
         step = record if step is None and record != GROUP_ID else step
         # Its lines are kept like those of a record, under a name that none can have.
         found = workspace.make_record(GROUP_ID, None, None)
+    elif record.startswith(_OF_PIPELINES):
+        found = workspace.make_record(record, None, None)
     else:
         found = workspace.records.get(record)
     if task is not None or modality is not None:
         found = found.get_subscope(task, modality)
     lines = [line for line in found.logs_json() if step in (None, line.get("step_label"))]
-    if not lines and found.id != GROUP_ID:
+    if not lines and "/" not in found.id:
         check_step(found, step)  # a step that is configured no more may have lines
     if follow and count is None:
         count = _TAIL
@@ -111,17 +116,26 @@ def _text(line: dict[str, Any]) -> str:
     level = str(line.get("level") or ("ERROR" if is_error else "INFO"))
     message = str(line.get("message", ""))
     kind = line.get("exc_type")
-    if kind and not message.startswith(str(kind)):
+    if kind and str(kind) not in message:
         message = f"{kind}: {message}"
     facts = f"  ({line['duration_s']:.3g} s)" if isinstance(line.get("duration_s"), int | float) else ""
     first, *more = clean(message).split("\n")
-    head = f"{_local_time(line.get('time'))}  {level:<7}  {clean(step_place(line))}: {first}{facts}"
+    place = clean(step_place(line)) + "".join(f" / {clean(str(name))}" for name in _inside(line))
+    head = f"{_local_time(line.get('time'))}  {level:<7}  {place}: {first}{facts}"
     if is_error or level in ("ERROR", "CRITICAL"):
         head = painted("error", head)
     below = more
     if line.get("traceback"):
         below = clean(str(line["traceback"])).rstrip("\n").split("\n")
     return "\n".join([head, *(f"    {text}" for text in below)])
+
+
+def _inside(line: dict[str, Any]) -> list[Any]:
+    """Give the stage that a line is of, where its step is a pipeline, and which element of a list."""
+    stage, element = line.get("stage", line.get("processor")), line.get("element")
+    if stage is None:
+        return []
+    return [stage] if element is None else [stage, f"element {element}"]
 
 
 def _local_time(text: Any) -> str:

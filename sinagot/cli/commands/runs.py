@@ -1,13 +1,17 @@
 """`sinagot runs`: which runs there were, one of them in detail, and what differs between two.
 
 Knows the command line; how runs are shown is `sinagot.cli.history`'s. Keys of ``--json``: ``runs``, a list of
-``run_id, state`` (running, ended, stopped, died), ``kind, start, end, duration_s, counts, jobs, records, ok,
-command, host, pid, user, mode, workers, version, stopped_by, stopped_because, warnings, folder``. Of ``show`` that
-object, with ``progress`` (null, or ``settled, total, rate, eta_s, running``), ``steps, slowest, failures,
-peak_memory_mb``, and ``changes`` (what differs from the run before, as of ``diff``; null for the first). Of
-``diff``: ``a, b`` (ids), ``config, scripts, versions, packages, params, command`` (lists of ``name, old, new``),
-``outcomes`` (list of ``key, old, new``), ``steps`` (list of ``step, count_old, count_new, median_old, median_new,
-ratio``), ``cleaned`` (ids of those whose configuration and failed jobs `sinagot clean` has removed).
+``run_id, state`` (running, ended, stopped, died), ``kind, start, end, duration_s, counts, jobs, records, ok, command,
+host, pid, user, mode, workers, version, stopped_by, stopped_because, warnings, folder``. Of ``show`` that object,
+with ``progress`` (null, or ``settled, total, rate, eta_s, running``), ``steps, slowest, failures, peak_memory_mb``,
+``pipelines`` (also flows: list of ``step, kind, jobs, stages, attempts``; of a stage, or processor, ``stage, state,
+counts, median_s, longest_s, total_s, errors, values_in, values_out`` (null for a stage); of an attempt ``key,
+attempt, record_id, task, modality, step_label, step, worker, outcome, acts, run_id``, and of an act ``act, state,
+begin, end, duration_s, tries, exc_type, exc_message, where, reason, failed_elements``, and of a processor ``values_in,
+values_out, lead, waits_for, told``), and ``changes`` (what differs from the run before, as of ``diff``; null for the
+first). Of ``diff``: ``a, b`` (ids), ``config, scripts, versions, packages, params, command`` (lists of ``name, old,
+new``), ``outcomes`` (list of ``key, old, new``), ``steps`` (list of ``step, count_old, count_new, median_old,
+median_new, ratio``), ``cleaned`` (ids of those whose configuration and failed jobs `sinagot clean` has removed).
 """
 
 from __future__ import annotations
@@ -78,7 +82,8 @@ def _told(runs: Runs) -> int:
 def show(run_id: str, as_json: bool) -> int:
     """Show a run: counts, steps, slowest jobs, failures.
 
-    Also its warnings, its progress where it goes on, and what was different from the run before.
+    Also its warnings, its progress where it goes on, the stages of its pipelines, the processors of its flows, and what
+    was different from the run before.
     """
     run = open_workspace(show_warnings=False).runs[run_id]
     if as_json:

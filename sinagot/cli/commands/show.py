@@ -4,7 +4,8 @@ Knows how it is shown; what is known is the workspace's. Keys of ``--json``: ``r
 ``has_data``; ``steps``, a list of ``task, modality, step_index, step_label, status`` (int), ``status_name, finished,
 duration_s, cpu_s, peak_memory_mb, run_id, attempt`` (of the last good attempt), ``files`` (list of ``role, name, path,
 is_there, is_folder, size, changed, age_s``), ``exclusion``, ``problem``, ``error`` (``exc_type, message, traceback,
-where, time, run_id, attempt, excerpt, kept``, or null; ``excerpt`` has ``file, line, function, lines, note``);
+where, time, run_id, attempt, excerpt, kept, stage``, or null; ``excerpt`` has ``file, line, function, lines, note``),
+``stages`` (of a pipeline or a flow: its last attempt with its ``acts``, as of `sinagot runs show`; else null);
 ``decisions``; ``notes``.
 """
 
@@ -20,6 +21,7 @@ from sinagot.cli.exits import Exit
 from sinagot.cli.findings import is_group
 from sinagot.cli.moments import ago, local_time, span
 from sinagot.cli.options import json_option, open_workspace, scope_options, workspace_options, workspace_words
+from sinagot.cli.stages import attempt_line
 from sinagot.cli.texts import clean, columns, command_line, note, painted, print_json, say, short_path
 from sinagot.config.hints import words_about
 from sinagot.config.quantities import bytes_text
@@ -100,6 +102,14 @@ def _lines(found: RecordDetails, data_path: str) -> Iterator[str]:
         yield from _step_lines(found.steps)
         yield ""
         yield from _file_lines(found.steps, data_path)
+        told = [(step, step.stages) for step in found.steps if step.stages is not None]
+        for heading, of_flow in (("Stages", False), ("Processors", True)):
+            lines = [
+                f"  {clean(step.place)}: {attempt_line(stages)}"
+                for step, stages in told
+                if any(act.is_processor for act in stages.acts) == of_flow
+            ]
+            yield from ["", heading, *lines] if lines else []
     if found.decisions:
         yield from ["", "Decisions"]
         for one in found.decisions:
@@ -156,7 +166,8 @@ def _error_lines(record_id: str, step: StepDetails, error: LastError) -> Iterato
     excerpt = error.excerpt
     if excerpt is not None:
         about = f" ({excerpt.note})" if excerpt.note else ""
-        yield f"  {clean(short_path(excerpt.file))}:{excerpt.line} in {clean(excerpt.function)}{about}"
+        stage = f", stage {clean(error.stage)}" if error.stage else ""
+        yield f"  {clean(short_path(excerpt.file))}:{excerpt.line} in {clean(excerpt.function)}{stage}{about}"
         width = len(str(excerpt.lines[-1].number)) if excerpt.lines else 0
         for line in excerpt.lines:
             text = f"  {'>' if line.is_marked else ' '} {line.number:>{width}} | {clean(line.text)}".rstrip()

@@ -25,6 +25,7 @@ from sinagot.scripts.group import GROUP_ID
 
 if TYPE_CHECKING:
     from sinagot.engine.planning.plan import Reason
+    from sinagot.workspace.workspace import Workspace
 
 __all__ = ["command"]
 
@@ -74,6 +75,7 @@ def command(
         changed = {step_place(row): row["reasons"] for row in _rows(scope, record_id, step, "outdated")}
         notes = PackageNotes(str(workspace.configuration.state_path))
         packages = {step_place(row): notes.changes(_key(row), step_place(row)) for row in rows}
+        places = {} if as_json else dict(_places(workspace, record_id, changed))
     if as_json:
         steps = [
             _plain(row, _changes(row, changed))
@@ -82,7 +84,7 @@ def command(
         ]
         print_json({"record_id": record_id, "steps": steps})
     else:
-        for line in _lines(rows, changed, packages):
+        for line in _lines(rows, changed, packages, places):
             say(line)
     return Exit.OK if rows else Exit.NOTHING
 
@@ -116,6 +118,31 @@ def _changes(row: dict[str, Any], changed: dict[str, list[Reason]]) -> list[Reas
     return [reason for reason in changed[step_place(row)] if reason.code not in told]
 
 
+def _places(
+    workspace: Workspace, record_id: str, changed: dict[str, list[Reason]]
+) -> Iterator[tuple[tuple[str, str], str]]:
+    """Give where a parameter that changed is written now, by step and name."""
+    from sinagot.cli.texts import shortened
+    from sinagot.config.problems import key_text
+    from sinagot.workspace.origins import OriginFinder
+    from sinagot.workspace.parameters import Parameters
+
+    finder = OriginFinder(workspace.configuration)
+    parameters = Parameters(workspace.configuration, is_lenient=True)
+    graph = workspace.blueprint.graph()
+    for node in (*graph.nodes, *graph.groups):
+        reasons = [one for one in changed.get(node.place, ()) if one.code == "params_changed"]
+        names = {one.subject for one in reasons if one.subject is not None}
+        if not names or node.is_node:
+            continue
+        rows = list(finder.params(parameters, node, None if record_id == GROUP_ID else record_id))
+        for name in names:
+            key = key_text((name,))
+            own = [one.place for one in rows if one.key == key or one.key.startswith(f"{key}.")]
+            if own:
+                yield (node.place, name), shortened(", ".join(dict.fromkeys(own)))
+
+
 def _plain(row: dict[str, Any], changes: list[Reason]) -> dict[str, Any]:
     return {
         "step": step_place(row),
@@ -134,6 +161,7 @@ def _lines(
     rows: list[dict[str, Any]],
     changed: dict[str, list[Reason]],
     packages: dict[str, list[PackageChange]],
+    places: dict[tuple[str, str], str],
 ) -> Iterator[str]:
     from sinagot.config.quantities import seconds_text
 
@@ -141,13 +169,18 @@ def _lines(
         about = "" if row["estimate_s"] is None else f", about {seconds_text(row['estimate_s'])}"
         yield f"{clean(step_place(row))}: {_WORDS[row['verdict']]}{about}"
         for reason in row["reasons"]:
-            yield f"    {clean(reason.text)}"
+            yield f"    {_text(row, reason, places)}"
         further = [reason for reason in _changes(row, changed) if reason not in row["reasons"]]
         if further:
             yield "  changed since it was made, which is no reason to run again here (see --outdated):"
             for reason in further:
-                yield f"    {clean(reason.text)}"
+                yield f"    {_text(row, reason, places)}"
         if packages[step_place(row)]:
             yield "  packages that were others when it was made, which is no reason to run again:"
             for one in packages[step_place(row)]:
                 yield f"    {clean(one.text)}"
+
+
+def _text(row: dict[str, Any], reason: Reason, places: dict[tuple[str, str], str]) -> str:
+    place = places.get((step_place(row), reason.subject or "")) if reason.code == "params_changed" else None
+    return clean(f"{reason.text}, {place}" if place else reason.text)

@@ -11,6 +11,8 @@ from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import HTMLResponse
 
 from sinagot.dashboard.house import AtHome, House
+from sinagot.dashboard.kinds import kind_of
+from sinagot.pipeline.album import read_portraits
 
 __all__ = ["router"]
 
@@ -75,6 +77,10 @@ def _run(house: House, run_id: str) -> dict[str, Any]:
         "going": going[0] if going else None,
         "timeline": house.chronicle.timeline(facts),
         "can_cancel": house.starter.may_cancel(facts),
+        "pipelines": [
+            (step, kind_of(one.kind)) for step, one in read_portraits(house.chronicle.state, run_id).items()
+        ],
+        "flows": house.gallery.running(run_id) if going else (),
     }
 
 

@@ -55,6 +55,18 @@ def steps_part(request: Request, house: AtHome, record_id: str) -> HTMLResponse:
     return house.page("record_steps.html", request, **_facts(house, house.record_number(record_id)))
 
 
+@router.get("/parts/records/{record_id}/flow")
+def flow_part(request: Request, house: AtHome, record_id: str, step: str) -> HTMLResponse:
+    """Show how far the flow of a record is."""
+    house.record_number(record_id)
+    found = Dossier(house.workspace, record_id).acts(house.node(step))
+    if found is None:
+        raise HTTPException(404, f"nothing is known of the processors of {step[:200]!r}")
+    graph, stages = house.gallery.inside(found)
+    shown = {"place": step, "stages": stages, "graph": graph}
+    return house.page("record_flow.html", request, step=shown)
+
+
 @router.get("/parts/records/{record_id}/log")
 def log_part(
     request: Request, house: AtHome, record_id: str, log: Annotated[LogQuery, Query()]
@@ -115,11 +127,15 @@ def raw_file(house: AtHome, record_id: str, step: str, slot: int, item: int = 0)
 def _facts(house: House, place: int) -> dict[str, Any]:
     view = house.snapshot.view()
     record_id = view.ids[place]
+    facts = Dossier(house.workspace, record_id).facts()
+    for step in facts["steps"]:
+        if step["is_flow"] and step["stages"] is not None:
+            step["graph"], step["stages"] = house.gallery.inside(step["stages"])
     return {
         "record_id": record_id,
         "before": view.ids[place - 1] if place else None,
         "after": view.ids[place + 1] if place + 1 < len(view.ids) else None,
-        **Dossier(house.workspace, record_id).facts(),
+        **facts,
     }
 
 

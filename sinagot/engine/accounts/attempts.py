@@ -38,6 +38,7 @@ ATTEMPT_FIELDS = (
     "exc_type",
     "exc_message",
     "where",
+    "stage",
     "retry_in_s",
 )
 _ENDS = (Outcome.DONE, Outcome.FAILED, Outcome.INTERRUPTED)
@@ -93,8 +94,8 @@ def iter_attempts(state: str, run_id: str) -> Iterator[dict[str, Any]]:
     dict
         ``record_id, task, modality, step_label, outcome`` (done, failed, interrupted); ``start`` and ``end`` (UTC, ISO)
         and ``start_s``, ``end_s`` (seconds since 1970); ``duration_s, cpu_s, peak_memory_mb``; ``worker``
-        (host-process); ``attempt``, ``try`` (from 1); ``exc_type, exc_message, where``; ``retry_in_s`` where it was
-        to be tried again in this run. None where it is not known.
+        (host-process); ``attempt``, ``try`` (from 1); ``exc_type, exc_message, where``, and ``stage`` of a
+        pipeline; ``retry_in_s`` where it was to be tried again in this run. None where it is not known.
     """
     for path in event_files(f"{state}/runs/{run_id}"):
         worker = os.path.basename(path).removeprefix("events-").removesuffix(".jsonl")
@@ -136,6 +137,7 @@ def _attempt(event: dict[str, Any], worker: str) -> dict[str, Any]:
         "exc_type": event.get("exc_type"),
         "exc_message": event.get("exc_message"),
         "where": event.get("where") or None,
+        "stage": event.get("stage") or event.get("act") or None,
         "retry_in_s": _number(event.get("retry_in_s")),
     }
 

@@ -88,7 +88,8 @@ def _row(group: Any) -> Sequence[object]:
     cause = group.cause
     if len(cause) > _LONGEST_MESSAGE:
         cause = f"{cause[:_LONGEST_MESSAGE]} ..."
-    more = [joined("at ", code(group.where))] if group.where else []
+    stage = joined(", in stage ", code(group.stage)) if group.stage else ""
+    more = [joined("at ", code(group.where), stage)] if group.where else []
     if group.traceback:
         more.append(fold("traceback", Markup(f"<pre>{joined(group.traceback)}</pre>")))
     whose = "all records" if GROUP_ID in group.records else named(group.records)

@@ -128,7 +128,7 @@ def digest_of_run(state: str, run_id: str) -> RunDigest:
 
 
 def _failure(attempt: Mapping[str, Any]) -> Failure:
-    names = ("exc_type", "exc_message", "where")
-    kind, message, where = (str(attempt[name] or "") for name in names)
+    names = ("exc_type", "exc_message", "where", "stage")
+    kind, message, where, stage = (str(attempt[name] or "") for name in names)
     place = (attempt["record_id"], attempt["task"], attempt["modality"], attempt["step_label"])
-    return Failure(*place, Cause(kind, message, "", where), attempt["outcome"])
+    return Failure(*place, Cause(kind, message, "", where, stage=stage), attempt["outcome"])

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from sinagot.engine import words
+from sinagot.engine.charts.texts import mermaid_label
 from sinagot.scripts.codes import StepStatus
 
 __all__ = [
@@ -185,6 +186,5 @@ def mermaid_of(counts: FlowCounts) -> str:
 
 
 def _safe(text: str) -> str:
-    """Write a text of people so that Mermaid takes it as text."""
-    short = text if len(text) <= _LONGEST_REASON else f"{text[:_LONGEST_REASON]} ..."
-    return "".join(one if one.isalnum() or one in " .,-_/()" else f"#{ord(one)};" for one in short)
+    """Write a text of people so that it stays a text, and not a long one."""
+    return mermaid_label(text if len(text) <= _LONGEST_REASON else f"{text[:_LONGEST_REASON]} ...")

@@ -34,9 +34,13 @@ class Failure(NamedTuple):
 
     @property
     def group(self) -> tuple[str, str, str, str]:
-        """Exception type, line of the user's code, message without names and numbers, and step: what failures share."""
+        """Exception type, line of the user's code, message without names and numbers, and step: what failures share.
+
+        Of pipelines the stage too, behind the line.
+        """
         step = "-".join(part for part in (self.task, self.modality, self.step_label) if part)
-        return self.cause.exc_type, self.cause.where, normalised(self.cause.message), step
+        place = " ".join(part for part in (self.cause.where, self.cause.stage) if part)
+        return self.cause.exc_type, place, normalised(self.cause.message), step
 
 
 class Ledger:

@@ -38,6 +38,8 @@ class FailureGroup:
         self.exc_type = first.cause.exc_type
         self.message = first.cause.message
         self.where = first.cause.where
+        #: Of a pipeline: the stage that failed; else empty.
+        self.stage = first.cause.stage
         self.traceback = first.cause.traceback
         #: ``failed``, ``blocked`` or ``interrupted``.
         self.outcome = first.outcome

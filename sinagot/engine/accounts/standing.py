@@ -30,6 +30,8 @@ class StandingFailure:
         self.message = cause.message or ("" if cause.exc_type else "the note of this failure can't be read")
         #: Innermost line of the user's code, ``file:line in function``; empty when there is none.
         self.where = cause.where
+        #: Of a pipeline: the stage that failed; else empty.
+        self.stage = cause.stage
         self.traceback = cause.traceback
         #: ``failed`` or ``interrupted``.
         self.outcome = newest.outcome

@@ -1,6 +1,7 @@
 """A pipe for Python values between a parent and its own child process.
 
-Length-prefixed pickles over a socket pair: no threads, no locks, and cheaper to import than `multiprocessing`.
+Length-prefixed pickles over a socket pair: no threads, no locks, and cheaper to import than `multiprocessing`. What a
+value holds as large buffers (arrays, `pickle.PickleBuffer`) goes beside its pickle and is not copied for it.
 Only the two ends of one pair ever talk, so that unpickling is as safe as the program itself.
 """
 
@@ -9,17 +10,23 @@ from __future__ import annotations
 import pickle
 import socket
 import struct
+from collections import deque
 from typing import Any
 
 __all__ = ["Channel"]
 
-_HEADER = struct.Struct("!Q")
+#: Bytes of the pickle, and how many buffers come after it; their sizes stand between.
+_HEADER = struct.Struct("!QQ")
+_SIZE = struct.Struct("!Q")
 _PIECE = 1 << 18
 
 
-def _packed(value: Any) -> bytes:
-    data = pickle.dumps(value, protocol=5)
-    return _HEADER.pack(len(data)) + data
+def _packed(value: Any) -> list[bytes | memoryview]:
+    buffers: list[pickle.PickleBuffer] = []
+    data = pickle.dumps(value, protocol=5, buffer_callback=buffers.append)
+    raw = [buffer.raw() for buffer in buffers]
+    sizes = b"".join(_SIZE.pack(one.nbytes) for one in raw)
+    return [_HEADER.pack(len(data), len(raw)) + sizes + data, *raw]
 
 
 class Channel:
@@ -40,7 +47,7 @@ class Channel:
 
     def __init__(self, sock: socket.socket) -> None:
         self._socket = sock
-        self._waiting = bytearray()
+        self._waiting: deque[memoryview] = deque()
 
     @classmethod
     def pair(cls) -> tuple[Channel, Channel]:
@@ -61,11 +68,15 @@ class Channel:
 
     def send(self, value: Any) -> None:
         """Send one value; raises OSError when the other end is gone."""
-        self._socket.sendall(_packed(value))
+        for part in _packed(value):
+            self._socket.sendall(part)
 
     def post(self, value: Any) -> None:
-        """Send one value without waiting: what the pipe does not take yet is kept for `flush`."""
-        self._waiting += _packed(value)
+        """Send one value without waiting: what the pipe does not take yet is kept for `flush`.
+
+        The buffers of the value are kept as they are: they must not be changed before they are sent.
+        """
+        self._waiting += map(memoryview, _packed(value))
         self.flush()
 
     @property
@@ -76,28 +87,37 @@ class Channel:
     def flush(self) -> None:
         """Send as much of what was posted as the pipe takes now; raises OSError when the other end is gone."""
         while self._waiting:
+            first = self._waiting[0]
             try:
-                sent = self._socket.send(self._waiting[:_PIECE], socket.MSG_DONTWAIT)
+                sent = self._socket.send(first[:_PIECE], socket.MSG_DONTWAIT) if first.nbytes else 0
             except BlockingIOError:
                 return
-            del self._waiting[:sent]
+            if sent == first.nbytes:
+                self._waiting.popleft()
+            else:
+                self._waiting[0] = first[sent:]
 
     def receive(self) -> Any:
         """Receive one value; raises EOFError when the other end is gone."""
-        (size,) = _HEADER.unpack(self._read(_HEADER.size))
-        return pickle.loads(self._read(size))
+        size, count = _HEADER.unpack(self._read(_HEADER.size))
+        if not count:
+            return pickle.loads(self._read(size))
+        sizes = [of for (of,) in _SIZE.iter_unpack(self._read(count * _SIZE.size))]
+        data = self._read(size)
+        return pickle.loads(data, buffers=[self._read(one) for one in sizes])
 
-    def _read(self, size: int) -> bytes:
-        data = bytearray()
-        while len(data) < size:
+    def _read(self, size: int) -> bytearray:
+        data = bytearray(size)
+        rest = memoryview(data)
+        while rest:
             try:
-                piece = self._socket.recv(min(size - len(data), 1 << 20))
+                count = self._socket.recv_into(rest)
             except ConnectionError:
-                piece = b""
-            if not piece:
+                count = 0
+            if not count:
                 raise EOFError
-            data += piece
-        return bytes(data)
+            rest = rest[count:]
+        return data
 
     def close(self) -> None:
         """Close this end."""

@@ -9,21 +9,22 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import gc
 import os
 import signal
 import sys
 import threading
 import traceback
+from importlib import import_module, invalidate_caches
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 
-import sinagot.runlog.handler  # noqa: F401  (the first line of a log needs it: loaded while the driver prepares)
 from sinagot.engine.attempt import obeying, run_chain
 from sinagot.engine.executors.channel import Channel
 from sinagot.engine.executors.contract import Chain
 from sinagot.engine.executors.hygiene import Hygiene, has_left_threads
 from sinagot.engine.executors.slip import Slip
-from sinagot.engine.job import JobResult
+from sinagot.engine.job import CallJob, JobResult
 from sinagot.engine.limits import Began, FailureCount, Watcher, end_overrun, is_bloated, watched_by
 from sinagot.engine.state.bench import close_benches, tidy_benches
 
@@ -32,6 +33,8 @@ __all__ = ["main"]
 #: Seconds between two looks at whether the parent still lives.
 _PARENT_CHECK = 0.5
 _PR_SET_CHILD_SUBREAPER = 36
+#: What the first line of a log needs, and what calls do: most children have only one of them.
+_HANDLER, _CALLS = "sinagot.runlog.handler", "sinagot.engine.acts.calls"
 
 
 def _watch_parent(parent: int) -> None:
@@ -73,13 +76,15 @@ class _Server:
         self.is_asked = False
         #: Asked by a signal from outside: what the script's own programs say of it is no failure of theirs.
         self.requested = False
+        #: The running job is finished, however long that takes: the driver has the clock.
+        self.is_hurried = False
         self.script_running = False
         self._is_idle = False
         signal.signal(signal.SIGTERM, self.end)
         if hasattr(signal, "SIGUSR1"):
             signal.signal(signal.SIGUSR1, self.end)  # a batch system warns all processes of its time limit
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        self._hygiene = Hygiene()  # what it finds is what each job finds
+        self._hygiene: Hygiene | None = None
         watched_by(Watcher(self._tell, slip.read))
 
     def end(self, signum: int, frame: FrameType | None) -> None:
@@ -95,6 +100,8 @@ class _Server:
         self._is_idle = True
         number, chains = self._channel.receive()
         self._is_idle = False
+        if self._hygiene is None:
+            self._begin(chains[0][0])
         options = chains[0][0].options
         if options.run_id != self._run_id:
             if self._run_id is not None:
@@ -108,12 +115,28 @@ class _Server:
         except OSError:
             self.is_asked = True  # nobody waits for them
 
+    def _begin(self, first: Any) -> None:
+        """Make ready for the first batch: what is there then is what each job finds."""
+        invalidate_caches()  # files may have come while it waited
+        is_call = isinstance(first, CallJob)
+        if is_call:
+            import_module(_CALLS)  # before the clock of the job starts
+        if not is_call or (first.voice is not None and first.voice.target is not None):
+            import_module(_HANDLER)
+        self._hygiene = Hygiene()
+
     def _run(self, chain: Chain) -> list[JobResult]:
         settings = chain[0].step.settings
         if self._served and (settings.isolate or is_bloated(settings)):
             self.is_asked = True  # this one needs a fresh process
         self._served += 1
-        results = run_chain(chain, self._is_over, after_job=self._after)
+        calls: Any = chain
+        if isinstance(calls[0], CallJob):
+            from sinagot.engine.acts.calls import run_calls
+
+            results = run_calls(calls, self._is_over, self._after)
+        else:
+            results = run_chain(chain, self._is_over, after_job=self._after)
         if settings.isolate:
             self.is_asked = True
         return results
@@ -122,7 +145,8 @@ class _Server:
         return self.is_asked or self._failures.is_full
 
     def _after(self, result: JobResult) -> None:
-        self._hygiene.restore()
+        if self._hygiene is not None:
+            self._hygiene.restore()
         if has_left_threads():
             self.is_asked = True  # nobody can end them: the next job gets a fresh process
         self._failures.note(result)
@@ -138,14 +162,17 @@ def main() -> None:
     parent = int(sys.argv[2])
     slip = Slip(int(sys.argv[3]))
     slip.close_descriptor()
-    sys.path[:], python_path = channel.receive()
+    sys.path[:], python_path, ahead = channel.receive()
     if python_path is None:
         os.environ.pop("PYTHONPATH", None)
     else:
         os.environ["PYTHONPATH"] = python_path
     sys.argv = ["sinagot-worker"]
+    for name in ahead:
+        import_module(name)
     _adopt_orphans()
     server = _Server(channel, slip)
+    gc.freeze()  # what was loaded so far stays: nobody looks through it again, not even at the end
     threading.Thread(target=_watch_parent, args=(parent,), daemon=True, name="sinagot-parent").start()
     code = 1
     try:

@@ -1,18 +1,25 @@
 """What the engine expects of an executor, and the two ways a batch can end.
 
-Executors carry batches; a batch is a list of chains, a chain a tuple of jobs to be run in order by one worker.
+Executors carry batches; a batch is a list of chains, a chain a tuple of jobs to be run in order by one worker, or one
+call of a function.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from sinagot.engine.job import Job, JobResult
 
-__all__ = ["Arrival", "Chain", "Executor", "Lost"]
+__all__ = ["BATCH_NUMBERS", "MOST_SENDS", "Arrival", "Chain", "Executor", "Lost", "SharedExecutor"]
 
+#: In running order. A `CallJob` travels in the place of a job: executors ask no more of a job than it has.
 Chain = tuple[Job, ...]
+#: Batches are numbered through all runs of a process: an executor outlives a run.
+BATCH_NUMBERS = itertools.count(1)
+#: How often a batch is lost without a trace before its jobs are given up.
+MOST_SENDS = 4
 
 
 class Lost(NamedTuple):
@@ -86,3 +93,10 @@ class Executor(Protocol):
 
     def close(self) -> None:
         """End what this executor started, and only that."""
+
+
+class SharedExecutor(Executor, Protocol):
+    """An executor whose work comes from other threads than the one that owns it."""
+
+    def waker(self) -> Callable[[], None]:
+        """Give what ends a `collect` that waits; it can be called in any thread, and any number of times."""

@@ -21,11 +21,13 @@ from sinagot.engine.executors.contract import Arrival, Chain, Lost
 from sinagot.engine.executors.dask_worker import (
     close_idle_children,
     drain_children,
+    exchange_idle_children,
     kill_children,
     run_batch_in_child,
 )
 from sinagot.engine.executors.greeting import Greeting, Look, doubts_about, look_around
 from sinagot.engine.executors.lookout import Lookout
+from sinagot.engine.job import CallJob
 from sinagot.errors import ConfigurationError
 from sinagot.version import __version__
 
@@ -37,6 +39,10 @@ __all__ = ["DaskExecutor"]
 #: Seconds to wait for a small answer: a result that is ready, a worker that is asked to stop. What a lost answer
 #: would have said is read from files.
 ANSWER_TIMEOUT = 5
+#: Seconds to wait for the value of a call, which may be large: nothing else tells it.
+_VALUE_TIMEOUT = 600
+#: Bytes of a batch from which on it does not go through the scheduler.
+_LARGE = 1 << 20
 
 
 class DaskExecutor:
@@ -53,6 +59,8 @@ class DaskExecutor:
         An existing client; it is used as it is and never closed.
     workers : int, optional
         Number of workers of a cluster that is started here.
+    leaves_spares : bool
+        `close` makes fresh children ready on the workers, if these stay: another executor may follow soon.
 
     Raises
     ------
@@ -72,11 +80,15 @@ class DaskExecutor:
         cluster: dict[str, Any] | None = None,
         client: Client | None = None,
         workers: int | None = None,
+        *,
+        leaves_spares: bool = False,
     ) -> None:
         self._own_cluster: Any = None
+        self._leaves_spares = leaves_spares
         self._own_client = client is None
         self._arrived: queue.SimpleQueue[tuple[int, Any, Any]] = queue.SimpleQueue()
         self._futures: dict[int, Any] = {}
+        self._calls: set[int] = set()
         # While children are being killed no batch is settled: their claims look alive until they are dead.
         self._killing = threading.Lock()
         self._run_id = ""
@@ -123,20 +135,25 @@ class DaskExecutor:
     def warm(self, count: int) -> None:
         """Nothing to make ready: whether children are needed, the workers see when batches come."""
 
+    def waker(self) -> Callable[[], None]:
+        """Give what ends a `collect` that waits, from any thread."""
+        return lambda: self._arrived.put((0, None, None))
+
     def submit(self, number: int, chains: list[Chain]) -> None:
         """Send the batch to the cluster."""
-        first = chains[0][0]
+        first: Any = chains[0][0]
         name = f"{first.key}+{sum(map(len, chains)) - 1}-{first.options.run_id[-6:]}-{number}"
-        # Dask's client, scheduler and workers each remember the last thousand messages: they must be small.
-        payload = zlib.compress(pickle.dumps((number, chains), protocol=5), 1)
         if self._greeting is None or first.options.run_id != self._run_id:
             self._run_id = first.options.run_id
             self._greeting = self._greet(Greeting.of(first.options.state_path, self._run_id))
         self._lookout.begin()
+        data = pickle.dumps((number, chains), protocol=5)
+        if isinstance(first, CallJob):
+            self._calls.add(number)
         try:
             future = self.client.submit(
                 run_batch_in_child,
-                payload,
+                self._payload(data),
                 list(sys.path),
                 tuple(self._greeting),
                 key=name,
@@ -150,6 +167,17 @@ class DaskExecutor:
             return
         self._futures[number] = future
         future.add_done_callback(lambda done: self._arrived.put((number, done, done)))
+
+    def _payload(self, data: bytes) -> Any:
+        """Give a batch as it travels: Dask's client, scheduler and workers each remember the last thousand messages.
+
+        They must be small; what is large goes beside them, to a worker that keeps it until it is used.
+        """
+        if len(data) < _LARGE:
+            return zlib.compress(data, 1)
+        with contextlib.suppress(TimeoutError):  # there is no worker yet
+            return self.client.scatter(data, hash=False)
+        return data
 
     def _greet(self, greeting: Greeting) -> Greeting:
         """Look at the workers that are there, before the first job of a run; those that come later do it themselves."""
@@ -181,11 +209,14 @@ class DaskExecutor:
             except queue.Empty:
                 break
             wait = 0.0
+            if future is None:
+                continue  # somebody has work
             # A killed batch may turn up twice, the second time when its number belongs to another run.
             with self._killing:
                 if self._futures.get(number) is future:
                     arrivals.append(self._open(number, answer))
                     del self._futures[number]
+                    self._calls.discard(number)
         if not arrivals and self._futures and (problem := self._problem()) is not None:
             self._is_gone = True
             lost = Lost(problem, usable=False, blames=False)
@@ -203,7 +234,8 @@ class DaskExecutor:
 
     def _open(self, number: int, future: Any) -> Arrival:
         try:
-            answer = pickle.loads(future.result(timeout=ANSWER_TIMEOUT))
+            patience = _VALUE_TIMEOUT if number in self._calls else ANSWER_TIMEOUT
+            answer = pickle.loads(future.result(timeout=patience))
         except BaseException as error:
             if isinstance(error, KeyboardInterrupt):
                 raise
@@ -258,7 +290,8 @@ class DaskExecutor:
     def close(self) -> None:
         """Close the client and the cluster if they are ours, and in any case the children on the workers."""
         self._lookout.close()
-        self._on_workers(close_idle_children)
+        stays = self._leaves_spares and self._own_cluster is None
+        self._on_workers(exchange_idle_children if stays else close_idle_children)
         if not self._own_client:
             return
         with contextlib.suppress(Exception):

@@ -11,26 +11,40 @@ import pickle
 import signal
 import threading
 import zlib
-from collections import deque
+from collections import Counter, deque
 from typing import Any
 
+from sinagot.engine.executors.children import ChildProcess, close_children
 from sinagot.engine.executors.contract import Arrival, Lost
 from sinagot.engine.executors.greeting import Greeting, doubts_about, look_around
-from sinagot.engine.executors.processes import ChildProcess
+from sinagot.engine.executors.spares import SPARES
 from sinagot.engine.limits import Lane, lane_of
 from sinagot.engine.state.owners import name_process
 
-__all__ = ["close_idle_children", "dask_setup", "drain_children", "kill_children", "run_batch_in_child"]
+__all__ = [
+    "close_idle_children",
+    "dask_setup",
+    "drain_children",
+    "exchange_idle_children",
+    "kill_children",
+    "run_batch_in_child",
+]
 
 _LOCK = threading.Lock()
 _IDLE: list[tuple[list[str], ChildProcess]] = []
+#: The first byte of what zlib has compressed.
+_ZLIB = 0x78
 #: More children than this do not wait for work: those of other search paths and numbers of threads make room.
 _MOST_IDLE = 16
 #: Busy children, and the run that each works for: several drivers may share the workers.
 _BUSY: dict[ChildProcess, str] = {}
+#: How many of them there are of a search path and number of threads.
+_RUNNING: Counter[tuple[tuple[str, ...], int | None]] = Counter()
+#: How many children of a search path and number of threads there were at once, since they were exchanged last.
+_MOST: Counter[tuple[tuple[str, ...], int | None]] = Counter()
 #: Runs that were asked to stop.
 _STOPPED: deque[str] = deque(maxlen=100)
-#: Runs whose driver this worker has compared itself with, and what speaks against it.
+#: Runs whose driver this worker has compared itself with, and what speaks against it; of calls, the versions there.
 _KNOWN: dict[str, str | None] = {}
 #: Set when this worker ends: its children die by its own hand then.
 _ENDING = threading.Event()
@@ -50,7 +64,7 @@ def run_batch_in_child(payload: bytes, path: list[str], greeting: tuple[dict[str
     Parameters
     ----------
     payload : bytes
-        Number and chains of jobs, pickled and compressed by zlib.
+        Number and chains of jobs, pickled, and compressed by zlib unless they are large.
     path : list of str
         Module search path of the driver; what is not there on the worker is of no use and harmless.
     greeting : tuple
@@ -64,15 +78,19 @@ def run_batch_in_child(payload: bytes, path: list[str], greeting: tuple[dict[str
     refusal = _refusal(Greeting(*greeting))
     if refusal is not None:
         return pickle.dumps(Lost(refusal, usable=False, blames=False))
-    number, chains = pickle.loads(zlib.decompress(payload))
+    # Large ones are not compressed; no pickle begins as what zlib has made.
+    number, chains = pickle.loads(payload if payload[0] != _ZLIB else zlib.decompress(payload))
     run_id = chains[0][0].options.run_id
     if run_id in _STOPPED:
         return pickle.dumps([[] for _ in chains])
     lane = lane_of(chains[0][0].step.settings) or Lane()
-    child = (None if lane.is_alone else _take_idle(path, lane.threads)) or ChildProcess(path, lane.threads)
+    child = (None if lane.is_alone else _take_idle(path, lane.threads)) or SPARES.take(path, lane.threads)
+    kind = tuple(path), lane.threads
     name = name_process(child.process.pid)
     with _LOCK:
         _BUSY[child] = run_id
+        _RUNNING[kind] += 1
+        _MOST[kind] = max(_MOST[kind], _RUNNING[kind])
     answer: Any = None
     try:
         child.submit(number, chains)
@@ -81,6 +99,7 @@ def run_batch_in_child(payload: bytes, path: list[str], greeting: tuple[dict[str
         is_well = isinstance(answer, Arrival) and not child.is_draining
         with _LOCK:
             del _BUSY[child]
+            _RUNNING[kind] -= 1
             if is_well:
                 _IDLE.append((path, child))
         if not is_well:
@@ -92,11 +111,12 @@ def run_batch_in_child(payload: bytes, path: list[str], greeting: tuple[dict[str
 
 def _refusal(greeting: Greeting) -> str | None:
     """Say once a run why this worker may not take part in it; it may have come after the others were asked."""
-    if greeting.path not in _KNOWN:
+    asked = greeting.path or repr(greeting.versions)
+    if asked not in _KNOWN:
         if len(_KNOWN) > 100:
             _KNOWN.clear()
-        _KNOWN[greeting.path] = doubts_about(look_around(greeting.path), greeting)[0]
-    return _KNOWN[greeting.path]
+        _KNOWN[asked] = doubts_about(look_around(greeting.path), greeting)[0]
+    return _KNOWN[asked]
 
 
 def _take_idle(path: list[str], threads: int | None) -> ChildProcess | None:
@@ -145,8 +165,17 @@ def close_idle_children() -> None:
     with _LOCK:
         children = [child for _, child in _IDLE]
         _IDLE.clear()
-    for child in children:
-        child.close()
+        _MOST.clear()
+    close_children(children)
+
+
+def exchange_idle_children() -> None:
+    """End the children that wait for work, and have as many fresh ones wait in their place."""
+    with _LOCK:
+        most = dict(_MOST)
+    close_idle_children()
+    for (path, threads), count in most.items():
+        SPARES.keep(count, path, threads)
 
 
 @atexit.register

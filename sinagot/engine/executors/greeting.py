@@ -23,7 +23,7 @@ LATENCY = 5.0
 
 
 class Greeting(NamedTuple):
-    """What the driver is, and the file of this run that every worker must see."""
+    """What the driver is, and the file of this run that every worker must see; none (``""``) for calls."""
 
     versions: dict[str, str]
     path: str
@@ -35,11 +35,11 @@ class Greeting(NamedTuple):
         Parameters
         ----------
         state : str
-            The state folder.
+            The state folder; empty for calls, which need no files.
         run_id : str
             The run.
         """
-        return cls(_versions(), f"{state}/runs/{run_id}/run.json")
+        return cls(_versions(), f"{state}/runs/{run_id}/run.json" if state else "")
 
 
 class Look(NamedTuple):
@@ -56,10 +56,10 @@ def look_around(path: str) -> Look:
     Parameters
     ----------
     path : str
-        The file; on a network drive it may take a moment to be seen.
+        The file, or nothing; on a network drive it may take a moment to be seen.
     """
     end = time.monotonic() + LATENCY
-    while not (sees := os.path.exists(path)) and time.monotonic() < end:
+    while not (sees := not path or os.path.exists(path)) and time.monotonic() < end:
         time.sleep(0.2)
     return Look(os.uname().nodename, _versions(), sees)
 

@@ -67,7 +67,7 @@ class Watch:
         if timeout is not None and now - self.began.start >= timeout:
             if self.verdict is None:
                 self.verdict = self._lost("StepTimeoutError", timeout_text(timeout))
-                self._kill_at = now + TERM_GRACE
+                self._kill_at = now + (TERM_GRACE if self.began.grace is None else self.began.grace)
                 signal_tree(self._pid, signal.SIGTERM)
             elif now >= self._kill_at and not self._is_killed:
                 self._kill(self._lost("StepTimeoutError", timeout_text(timeout)))

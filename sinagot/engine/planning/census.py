@@ -98,7 +98,7 @@ class Census(Survey):
     @cached_property
     def _special(self) -> list[int]:
         """The records that a claim, a mark or a decision may be about."""
-        if self._cut:
+        if self._cut or self._is_common_marked:
             return [
                 record
                 for record, record_id in enumerate(self.ids)

@@ -8,11 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from sinagot.dataset.prints import print_of
 from sinagot.engine.job import Job, JobStep, RunOptions
 from sinagot.engine.paths import flat_paths
 from sinagot.engine.planning.changes import DAMAGED, ParamsOf
 from sinagot.engine.planning.graph import StepNode
+from sinagot.engine.planning.plan import PlannedJob, Verdict
 from sinagot.engine.planning.survey import Survey
+from sinagot.engine.state.origins import prints_of
 
 __all__ = ["JobMaker"]
 
@@ -39,6 +42,27 @@ class JobMaker:
         self._options = options
         self._params_of = params_of
         self._wanted = wanted
+        #: What stood there of results that all records share, before anybody began to make one again.
+        self._shared = {
+            node.index: prints_of(survey.paths(node.outputs, node.is_dict_out, ""), print_of, str)
+            for node in survey.graph.nodes
+            if node.is_shared and node.error is None
+        }
+        #: Of these, the ones that are to be made again whatever is there, until a job for one has come to its end.
+        self.remade = {one for one in self._shared if survey.rerun_of(survey.graph.nodes[one]) == "always"}
+
+    def running(self, planned: Sequence[PlannedJob], *, is_dry: bool) -> list[PlannedJob]:
+        """Give those of a planned chain that run, with what it shares with all records: whoever comes first makes it.
+
+        Else a record could read what another one is just going to make again.
+        """
+        running = [job for job in planned if job.verdict == Verdict.RUN]
+        if not running or not self.remade or is_dry:
+            return running
+        is_found = Verdict.UP_TO_DATE
+        return [
+            job for job in planned if job in running or (job.node in self.remade and job.verdict == is_found)
+        ]
 
     def jobs(
         self, record: int, numbers: Sequence[int], steps: Mapping[int, JobStep | None]
@@ -92,13 +116,15 @@ class JobMaker:
     def _redo(self, record: int, node: StepNode) -> tuple[bool, list[Any] | None, bool]:
         """Say whether a job runs whatever is there, which outputs of it are outdated, and whether they are damaged."""
         survey = self._survey
+        if node.index in self._shared and survey.rerun_of(node) == "always":
+            return True, self._shared[node.index], False
         rerun = survey.rerun_of(node, record)
         if rerun != "outdated" or not node.is_kept or not survey.present(node)[record]:
             return rerun == "always", None, False
         record_id = survey.ids[record]
         if survey.claim_run(node.key(record_id)) is not None:
             return False, None, False  # another run makes it now: what it will have made is not outdated
-        outputs = survey.changes.present(record_id, node).outputs
+        outputs = self._shared.get(node.index) or survey.changes.present(record_id, node).outputs
         if node.settings.check != "content":
             return False, outputs, False
         reasons = survey.changes.reasons(record_id, node)

@@ -253,11 +253,15 @@ class Survey:
         names = {*self.failed, *self.claims}
         # Of an over-long key the name has the beginning only: all records that begin so may be meant.
         self._cut = {name[:KEPT] for name in names if name[KEPT : KEPT + 1] == "~"}
+        #: What all records share failed or is claimed: that is about each of them.
+        self._is_common_marked = any(
+            node.is_common and file_key(node.key(GROUP_ID)) in names for node in self.graph.nodes
+        )
         return frozenset(unquote(name, errors="surrogateescape").partition("/")[0] for name in names)
 
     def is_marked(self, record_id: str) -> bool:
         """Say whether a mark or claim may be about a record."""
-        if record_id in self._marked:
+        if self._is_common_marked or record_id in self._marked:
             return True
         return bool(self._cut) and file_key(f"{record_id}/")[:KEPT] in self._cut
 
@@ -284,7 +288,7 @@ class Survey:
         groups = [node.key(GROUP_ID) for node in self.graph.groups]
         marked = [self.ids[record] for record in records if self.is_marked(self.ids[record])]
         nodes = [self.graph.nodes[number] for number in selected]
-        for key in (*groups, *(node.key(record_id) for record_id in marked for node in nodes)):
+        for key in dict.fromkeys((*groups, *(node.key(one) for one in marked for node in nodes))):
             name = file_key(key)
             attempt = (self._failures.read(name) or {}).get("attempt") if name in self.failed else None
             if attempt is not None:

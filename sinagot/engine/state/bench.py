@@ -51,7 +51,9 @@ class Bench:
         self.data_path = Path(options.data_path)
         self.host = self.desk.owner.host
         self.pid = os.getpid()
-        self._numbers = itertools.count(1)  # threads of a Dask worker share a bench
+        # Threads of a Dask worker share a bench. Of a run that this process left and came back to, the size of what
+        # it wrote is more than the number of its attempts: no name is given twice.
+        self._numbers = itertools.count(self.events.size() + 1)
         self._prefix = f"{options.run_id}-{self.pid}"
         self._systems = () if options.is_full else (options.output_path, state)
         self._synced = self.events.size()

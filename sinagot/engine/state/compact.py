@@ -25,6 +25,7 @@ __all__ = ["OldRun", "compact", "find_old", "folder_size"]
 
 #: What stays of the folder of a run whose results are still there.
 _KEPT = ("run.json",)
+_BEGINNINGS = tuple(b'{"event": "%b"' % kind.encode() for kind in MADE)
 _NEEDED = ("key", "time", "inputs", "outputs", "code", "params", "paths")
 #: Key of a job -> what is there of its outputs now; None where that is not known.
 PresentOf = Callable[[str], Prints | None]
@@ -212,7 +213,7 @@ def _needed(state: str, runs: Iterable[str], present_of: PresentOf) -> dict[str,
 
 def _iter_made(path: str) -> Iterator[tuple[str, _Made]]:
     for end, line in iter_lines(path):
-        if not line.startswith(tuple(b'{"event": "%b"' % kind.encode() for kind in MADE)):
+        if not line.startswith(_BEGINNINGS):
             continue
         try:
             event: dict[str, Any] = json.loads(line)

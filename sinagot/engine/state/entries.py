@@ -66,10 +66,10 @@ def note_missing(job: Job, missing: tuple[str, ...]) -> None:
 
 def cause_from(mark: dict[str, Any]) -> Cause:
     """Read the cause of a failure back from its mark."""
-    kind, message, traceback, where = (
-        str(mark.get(name, "")) for name in ("exc_type", "exc_message", "traceback", "where")
+    kind, message, traceback, where, stage = (
+        str(mark.get(name, "")) for name in ("exc_type", "exc_message", "traceback", "where", "stage")
     )
-    return Cause(kind, message, traceback, where)
+    return Cause(kind, message, traceback, where, stage=stage)
 
 
 def context_of(job: Job, attempt: str | None) -> dict[str, Any]:
@@ -127,6 +127,7 @@ def event_of(
     }
     if cause is not None:
         event |= {"exc_type": cause.exc_type, "exc_message": cause.message[:2000], "where": cause.where}
+        event |= {"stage": cause.stage} if cause.stage else {}
     return event
 
 
@@ -239,6 +240,8 @@ def record_failure(
         "where": cause.where,
         "traceback": cause.traceback,
     }
+    if cause.stage:
+        mark["stage"] = cause.stage
     if inputs is not None and job.members is None:
         mark["inputs"] = dict(inputs)
     if cause.kept:

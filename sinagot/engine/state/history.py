@@ -5,8 +5,8 @@ the next run.
 
     <state>/runs/<run_id>/run.json              manifest: start, options, end, counts
     <state>/runs/<run_id>/progress.json         what the driver has booked up to now; gone at the end
-    <state>/runs/<run_id>/events-<writer>.jsonl whole lines, never rotated: one an attempt that is over,
-                                                and those for whoever heals what a death has left
+    <state>/runs/<run_id>/events-<writer>.jsonl whole lines, never rotated: one an attempt that is over, those for
+                                                whoever heals what a death has left, and those of acts: stages
     <state>/failures/<key>                      the last attempt of this job failed or was interrupted
     <state>/extras/<key>                        undeclared files that this job published before
     <state>/partial/<key>                       records that the result of this job for all records was made without
@@ -28,6 +28,7 @@ from sinagot.runlog.encoding import encoder_for
 from sinagot.runlog.lines import now_utc
 
 __all__ = [
+    "ACT",
     "EventFile",
     "Marks",
     "RunFolder",
@@ -55,8 +56,11 @@ Writer = tuple[str, str, int]
 
 #: Beginnings of lines that tell of no attempt that decides about its job.
 _INNER = tuple(
-    b'{"event": "%b"' % kind for kind in (b"commit", b"takes", b"dropped", b"checkpoint", b"superseded")
+    b'{"event": "%b"' % kind
+    for kind in (b"commit", b"takes", b"dropped", b"checkpoint", b"superseded", b"act")
 )
+#: Of lines that tell what goes on inside an attempt: most of the lines of a run of pipelines.
+ACT = b'{"event": "act"'
 _encode = encoder_for(str)
 
 
@@ -171,19 +175,19 @@ def iter_events_after(path: str, start: int) -> Iterator[tuple[int, dict[str, An
 
 
 def iter_all_events(path: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Give every event of one writer, each with the place where its line ends."""
+    """Give every event of one writer but for acts, each with the place where its line ends."""
     for end, line in iter_lines(path):
-        event = _parse(line)
+        event = _parse(line) if not line.startswith(ACT) else None
         if event is not None:
             yield end, event
 
 
 def last_event(path: str, key: str) -> dict[str, Any] | None:
-    """Give the last event of one writer about one job."""
+    """Give the last event of one writer about one job; what went on inside an attempt is none."""
     needle = f'"key": {_encode(key)}'.encode("ascii")
     found = None
     for _, line in iter_lines(path):
-        if needle in line:
+        if needle in line and not line.startswith(ACT):
             event = _parse(line)
             if event is not None and event.get("key") == key:
                 found = event
@@ -265,11 +269,26 @@ class RunFolder:
         self._manifest: dict[str, Any] = {}
         self._noted = time.monotonic()
 
+    @property
+    def manifest(self) -> dict[str, Any]:
+        """What was written down; changes are written with the next."""
+        return self._manifest
+
     def begin(self, **facts: Any) -> None:
         """Write the manifest of a run that starts."""
         os.makedirs(self.path, exist_ok=True)
         owner = Owner.here(os.path.basename(self.path))._asdict()
         self._manifest = {"start": now_utc(), "end": None, "owner": owner, **facts}
+        replace_text(f"{self.path}/run.json", json.dumps(self._manifest, default=str, indent=1))
+
+    def extend(self, **facts: Any) -> None:
+        """Add to the manifest of a run that goes on; a mapping that is there already gets what it lacks."""
+        for name, value in facts.items():
+            former = self._manifest.get(name)
+            if former is None:
+                self._manifest[name] = value
+            elif isinstance(former, dict) and isinstance(value, dict):
+                self._manifest[name] = {**value, **former}
         replace_text(f"{self.path}/run.json", json.dumps(self._manifest, default=str, indent=1))
 
     def note(self, counts: Callable[[], Mapping[str, int]]) -> None:

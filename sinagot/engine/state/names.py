@@ -1,4 +1,4 @@
-"""The names that a workspace has, kept for who completes words in a shell: records, steps, tasks, modalities.
+"""The names that a workspace has, of records, steps, pipelines and so on, kept for who completes words in a shell.
 
 Knows one cache file, which runs write and nobody else; must not look at the data. Deleting it loses completions until
 the next run.
@@ -26,6 +26,7 @@ class KnownNames(NamedTuple):
     steps: Sequence[str] = ()
     tasks: Sequence[str] = ()
     modalities: Sequence[str] = ()
+    pipelines: Sequence[str] = ()
 
     @classmethod
     def read(cls, state: str) -> KnownNames:
@@ -39,7 +40,7 @@ class KnownNames(NamedTuple):
         except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
             return cls()
         # Not name by name: a shell is waiting. Who meets what is no name passes it over.
-        return known if all(isinstance(one, list) for one in known) else cls()
+        return known if all(isinstance(one, list | tuple) for one in known) else cls()
 
     def save(self, state: str, *, is_all: bool) -> None:
         """Write the names where they are others than those kept; a folder that cannot be written is no error.

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sinagot.dataset.patterns import PathPattern
 from sinagot.dataset.scan import Listing, find_ids
+from sinagot.engine.planning.graph import Slot
 from sinagot.engine.state.history import replace_text
 from sinagot.errors import ConfigurationError, StoredDataError, UnstorableDataError
 from sinagot.plugins.models.stored import json_text, read_object
@@ -118,6 +119,10 @@ class PandasRecordCollection(RecordCollection):
         found = [find_ids(listing, [pattern], forms.rule) for pattern in forms.patterns]
         self._workspace.note_problems(listing.problems)
         return found[0] if len(found) == 1 else sorted(set().union(*found))
+
+    def _own_files(self) -> list[tuple[Slot, ...]]:
+        forms = _Forms(self)
+        return [(Slot(None, one, forms.root, forms.rule.entities),) for one in forms.patterns]
 
     def has(self, record_id: object) -> bool:
         """Say whether there is a JSON file for an id; any text may be asked for."""

@@ -145,7 +145,7 @@ class CodeFirst(Generic[W]):
     def _end_values(self) -> None:
         import weakref
 
-        self._values_end = weakref.finalize(self, self._values.close)
+        self._values_end = weakref.finalize(self, self._values.latest.close)
 
     # -- workflows
 
@@ -279,7 +279,7 @@ class CodeFirst(Generic[W]):
         """
         from sinagot.workspace.code_first.computing import compute
 
-        self._values.close()  # what was computed on demand is over: a batch may want the workspace for itself
+        self._values.latest.close()  # what was computed on demand is over: a batch may want the workspace for itself
         return compute(
             self, self._nodes, names, ids=ids, force=force, on_error=on_error, progress=progress, **options
         )
@@ -337,7 +337,7 @@ class CodeFirst(Generic[W]):
 
     def close(self) -> None:
         """End the worker processes and clusters that this workspace started, and close its files."""
-        self._values.close()
+        self._values.latest.close()
         super().close()  # type: ignore[misc]
 
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from sinagot.engine.accounts.report import RunReport
     from sinagot.engine.run import Progress
 
-__all__ = ["collect_values", "compute"]
+__all__ = ["collect_values", "compute", "targets_of"]
 
 #: What `start_run` takes, with what holds when nothing is said.
 _OPTIONS: dict[str, Any] = {
@@ -49,10 +49,13 @@ _OPTIONS: dict[str, Any] = {
     "max_failures": None,
     "printing": False,
     "wait": True,
+    # Of a stage of a pipeline: who stops it, and the run that it joins.
+    "begun": None,
+    "whole": None,
 }
 
 
-def _targets(blueprint: NodeBlueprint, names: Sequence[str]) -> tuple[str, ...]:
+def targets_of(blueprint: NodeBlueprint, names: Sequence[str]) -> tuple[str, ...]:
     """Give the names of the nodes that are meant; outputs of scripts by the names of their scripts' steps."""
     parts = blueprint.recipe.parts
     known = [name for name, part in parts.items() if not part.is_seed and not part.is_script]
@@ -99,7 +102,7 @@ def compute(
     given = {**_OPTIONS, **options}
     if on_error == "raise" and given["max_failures"] is None:
         given["max_failures"] = 1
-    narrowing = Narrowing(targets=_targets(blueprint, names), is_forced=force)
+    narrowing = Narrowing(targets=targets_of(blueprint, names), is_forced=force)
     collections = [name for name in narrowing.targets if name in blueprint.free_group_names()]
     if collections and ids is not None:
         raise ValueError(f"{collections[0]} is made of all workflows, and ids= names some: leave it out")

@@ -10,13 +10,43 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sinagot.config.hints import did_you_mean
 from sinagot.errors import ConfigurationError
 from sinagot.workflow.names import is_library_file
 
-__all__ = ["open_named"]
+if TYPE_CHECKING:
+    from sinagot.config.settings import Configuration
+
+__all__ = ["open_configured", "open_named"]
+
+
+def open_configured(configuration: Configuration, **options: Any) -> Any:
+    """Open the workspace class that `[workflow] class` names, on the folder of its configuration.
+
+    Parameters
+    ----------
+    configuration : Configuration
+        Where it is named.
+    **options
+        As those of the class.
+
+    Raises
+    ------
+    ConfigurationError
+        None is named, or there is no such class.
+    """
+    name = configuration.raw.get("workflow", {}).get("class")
+    if name is None:
+        raise ConfigurationError.at(
+            "it is not there, and says which workspace class the workflows are of",
+            file=configuration.files[0] if configuration.files else None,
+            key="workflow.class",
+            hint='write for example class = "lab.flows:LabWorkspace" below [workflow]',
+        )
+    root = str(configuration.root)
+    return open_named(name, root, [root, str(configuration.scripts_path)], **options)
 
 
 def open_named(name: str, root: str | os.PathLike[str], folders: Sequence[str] = (), **options: Any) -> Any:

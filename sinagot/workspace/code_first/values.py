@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import warnings
+import weakref
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -20,6 +21,7 @@ from sinagot.engine.memory import Memory
 from sinagot.engine.paths import Paths
 from sinagot.engine.planning.changes import Changes
 from sinagot.engine.planning.graph import Slot, StepNode, on_the_way
+from sinagot.engine.request import Prepared
 from sinagot.engine.session import Answer, Session
 from sinagot.engine.state.aside import aside_folder, move_aside
 from sinagot.engine.state.claims import file_key
@@ -41,7 +43,7 @@ if TYPE_CHECKING:
     from sinagot.engine.planning.graph import RecordGraph
     from sinagot.workspace.contracts import House
 
-__all__ = ["Values", "tell"]
+__all__ = ["Latest", "Values", "tell"]
 
 #: A damaged file is made again; one that is damaged again and again is not our file alone.
 _MOST_TRIES = 3
@@ -54,6 +56,19 @@ def tell(workspace: House, label: str, record_id: str, text: str) -> None:
     context |= {"workspace_version": options.workspace_version, "record_id": record_id, "step_label": label}
     line = make_line(context, StepStatus.PROCESSING, text, level="WARNING")
     RecordLog(options.log, record_id).write(line)
+
+
+class Latest:
+    """The run of what was computed on demand; it outlives its workspace by being ended, and must not hold it."""
+
+    def __init__(self) -> None:
+        self.session: Session | None = None
+
+    def close(self) -> None:
+        """End it."""
+        session, self.session = self.session, None
+        if session is not None:
+            session.close()
 
 
 class Values:
@@ -73,7 +88,8 @@ class Values:
         self._workspace = workspace
         self._blueprint = blueprint
         self._stale = stale
-        self._session: Session | None = None
+        #: What is ended with the workspace.
+        self.latest = Latest()
         self._origins: Origins | None = None
         self._state = str(workspace.configuration.state_path)
         self._changes: tuple[RecordGraph, Changes] | None = None
@@ -339,9 +355,9 @@ class Values:
         for one in chosen:
             if one.error is not None:
                 raise one.error
-        session = self._session
+        session = self.latest.session
         if session is None or session.is_over:
-            session = self._session = self._begin(graph)
+            session = self.latest.session = self._begin(graph)
         return session, {
             "selected": frozenset(one.index for one in chosen),
             "wanted": frozenset() if node.is_kept else frozenset({node.index}),
@@ -382,20 +398,20 @@ class Values:
             )
 
     def _begin(self, graph: RecordGraph) -> Session:
-        workspace = self._workspace
-        options = run_options(workspace, ignore_missing=False, debug=False, printing=False)
-        choice = ExecutorChoice(
-            workspace, mode="main_process", workers=None, client=None, address=None, debug=True
-        )
+        options = run_options(self._workspace, ignore_missing=False, debug=False, printing=False)
         nodes = [node for node in graph.nodes if node.error is None]
-        parameters = Parameters(workspace.configuration)
-        return Session(options, lambda folder: prepare_run(workspace, nodes, choice, folder, parameters))
+        parameters = Parameters(self._workspace.configuration)
+        find = weakref.ref(self._workspace)  # whoever computes has it in hand
 
-    def close(self) -> None:
-        """End the run of what was computed on demand."""
-        session, self._session = self._session, None
-        if session is not None:
-            session.close()
+        def prepare(folder: str) -> Prepared:
+            workspace = find()
+            assert workspace is not None, "it is at work"
+            choice = ExecutorChoice(
+                workspace, mode="main_process", workers=None, client=None, address=None, debug=True
+            )
+            return prepare_run(workspace, nodes, choice, folder, parameters)
+
+        return Session(options, prepare)
 
 
 def _version(node: StepNode) -> tuple[str, str]:

@@ -33,7 +33,16 @@ from sinagot.workflow.picture import drawn
 from sinagot.workspace.contracts import Selection
 from sinagot.workspace.display.glances import glance
 
-__all__ = ["flow_card", "flows_card", "house_card", "plan_card", "scope_card", "steps_card", "workflow_card"]
+__all__ = [
+    "flow_card",
+    "flows_card",
+    "house_card",
+    "pipelines_card",
+    "plan_card",
+    "scope_card",
+    "steps_card",
+    "workflow_card",
+]
 
 _MOST_STEPS = 50
 _MOST_JOBS = 20
@@ -57,6 +66,21 @@ def _house_parts(workspace: Any, records: Selection) -> Iterator[Markup]:
         ]
     )
     yield from _steps_parts(records)
+
+
+def pipelines_card(pipelines: Any) -> Markup:
+    """Draw the pipelines of a workspace."""
+    return told("Pipelines", _pipelines_parts(pipelines))
+
+
+def _pipelines_parts(pipelines: Any) -> Iterator[Markup]:
+    rows = []
+    for one in pipelines.values():
+        made = one.pipeline if one.kind != "template" else None
+        stages = ", ".join(made.stages) if made is not None else ""
+        rows.append((one.name, one.kind, code(one.file), stages))
+    yield table(["pipeline", "kind", "file", "stages"], rows, most=_MOST_STEPS)
+    yield from (problem(str(error)) for error in pipelines.errors[:_MOST_PROBLEMS])
 
 
 def scope_card(scope: Selection) -> Markup:

@@ -59,7 +59,10 @@ def failures_of(state: str, run_id: str) -> list[StandingFailure]:
     groups: dict[tuple[str, ...], list[tuple[Failure, dict[str, Any]]]] = {}
     for key, attempt in last.items():
         if attempt["outcome"] != Outcome.DONE:
-            cause = Cause(attempt["exc_type"] or "", attempt["exc_message"] or "", "", attempt["where"] or "")
+            kind, message, where, stage = (
+                attempt[name] or "" for name in ("exc_type", "exc_message", "where", "stage")
+            )
+            cause = Cause(kind, message, "", where, stage=stage)
             failure = Failure(*key, cause, attempt["outcome"])
             groups.setdefault((*failure.group, failure.outcome), []).append((failure, attempt))
     made = []

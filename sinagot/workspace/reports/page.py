@@ -204,11 +204,15 @@ def _failure(group: StandingFailure) -> Markup:
     shown = "\n".join(shlex.join(["sinagot", *words]) for words in commands)
     return joined(
         Markup(f"<h3>{chip(word, group.count)} {text(group.step)}: {text(group.cause)}</h3>"),
-        paragraph("at ", code(group.where)) if group.where else "",
+        paragraph("at ", code(group.where), _stage_text(group)) if group.where else "",
         fold("Records", paragraph(", ".join(names))) if group.count > 1 else paragraph("Record: ", *names),
         fold(f"Traceback of {first}", Markup(f"<pre>{text(excerpt)}</pre>")) if excerpt else "",
         Markup(f"<pre>{text(shown)}</pre>"),
     )
+
+
+def _stage_text(group: StandingFailure) -> Markup:
+    return joined(", in stage ", code(group.stage)) if group.stage else Markup()
 
 
 def _grid(study: Study) -> Markup:

@@ -16,15 +16,15 @@ from typing import Any
 from sinagot.dataset.mounts import list_mounts, mount_of
 from sinagot.errors import MissingExtraError
 
-__all__ = ["Wakeups", "on_shared_drive"]
+__all__ = ["CALM", "Wakeups", "on_shared_drive"]
 
 #: Seconds after which a look is due though nothing was told: events may be lost, and links are not followed.
 SAFETY = 60.0
 #: Seconds between two looks where much is told, and how many times the length of a look at least.
-_CALM = 1.0
+CALM = 1.0
 _SHARE = 4
-#: Milliseconds in which events are gathered.
-_STEP, _GATHERED = 200, 1000
+#: Milliseconds after which no more events are gathered when none came; a part of the time they are gathered at most.
+_STEP, _PART = 200, 4
 #: Seconds in which the system may still be told what to watch: what comes meanwhile is not heard.
 _SETTLING = 30.0
 
@@ -58,10 +58,13 @@ class Wakeups:
     ----------
     interval : float, seconds
         Pause between two looks where nothing tells of changes.
+    calm : float, seconds
+        Pause between two looks where much is told, and how long events are gathered.
     """
 
-    def __init__(self, interval: float) -> None:
+    def __init__(self, interval: float, calm: float = CALM) -> None:
         self.interval = interval
+        self._calm = calm
         #: What ends the waiting. Not an event: a signal handler may put into this queue, whatever its thread is at.
         self._calls: SimpleQueue[None] = SimpleQueue()
         self._is_told = False
@@ -115,13 +118,14 @@ class Wakeups:
     def _listen(
         self, watch: Callable[..., Any], folders: Sequence[str], heads: tuple[str, ...], end: threading.Event
     ) -> None:
+        gathered = round(self._calm * 1000)
         try:
             for _ in watch(
                 *folders,
                 watch_filter=lambda change, path: not path.startswith(heads),
                 stop_event=end,
-                step=_STEP,
-                debounce=_GATHERED,
+                step=min(_STEP, gathered // _PART),
+                debounce=gathered,
                 raise_interrupt=False,
                 ignore_permission_denied=True,
             ):
@@ -158,7 +162,7 @@ class Wakeups:
         seconds = longest if due is None else min(longest, max(due, 0.01))
         if self._hears(seconds) and self.has_events:
             # Somebody writes all the time: then the looks must not take all the time.
-            calm = max(min(_CALM, self.interval), _SHARE * self._took)
+            calm = max(min(self._calm, self.interval), _SHARE * self._took)
             self.rest(self._looked + calm - time.monotonic())
 
     def rest(self, seconds: float) -> None:
@@ -181,6 +185,16 @@ class Wakeups:
         """End all waiting, now and later; a signal handler may do it."""
         self._is_over = True
         self._calls.put(None)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether somebody rang."""
+        return self._is_over
+
+    def leave(self) -> None:
+        """End all waiting, and let the system tell nothing any more, without waiting for that."""
+        self.ring()
+        self._end.set()
 
     def deafen(self) -> None:
         """Let the system tell nothing any more."""

@@ -7,12 +7,13 @@ look.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from functools import cached_property
 
 from sinagot.config.settings import WatchSettings
 from sinagot.engine.planning.graph import Slot
 from sinagot.workspace.contracts import Selection
-from sinagot.workspace.watch.arrivals import sentinel_of
+from sinagot.workspace.watch.intake import place_of, sentinel_of
 from sinagot.workspace.watch.wakeups import on_shared_drive
 
 __all__ = ["Whereabouts"]
@@ -27,6 +28,8 @@ class Whereabouts:
         The records and steps that are meant.
     settings : WatchSettings
         Names the file that says that a recording is complete.
+    more : sequence of Slot
+        Files besides those that steps read.
 
     Raises
     ------
@@ -34,8 +37,8 @@ class Whereabouts:
         That file has a field that nothing tells.
     """
 
-    def __init__(self, scope: Selection, settings: WatchSettings) -> None:
-        self._scope = scope
+    def __init__(self, scope: Selection, settings: WatchSettings, more: Sequence[Slot] = ()) -> None:
+        self._scope, self._more = scope, more
         workspace = scope.workspace
         self._sentinels = sentinel_of(workspace, settings.sentinel, workspace.nodes_of(scope, None))
         #: Folders that something was in.
@@ -46,9 +49,9 @@ class Whereabouts:
     def folders(self) -> list[str]:
         """The existing folders below which recordings arrive."""
         config, graph = self._scope.workspace.configuration, self._scope.workspace.blueprint.graph()
-        made = {_place_of(slot) for node in graph.nodes for slot in node.outputs}
-        slots = [slot for node in graph.nodes for slot in node.inputs if _place_of(slot) not in made]
-        places = [_place_of(slot) for slot in (*slots, *self._sentinels.values())]
+        made = {place_of(slot) for node in graph.nodes for slot in node.outputs}
+        slots = [slot for node in graph.nodes for slot in node.inputs if place_of(slot) not in made]
+        places = [place_of(slot) for slot in (*slots, *self._sentinels.values(), *self._more)]
         heads = {_existing(*place) for place in places} or {str(config.data_path)}
         return sorted(one for one in heads if not any(one.startswith(f"{other}/") for other in heads))
 
@@ -92,10 +95,6 @@ class Whereabouts:
             except OSError:
                 found.append(None)  # an editor replaces it just now, or the drive is gone
         return found
-
-
-def _place_of(slot: Slot) -> tuple[str, str]:
-    return slot.root, slot.pattern.canonical
 
 
 def _is_filled(folder: str) -> bool | None:

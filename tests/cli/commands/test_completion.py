@@ -158,7 +158,7 @@ def test_reading_commands_write_no_names(invoke: Invoke, make_lab: Lab) -> None:
     assert KnownNames.read(state).records == ["REC-1", "REC-2"]
     (lab / "dataset/raw/REC-1.txt").unlink()
     invoke(lab, "run")
-    assert KnownNames.read(state) == KnownNames(["REC-2", "REC-3"], ["one", "two"], [], [])
+    assert KnownNames.read(state) == KnownNames(["REC-2", "REC-3"], ["one", "two"], [], [], [])
 
 
 def test_of_very_many_names_those_shown_begin_alike_as_far_as_all_do(ask, make_lab: Lab) -> None:

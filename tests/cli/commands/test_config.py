@@ -79,6 +79,38 @@ def test_show_of_a_record_and_step(invoke: Invoke, make_lab: Lab) -> None:
     assert text.splitlines()[-1].endswith("workspace.toml:15")
 
 
+def test_show_has_tables_of_pipelines(invoke: Invoke, make_lab: Lab) -> None:
+    """Parameters of a table of a step stand with the step, those of other names with the configuration."""
+    more = "[pipelines.two]\nlow = 3\n[pipelines.two.records.REC-2]\nlow = 4\n[pipelines.night.params]\nlow = 5\n"
+    lab = make_lab(1, 2, toml=TOML + more, one=TYPED)
+    found = json.loads(invoke(lab, "config", "show", "--json").stdout)
+    rows = values(found["configuration"])
+    assert {key: row for key, row in rows.items() if key.startswith("pipelines")} == {
+        "pipelines.night.params.low": (5, 21)
+    }
+    low = found["steps"][1]["params"][0]
+    assert (low["value"], low["origin"], low["line"]) == (3, "pipelines.two.low", 17)
+    text = invoke(lab, "config", "show", "REC-2", "two").stdout
+    (line,) = (line for line in text.splitlines() if line.split()[0] == "low")
+    assert line.split()[1] == "4"
+    assert line.endswith("workspace.toml:19")
+
+
+def test_check_tells_tables_of_no_pipeline(invoke: Invoke, make_lab: Lab) -> None:
+    """A table of a plain script, or of a name that is nothing, is a warning; where a file is broken it may be one."""
+    lab = make_lab(1, toml=TOML + "[pipelines.two]\nlow = 3\n[pipelines.night]\nlow = 5\n", one=TYPED)
+    plain, stray = json.loads(invoke(lab, "check", "--json").stdout)["warnings"]
+    assert "the step 'two' is no pipeline; its parameters count" in plain["message"]
+    assert "workspace.toml:18: pipelines.night: there is no such pipeline" in stray["message"]
+    (lab / "conf").mkdir()
+    (lab / "conf" / "night.yaml").write_text("night: [")
+    assert json.loads(invoke(lab, "check", "--json").stdout)["warnings"] == [plain]
+    (lab / "conf" / "night.yaml").write_text("night:\n  type: pipeline.Pipeline\n  jobs: {}\n")
+    assert json.loads(invoke(lab, "check", "--json").stdout)["warnings"] == [plain]
+    (lab / "conf" / "night.yaml").unlink()
+    assert json.loads(invoke(lab, "check", "--json").stdout)["warnings"] == [plain, stray]
+
+
 def test_show_tells_how_each_input_is_told(invoke: Invoke, make_lab: Lab) -> None:
     """Where something is said of single inputs each has a row, with the place that says how it is told."""
     member = (

@@ -63,7 +63,7 @@ def test_run_in_detail(invoke: Invoke, make_lab: Lab) -> None:
     assert f"Run {first['run_id']}: ended with failures\n" in told
     assert "Settled: 4 of 4 jobs of 2 records\n  2 done\n  1 failed\n  1 blocked\n" in told
     rows = [line.split() for line in told.splitlines()]
-    assert any(row[:5] == ["one", "1", "1", "0", "0"] and row[-1] == "MB" for row in rows)
+    assert any(row[:5] == ["one", "1", "1", "0", "0"] and row[-1] in ("MB", "GB") for row in rows)
     assert (
         "  one: ValueError: bad value 3 of 'REC-2'\n    1 record: REC-2, at scripts/one.py:11 in run\n"
         in told

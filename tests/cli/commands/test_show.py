@@ -91,7 +91,7 @@ def test_files_steps_decisions_and_notes(invoke: Invoke, make_lab: Lab) -> None:
     os.utime(lab / "dataset/raw/REC-1.txt", (4e9, 4e9))
     result = invoke(lab, "show", "REC-1")
     lines = [" ".join(line.split()) for line in result.stdout.splitlines()]
-    assert any(line.startswith("one done 20") and line.endswith("MB") for line in lines)
+    assert any(line.startswith("one done 20") and line.endswith(("MB", "GB")) for line in lines)
     assert any(line.startswith("two excluded 20") for line in lines)
     assert "raw/REC-1.txt input one 1 B now" in lines and "two/REC-1.txt output two - not there" in lines
     assert "Decisions" in lines and "\x1b" not in result.stdout and "too\\x1b[2J noisy" in result.stdout

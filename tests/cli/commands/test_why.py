@@ -41,6 +41,23 @@ def test_what_changed_is_told_where_it_is_no_reason(invoke: Invoke, make_lab: La
     assert "two: would run" in told and "    REC-1/one is made again" in told
 
 
+def test_changed_parameter_is_told_with_its_place(invoke: Invoke, make_lab: Lab) -> None:
+    """The line of the table that holds a parameter now stands beside its old and new value."""
+    toml = (
+        "[records]\nid_pattern = 'REC-\\d+'\n[steps]\nscripts = ['one', 'two']\n[params]\nlow = 1\n"
+        "[pipelines.two]\nband = {low = 1, high = 2}\n[pipelines.two.records.REC-2]\nlow = 5\n"
+    )
+    lab = make_lab(1, 2, toml=toml)
+    invoke(lab, "run")
+    edit(lab / "workspace.toml", toml.replace("low = 5", "low = 6\nband.high = 3"))
+    told = invoke(lab, "why", "REC-2", "two", "--outdated").stdout
+    assert 'parameter band changed ({"high": 2, "low": 1} -> {"high": 3, "low": 1}), ' in told
+    for line, number in (("parameter low changed (5 -> 6), ", 10), ("parameter band", 11)):
+        (found,) = (one for one in told.splitlines() if line in one)
+        assert found.endswith(f"workspace.toml:{number}")
+    assert "parameter" not in invoke(lab, "why", "REC-1", "two", "--outdated").stdout
+
+
 def test_json(invoke: Invoke, make_lab: Lab) -> None:
     """Reasons have code, text, subject, old and new."""
     lab = make_lab(1)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import pickle
 import threading
+from typing import Any
 
 import pytest
 
@@ -55,3 +57,28 @@ def test_end_of_the_other_side_is_an_error(ends: tuple[Channel, Channel]) -> Non
             right.send("into the void")
     with pytest.raises(OSError):
         right.post("x" * 5_000_000)
+
+
+@pytest.mark.parametrize("way", ["send", "post"])
+def test_buffers_go_beside_their_pickle(ends: tuple[Channel, Channel], way: str) -> None:
+    """Large buffers, empty ones too, arrive whole and can be changed; what comes after them is not mixed up with them."""
+    left, right = ends
+    sent = bytearray(b"x" * 3_000_000)
+    value = (
+        "head",
+        pickle.PickleBuffer(sent),
+        pickle.PickleBuffer(bytearray()),
+        pickle.PickleBuffer(b"fixed"),
+    )
+    got: list[Any] = []
+    reader = threading.Thread(target=lambda: got.extend(right.receive() for _ in range(2)))
+    reader.start()
+    getattr(left, way)(value)
+    getattr(left, way)("next")
+    while left.is_waiting:
+        left.flush()
+    reader.join(20)
+    (head, first, empty, fixed), last = got
+    assert (head, bytes(empty), bytes(fixed), last) == ("head", b"", b"fixed", "next")
+    first[0] = 0
+    assert memoryview(first)[1:] == memoryview(sent)[1:]

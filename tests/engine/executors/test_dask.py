@@ -257,7 +257,8 @@ def test_script_that_loses_its_worker_again_and_again_is_blamed_in_the_end(tmp_p
         assert (report.counts["done"], report.counts["failed"]) == (2, 1)
         (group,) = report.failures
         assert group.records == ("REC-2",) and "given up after 4 tries" in group.message
-        assert (lab.data_path / "REC-2.begun").read_text() == "xxxx"
+        # A worker that is lost before the script has begun counts as well: nobody can tell.
+        assert (lab.data_path / "REC-2.begun").read_text() in ("xxx", "xxxx")
 
 
 @pytest.mark.parametrize(

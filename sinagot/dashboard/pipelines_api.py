@@ -1,0 +1,233 @@
+"""The API of pipelines and flows: which there are, what a run has done at each part, the attempts of their jobs.
+
+Knows addresses and the shape of answers; the facts come from the same places as those of the pages.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, HTTPException, Query
+from pydantic import BaseModel
+
+from sinagot.dashboard.answers import ActAnswer, AttemptAnswer
+from sinagot.dashboard.api import ABSENT, REFUSALS, plain
+from sinagot.dashboard.gallery import Exhibit
+from sinagot.dashboard.house import AtHome, House
+from sinagot.dashboard.kinds import FLOWS, PIPELINES, AsKind, Kind
+from sinagot.dashboard.pages.pipelines import STATES, exhibit_of
+from sinagot.engine.accounts.stages import StageFacts
+
+__all__ = ["router"]
+
+router = APIRouter(prefix="/api/v1", tags=["pipelines"], responses=REFUSALS)
+
+_Offset = Annotated[int, Query(ge=0, le=1 << 40, description="First of them, from 0.")]
+_Limit = Annotated[int, Query(ge=1, le=200, description="At most so many.")]
+_Run = Annotated[str, Query(max_length=200, description="The run, whole; else the newest that had it.")]
+
+
+class StageErrorAnswer(BaseModel):
+    """What a stage failed with; texts are those of the first."""
+
+    exc_type: str
+    message: str
+    where: str
+    #: Of jobs.
+    number: int
+    #: Ids of some of the records.
+    records: list[str]
+
+
+class StageAnswer(BaseModel):
+    """One stage, or processor, over all jobs in a run."""
+
+    stage: str
+    #: The one that says most of WAITING, RUNNING, DONE, ERROR, SKIPPED, INTERRUPTED.
+    state: str
+    #: State -> number of jobs.
+    counts: dict[str, int]
+    median_s: float | None
+    longest_s: float | None
+    total_s: float
+    errors: list[StageErrorAnswer]
+    #: Of a processor: input -> values that all attempts have taken, stream -> values that they wrote.
+    values_in: dict[str, int] | None
+    values_out: dict[str, int] | None
+
+
+class PipelineAnswer(BaseModel):
+    """One pipeline, or flow, with its newest run."""
+
+    #: With its task and modality.
+    step: str
+    #: Of the pipeline; empty where no run has told it.
+    name: str
+    #: null of one that has not run.
+    run_id: str | None
+    #: Of the run: running, ended, stopped or died.
+    run_state: str | None
+    jobs: int
+    stages: list[StageAnswer]
+
+
+class PipelinesAnswer(BaseModel):
+    """A part of the list of pipelines."""
+
+    total: int
+    offset: int
+    pipelines: list[PipelineAnswer]
+
+
+class FlowsAnswer(BaseModel):
+    """A part of the list of flows."""
+
+    total: int
+    offset: int
+    flows: list[PipelineAnswer]
+
+
+class FlowNowAnswer(BaseModel):
+    """One flow that runs now, for one record; of its processors no times are told."""
+
+    run_id: str
+    #: With its task and modality.
+    step: str
+    record_id: str
+    key: str
+    #: When its first processor began; when the oldest news of a running processor was told (UTC, ISO).
+    since: str
+    told: str | None
+    acts: list[ActAnswer]
+
+
+class RunningFlowsAnswer(BaseModel):
+    """A part of the flows that run now."""
+
+    total: int
+    offset: int
+    flows: list[FlowNowAnswer]
+
+
+class EdgeAnswer(BaseModel):
+    """What a stage has from another one; without an argument it is about order only. Of a flow: a stream."""
+
+    source: str
+    target: str
+    argument: str | None
+    output: str | None
+
+
+class PipelineRunAnswer(PipelineAnswer):
+    """One in one run, with its graph; the stages or processors stand in running order."""
+
+    edges: list[EdgeAnswer]
+
+
+class AttemptsAnswer(BaseModel):
+    """A part of the attempts, the newest first."""
+
+    run_id: str
+    total: int
+    offset: int
+    attempts: list[AttemptAnswer]
+
+
+@router.get("/running-flows")
+def running_flows(
+    house: AtHome,
+    run: Annotated[str, Query(max_length=200, description="Only flows of this run.")] = "",
+    offset: _Offset = 0,
+    limit: _Limit = 50,
+) -> RunningFlowsAnswer:
+    """List the flows that run now, the oldest first."""
+    rows = house.gallery.running(run or None)
+    found = [
+        {**one._asdict(), "acts": [act._asdict() for act in one.acts]}
+        for one in rows[offset : offset + limit]
+    ]
+    return RunningFlowsAnswer.model_validate(plain({"total": len(rows), "offset": offset, "flows": found}))
+
+
+@router.get("/pipelines")
+def pipelines(house: AtHome, offset: _Offset = 0, limit: _Limit = 50) -> PipelinesAnswer:
+    """List the pipelines: steps of the workspace, and what has run lately."""
+    return PipelinesAnswer.model_validate(_listed(house, PIPELINES, offset, limit))
+
+
+@router.get("/flows")
+def flows(house: AtHome, offset: _Offset = 0, limit: _Limit = 50) -> FlowsAnswer:
+    """List the flows: steps of the workspace, and what has run lately."""
+    return FlowsAnswer.model_validate(_listed(house, FLOWS, offset, limit))
+
+
+@router.get("/flows/{step}", responses=ABSENT)
+@router.get("/pipelines/{step}", responses=ABSENT)
+def pipeline(house: AtHome, kind: AsKind, step: str, run: _Run = "") -> PipelineRunAnswer:
+    """Tell what a run has done at each stage, or processor, and how they are joined."""
+    found = _exhibit(house, kind, step, run)
+    edges = found.description.edges if found.description is not None else ()
+    return PipelineRunAnswer.model_validate(
+        plain(
+            {
+                "step": step,
+                "name": found.description.name if found.description is not None else "",
+                "run_id": found.run.run_id,
+                "run_state": found.run.state,
+                "jobs": found.jobs,
+                "stages": [_stage(one) for one in found.stages],
+                "edges": [one._asdict() for one in edges],
+            }
+        )
+    )
+
+
+@router.get("/flows/{step}/attempts", responses=ABSENT)
+@router.get("/pipelines/{step}/attempts", responses=ABSENT)
+def attempts(
+    house: AtHome,
+    kind: AsKind,
+    step: str,
+    run: _Run = "",
+    stage: Annotated[
+        str, Query(max_length=400, description="The stage that `state` is about; else any.")
+    ] = "",
+    state: Annotated[str, Query(pattern=STATES, description="Only jobs with a stage of this state.")] = "",
+    offset: _Offset = 0,
+    limit: _Limit = 50,
+) -> AttemptsAnswer:
+    """Give the stages, or processors, of each job: of its newest attempt in the run."""
+    found = _exhibit(house, kind, step, run)
+    total, rows = house.gallery.attempts(found, stage=stage, state=state, offset=offset, limit=limit)
+    facts = [{**one._asdict(), "acts": [act._asdict() for act in one.acts]} for one in rows]
+    return AttemptsAnswer.model_validate(
+        plain({"run_id": found.run.run_id, "total": total, "offset": offset, "attempts": facts})
+    )
+
+
+def _exhibit(house: House, kind: Kind, step: str, run: str) -> Exhibit:
+    found = exhibit_of(house, kind, step, run)
+    if found is None:
+        raise HTTPException(404, f"{kind.name} {step[:200]!r} has not run yet")
+    return found
+
+
+def _stage(stage: StageFacts) -> dict[str, Any]:
+    return {**stage._asdict(), "state": stage.state, "errors": [one._asdict() for one in stage.errors]}
+
+
+def _listed(house: House, kind: Kind, offset: int, limit: int) -> Any:
+    """Give a part of a list, under the name of its kind."""
+    rows = house.gallery.rows(kind, house.snapshot.view())
+    found = [
+        {
+            "step": row.step,
+            "name": row.name,
+            "run_id": row.run.run_id if row.run is not None else None,
+            "run_state": row.run.state if row.run is not None else None,
+            "jobs": row.jobs,
+            "stages": [_stage(one) for one in row.stages],
+        }
+        for row in rows[offset : offset + limit]
+    ]
+    return plain({"total": len(rows), "offset": offset, kind.path: found})
