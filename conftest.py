@@ -17,7 +17,7 @@ from sybil.integration.pytest import SybilItem
 from sybil.parsers.myst import CodeBlockParser, PythonCodeBlockParser, SkipParser
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
     from sybil import Example
 
@@ -70,6 +70,17 @@ def _open_page(namespace: dict[str, Any]) -> None:
 def _close_page(namespace: dict[str, Any]) -> None:
     os.chdir(namespace["_home"])
     namespace["_scratch"].cleanup()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Tell of a block that failed what the logs of its page's workspaces say: a report names counts, no cause."""
+    report = yield
+    if report.failed and isinstance(item, SybilItem) and "_scratch" in item.example.namespace:
+        logs = Path(item.example.namespace["_scratch"].name).rglob("LOG/*.log")
+        told = [line for log in sorted(logs) for line in log.read_text().splitlines() if '"ERROR"' in line]
+        report.sections.append(("Errors in logs", "\n".join(told)))
+    return report
 
 
 def _parse_toml(example: Example) -> None:

@@ -39,7 +39,7 @@ class Dashboard:
         self.url, _, self.token = self.link.partition("#token=")
         self.url = self.url.rstrip("/")
         self.client = httpx.Client(
-            base_url=self.url, headers={"Authorization": f"Bearer {self.token}"}, trust_env=False, timeout=30
+            base_url=self.url, headers={"Authorization": f"Bearer {self.token}"}, trust_env=False, timeout=60
         )
 
     def _link(self) -> str:
@@ -68,13 +68,13 @@ class Dashboard:
 
     def stranger(self, **headers: str) -> httpx.Client:
         """Give a client without token."""
-        return httpx.Client(base_url=self.url, headers=headers, trust_env=False, timeout=30)
+        return httpx.Client(base_url=self.url, headers=headers, trust_env=False, timeout=60)
 
     def stop(self, number: int = signal.SIGINT) -> int:
         """End it, and give its exit code."""
         if self.process.poll() is None:
             self.process.send_signal(number)
-        return self.process.wait(timeout=20)
+        return self.process.wait(timeout=60)
 
     def close(self) -> None:
         """End it whatever it does."""
@@ -82,7 +82,7 @@ class Dashboard:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
             try:
-                self.process.wait(timeout=10)
+                self.process.wait(timeout=30)
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
@@ -125,7 +125,7 @@ def page(browser: Any) -> Iterator[Any]:
     """Give a page of its own; whatever a script or the policy of the page complains about fails the test."""
     context = browser.new_context(viewport={"width": 1280, "height": 800})
     opened = context.new_page()
-    opened.set_default_timeout(20_000)
+    opened.set_default_timeout(60_000)
     complaints: list[str] = []
     opened.on("pageerror", lambda error: complaints.append(str(error)))
     opened.on(

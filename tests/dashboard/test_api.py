@@ -44,7 +44,7 @@ def test_description_is_kept(dashboard: Dashboard) -> None:
         )
         @given(case=operation.as_strategy())
         def ask(case: Any) -> None:
-            answer = case.call(base_url=dashboard.url, headers=headers)
+            answer = case.call(base_url=dashboard.url, headers=headers, timeout=60)
             assert answer.status_code < 500, answer.text
             case.validate_response(answer)
 

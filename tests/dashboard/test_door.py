@@ -35,7 +35,7 @@ def dashboard(tmp_path_factory: pytest.TempPathFactory, serve_long: Serve) -> Da
 
 
 def _raw(dashboard: Dashboard, request: bytes) -> bytes:
-    with socket.create_connection(("127.0.0.1", dashboard.port), timeout=30) as connection:
+    with socket.create_connection(("127.0.0.1", dashboard.port), timeout=60) as connection:
         connection.sendall(request)
         received = b""
         while piece := connection.recv(65536):
@@ -205,7 +205,7 @@ def test_links_out_of_the_dataset_are_not_followed(tmp_path: Path, serve: Serve)
 
 def test_bodies_and_headers_have_an_end(dashboard: Dashboard) -> None:
     """A body beyond a megabyte, said or not, and a header beyond some kilobytes are refused; the server lives on."""
-    connection = http.client.HTTPConnection("127.0.0.1", dashboard.port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", dashboard.port, timeout=60)
     connection.request("POST", "/login", headers={"Content-Length": str(1 << 40)})
     assert connection.getresponse().status == 413
     connection.close()
@@ -231,7 +231,7 @@ def test_half_requests_do_not_keep_others_out(dashboard: Dashboard) -> None:
     """Many connections that never finish a request are closed after some seconds, and others are served again."""
     held = []
     for _ in range(160):
-        connection = socket.create_connection(("127.0.0.1", dashboard.port), timeout=30)
+        connection = socket.create_connection(("127.0.0.1", dashboard.port), timeout=60)
         connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nX-")
         held.append(connection)
 

@@ -80,12 +80,12 @@ def test_states_change_as_a_pipeline_runs(tmp_path: Path, serve: Serve, page: An
     with running(lab) as run:
         page.wait_for_selector(".sg-graph")
         await_true(lambda: _states(page) == ["done", "running", "waiting"], "the second stage to run")
-        assert "running" in page.locator(".sg-graph").text_content()
+        await_true(lambda: "running" in page.locator(".sg-graph").text_content(), "it in the graph")
         await_true(lambda: page.locator(".lane.of-stage rect.t-busy").count() == 1, "its bar")
         run.kill()
         run.wait()
         await_true(lambda: _states(page)[1:2] == ["interrupted"], "the second stage to be interrupted")
-        assert page.locator("#run-state").inner_text() == "died"
+        page.wait_for_selector("#run-state:text-is('died')")
     with running(lab) as run:
         await_true(lambda: _states(page) == ["done", "running", "waiting"], "the next run")
         (lab / "dataset" / "gate").write_text("open")
@@ -127,7 +127,7 @@ def test_anybody_can_read_it(browser: Any, dashboard: Dashboard, scheme: str, wi
         color_scheme=scheme, viewport={"width": width, "height": 800}, bypass_csp=True
     )
     page = context.new_page()
-    page.set_default_timeout(20_000)
+    page.set_default_timeout(60_000)
     enter(page, dashboard, "/pipelines")
     run_id = dashboard.json("/runs")[0]["run_id"]
     for path in (

@@ -23,7 +23,7 @@ def test_first_page_does_not_wait_for_the_first_look(tmp_path: Path, monkeypatch
     look = Snapshot.look
 
     def slow(self: Snapshot) -> bool:
-        assert may_look.wait(30)
+        assert may_look.wait(100)
         return look(self)
 
     monkeypatch.setattr(Snapshot, "look", slow)
@@ -35,7 +35,9 @@ def test_first_page_does_not_wait_for_the_first_look(tmp_path: Path, monkeypatch
     try:
         with (
             workspace,
-            httpx.Client(base_url=address, headers={"Authorization": f"Bearer {TOKEN}"}) as client,
+            httpx.Client(
+                base_url=address, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=60
+            ) as client,
         ):
             page = client.get("/")
             assert page.status_code == 200
@@ -48,5 +50,5 @@ def test_first_page_does_not_wait_for_the_first_look(tmp_path: Path, monkeypatch
     finally:
         may_look.set()
         server.should_exit = True
-        thread.join(20)
+        thread.join(60)
     assert not thread.is_alive()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
-import time
+import threading
 from pathlib import Path
 
 import pytest
@@ -27,13 +27,23 @@ def test_what_every_good_drive_does(folder: str) -> None:
 def test_renames_that_are_not_atomic(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A rename that removes the target first is caught by the reader; one that copies leaves its source."""
 
+    real, missed = open, threading.Event()
+
+    def look(path: str, mode: str):
+        try:
+            return real(path, mode)
+        except FileNotFoundError:
+            missed.set()
+            raise
+
     def slowly(source: str, target: str) -> None:
         os.unlink(target)
-        time.sleep(0.02)
+        assert missed.wait(60)
         os.rename(source, target)
 
+    monkeypatch.setattr(trials, "open", look, raising=False)
     monkeypatch.setattr(os, "replace", slowly)
-    torn, errors = trials.replace_seen(str(tmp_path), 10)
+    torn, errors = trials.replace_seen(str(tmp_path), 3)
     assert torn > 0
     assert errors == 0
     monkeypatch.setattr(os, "replace", lambda source, target: None)
@@ -42,15 +52,16 @@ def test_renames_that_are_not_atomic(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def test_errors_of_a_reader_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A stale handle of a network drive is an error, not an absent file."""
-    real, replace = open, os.replace
+    real, replace, seen = open, os.replace, threading.Event()
 
     def stale(path: str, mode: str):
         if mode == "rb":
+            seen.set()
             raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
         return real(path, mode)
 
     def replace_slowly(source: str, target: str) -> None:
-        time.sleep(0.01)
+        assert seen.wait(60)
         replace(source, target)
 
     monkeypatch.setattr(trials, "open", stale, raising=False)

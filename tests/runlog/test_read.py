@@ -15,6 +15,7 @@ import pytest
 from sinagot.runlog.lines import ADDED_FIELDS, ESTABLISHED_FIELDS, make_line
 from sinagot.runlog.read import count_unreadable, follow, logs_frame, newest_status, read_lines
 from sinagot.runlog.write import LogTarget, RecordLog
+from sinagot.testing import await_true
 
 OLD = {
     "log_from": "script",
@@ -220,7 +221,7 @@ def following(target: LogTarget) -> Iterator[Callable[..., tuple[list[str], Call
 
         def end() -> list[str]:
             stop.set()
-            thread.join(10)
+            thread.join(60)
             return found
 
         ends.append(end)
@@ -232,10 +233,7 @@ def following(target: LogTarget) -> Iterator[Callable[..., tuple[list[str], Call
 
 
 def until(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + 10
-    while not condition() and time.monotonic() < end:
-        time.sleep(0.001)
-    assert condition()
+    await_true(condition, "the lines")
 
 
 def test_following_waits_for_a_log_that_is_not_there(
@@ -274,7 +272,7 @@ def test_following_goes_on_over_turns(
 ) -> None:
     """However often the log is turned between two looks, each line comes once and in order."""
     found, end = following()
-    log = RecordLog(target._replace(max_bytes=1000, backups=50), "REC-1")
+    log = RecordLog(target._replace(max_bytes=1000, backups=200), "REC-1")
     log.write(line("0"))
     until(lambda: len(found) == 1)
     for number in range(1, 150):

@@ -7,7 +7,6 @@ import os
 import signal
 import sys
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ import pytest
 from sinagot.errors import CommandFailedError
 from sinagot.scripts import process
 from sinagot.scripts.process import run_process
+from sinagot.testing import await_true
 
 PYTHON = sys.executable
 
@@ -48,13 +48,6 @@ def is_alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
-
-
-def wait_until(condition) -> bool:
-    end = time.monotonic() + 20
-    while not condition() and time.monotonic() < end:
-        time.sleep(0.01)
-    return bool(condition())
 
 
 def test_lines_of_both_streams_arrive(tmp_path: Path) -> None:
@@ -124,27 +117,30 @@ def test_interruption_ends_the_whole_group(
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path, f"{trap}sleep 1000 & echo $$ $!; wait", Told(stop))
     assert len(pids) == 2
-    assert wait_until(lambda: not any(is_alive(pid) for pid in pids))
+    await_true(lambda: not any(is_alive(pid) for pid in pids), "all of them are gone")
 
 
 def test_signal_in_the_main_thread_ends_the_waiting(tmp_path: Path) -> None:
     """Ctrl-C while a silent program runs, with its output closed too, comes through at once."""
     main = threading.main_thread().ident
     assert main is not None
-    timer = threading.Timer(0.3, lambda: signal.pthread_kill(main, signal.SIGINT))
-    timer.start()
-    begin = time.monotonic()
+
+    def interrupt() -> None:
+        await_true((tmp_path / "begun").exists, "the program runs")
+        signal.pthread_kill(main, signal.SIGINT)
+
+    thread = threading.Thread(target=interrupt)
     with pytest.raises(KeyboardInterrupt):
-        run(tmp_path, "exec >&- 2>&-; sleep 1000")
-    timer.join()
-    assert time.monotonic() - begin < 100
+        thread.start()
+        run(tmp_path, "exec >&- 2>&-; touch begun; sleep 1000")
+    thread.join()
 
 
 def test_child_that_holds_the_output_is_not_waited_for(tmp_path: Path) -> None:
     """A program that leaves a child behind is over when it ends; the child is ended with it."""
     told = run(tmp_path, "sleep 1000 & echo $!")
     pid = int(told.lines[0][1])
-    assert wait_until(lambda: not is_alive(pid))
+    await_true(lambda: not is_alive(pid), "the child is gone")
 
 
 def test_child_that_writes_for_ever_is_not_waited_for(
@@ -152,7 +148,8 @@ def test_child_that_writes_for_ever_is_not_waited_for(
 ) -> None:
     """A child left behind that goes on writing does not keep the step from ending."""
     monkeypatch.setattr(process, "STOP_GRACE", 0.2)
-    told = run(tmp_path, "(while :; do echo tick; sleep 0.01; done) & exit 0")
+    ticking = "(while :; do echo tick; touch ticked; sleep 0.01; done)"
+    told = run(tmp_path, f"{ticking} & until [ -e ticked ]; do sleep 0.01; done; exit 0")
     assert set(told.lines) == {(logging.INFO, "tick")}
 
 
