@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from sinagot.testing import await_true
+from sinagot.testing import alive, await_true
 
 ROOT = Path(__file__).parents[1]
 
@@ -170,7 +170,7 @@ class Slurm:
     def pids(self) -> list[int]:
         """List the processes that jobs began with, of those that still run."""
         found = [int(pid) for file in self.folder.glob("*.pid") for pid in file.read_text().split()]
-        return [pid for pid in found if is_running(pid)]
+        return alive(*found)
 
     def kill(self, pid: int) -> None:
         """End a job as its time limit does in the end."""
@@ -180,14 +180,6 @@ class Slurm:
         """End what still runs."""
         for pid in self.pids():
             self.kill(pid)
-
-
-def is_running(pid: int) -> bool:
-    """Say whether a process lives; a zombie does not."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-    except OSError:
-        return False
 
 
 def end(process: subprocess.Popen[Any], number: int = signal.SIGKILL) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from sinagot.testing import await_true, make_workspace
+from sinagot.testing import alive, await_true, make_workspace
 from tests.chaos.conftest import (
     HALVES,
     NOTED,
@@ -38,7 +38,7 @@ def test_scheduler_killed_in_mid_run(tmp_path: Path, start: StartProgram) -> Non
         assert program.ended()[1] == {"interrupted": 2}
         for worker in cluster.workers:
             end(worker)
-        await_true(lambda: not psutil.pid_exists(child), "the script ends with its worker", 10)
+        await_true(lambda: not alive(child), "the script ends with its worker")
     let_go(workspace)
     heal(workspace, left=2)
     assert outputs(workspace) == {"R1.txt": WHOLE, "R2.txt": WHOLE}

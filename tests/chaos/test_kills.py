@@ -20,7 +20,7 @@ import psutil
 import pytest
 
 from sinagot import Workspace
-from sinagot.testing import await_true, make_workspace, script_text
+from sinagot.testing import alive, await_true, make_workspace, script_text
 from sinagot.utils import StepStatus
 from tests.chaos.conftest import WAITING, await_delivered, await_half, let_go
 from tests.clusters import DaskProcesses
@@ -207,7 +207,7 @@ def test_killed_dask_worker_costs_no_more_than_its_job(lab: Workspace, tmp_path:
         script = psutil.Process(await_half(lab, "REC-1")["REC-1"])
         (worker,) = [worker for worker in cluster.workers if worker.pid == script.ppid()]
         worker.kill()
-        await_true(lambda: not psutil.pid_exists(script.pid), "the script ends with its worker", 10)
+        await_true(lambda: not alive(script.pid), "the script ends with its worker")
         let_go(lab)
         out, err = driver.communicate(timeout=90)
     assert f"ok: {2 * RECORDS} done>" in out, err

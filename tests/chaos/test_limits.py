@@ -5,10 +5,9 @@ from __future__ import annotations
 import signal
 from pathlib import Path
 
-import psutil
 import pytest
 
-from sinagot.testing import await_true, make_workspace, script_text
+from sinagot.testing import alive, await_true, make_workspace, script_text
 from tests.chaos.conftest import StartProgram, driver
 
 pytestmark = pytest.mark.chaos
@@ -60,7 +59,7 @@ def test_timeout_ends_what_was_left_behind(tmp_path: Path, mode: str) -> None:
         assert report.failures[0].exc_type == "StepTimeoutError"
         pids = pids_of(workspace.data_path)
         assert len(pids) == 4
-        await_true(lambda: not any(map(psutil.pid_exists, pids)), "all of them end", 10)
+        await_true(lambda: not alive(*pids), "all of them end")
 
 
 def test_done_job_leaves_nobody_behind(tmp_path: Path) -> None:
@@ -70,7 +69,7 @@ def test_done_job_leaves_nobody_behind(tmp_path: Path) -> None:
     with workspace:
         assert workspace.steps.run(mode="processes", workers=1, printing=False).ok
         *left, _ = pids_of(workspace.data_path)
-        await_true(lambda: not any(map(psutil.pid_exists, left)), "all of them end", 10)
+        await_true(lambda: not alive(*left), "all of them end")
 
 
 def test_killed_driver_takes_all_along(tmp_path: Path, start: StartProgram) -> None:
@@ -82,4 +81,4 @@ def test_killed_driver_takes_all_along(tmp_path: Path, start: StartProgram) -> N
     pids = pids_of(workspace.data_path)
     program.signal(signal.SIGKILL)
     program.wait()
-    await_true(lambda: not any(map(psutil.pid_exists, pids)), "all of them end", 10)
+    await_true(lambda: not alive(*pids), "all of them end")

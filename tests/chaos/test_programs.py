@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from sinagot.testing import await_true, make_workspace, script_text
+from sinagot.testing import alive, await_true, make_workspace, script_text
 from tests.chaos.conftest import HALVES, WHOLE, StartProgram, await_half, heal, let_go, outputs
 
 pytestmark = pytest.mark.chaos
@@ -35,7 +35,7 @@ def test_replaced_dask_worker_does_not_run_the_program_again(tmp_path: Path, sta
     program = start(plain(tmp_path, "mode='dask', workers=1"))
     child = await_half(workspace, "R1")["R1"]
     os.kill(psutil.Process(child).ppid(), signal.SIGKILL)
-    await_true(lambda: not psutil.pid_exists(child), "the script ends with its worker", 10)
+    await_true(lambda: not alive(child), "the script ends with its worker")
     let_go(workspace)
     assert program.wait() == 0, program.said
     assert program.said.count("STARTED") == 1

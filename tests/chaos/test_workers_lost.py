@@ -7,10 +7,9 @@ import signal
 from collections import Counter
 from pathlib import Path
 
-import psutil
 import pytest
 
-from sinagot.testing import await_true, make_workspace, script_text
+from sinagot.testing import alive, await_true, make_workspace, script_text
 from tests.chaos.conftest import (
     HALVES,
     NOTED,
@@ -78,7 +77,7 @@ def test_killed_scheduler_and_what_was_finished(tmp_path: Path, start: StartProg
         assert statuses(workspace)[0] == 30
         for worker in cluster.workers:
             end(worker)
-        await_true(lambda: not psutil.pid_exists(child), "the script ends with its worker", 10)
+        await_true(lambda: not alive(child), "the script ends with its worker")
     await_true(lambda: statuses(workspace) == [30, 42], "what held the claim has ended with it")
     let_go(workspace)
     heal(workspace, left=1)
@@ -100,12 +99,12 @@ def test_program_of_a_script_that_outlives_the_driver(tmp_path: Path, start: Sta
     orphan = await_half(workspace, "R1")["R1"]
     program.signal(signal.SIGKILL)
     program.wait()
-    assert psutil.pid_exists(orphan)
+    assert alive(orphan)
     let_go(workspace)
     heal(workspace, left=1)
     (workspace.data_path / "late").touch()
     await_true((workspace.data_path / "late.seen").exists, "it writes")
-    await_true(lambda: not psutil.pid_exists(orphan), "it ends")
+    await_true(lambda: not alive(orphan), "it ends")
     assert outputs(workspace) == {"R1.txt": "whole"}
     assert statuses(workspace) == [30]
 
@@ -129,7 +128,7 @@ def test_frozen_script_whose_driver_died(mode: str, tmp_path: Path, start: Start
     finally:
         os.kill(child, signal.SIGCONT)
     assert second.wait(30) == 0, second.said
-    await_true(lambda: not psutil.pid_exists(child), "the child ends with its driver", 5)
+    await_true(lambda: not alive(child), "the child ends with its driver")
     assert outputs(workspace) == {"R1.txt": WHOLE, "R2.txt": WHOLE}
     finished = [line for line in workspace["R1"].logs_json() if line["message"] == "Run finished"]
     assert len(finished) == 1

@@ -15,6 +15,7 @@ import pytest
 from sinagot.errors import CommandFailedError
 from sinagot.scripts import process
 from sinagot.scripts.process import run_process
+from sinagot.testing import alive
 
 PYTHON = sys.executable
 
@@ -40,14 +41,6 @@ def run(folder: Path, command: str | list[str], tell=None) -> Told:
 
 def python(code: str) -> list[str]:
     return [PYTHON, "-c", code]
-
-
-def is_alive(pid: int) -> bool:
-    """Tell whether a process is there and no zombie."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 def wait_until(condition) -> bool:
@@ -124,7 +117,7 @@ def test_interruption_ends_the_whole_group(
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path, f"{trap}sleep 1000 & echo $$ $!; wait", Told(stop))
     assert len(pids) == 2
-    assert wait_until(lambda: not any(is_alive(pid) for pid in pids))
+    assert wait_until(lambda: not alive(*pids))
 
 
 def test_signal_in_the_main_thread_ends_the_waiting(tmp_path: Path) -> None:
@@ -144,7 +137,7 @@ def test_child_that_holds_the_output_is_not_waited_for(tmp_path: Path) -> None:
     """A program that leaves a child behind is over when it ends; the child is ended with it."""
     told = run(tmp_path, "sleep 1000 & echo $!")
     pid = int(told.lines[0][1])
-    assert wait_until(lambda: not is_alive(pid))
+    assert wait_until(lambda: not alive(pid))
 
 
 def test_child_that_writes_for_ever_is_not_waited_for(

@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from sinagot.engine.executors import trees
-from sinagot.testing import await_true
+from sinagot.testing import alive, await_true
 
 FAMILY = """
 import subprocess, sys, threading, time
@@ -50,7 +50,7 @@ def test_tree_is_found_and_killed(family: tuple[subprocess.Popen[str], list[int]
     assert use.memory > alone and trees.use_of(process.pid, exactly=True).memory < use.memory
     trees.kill_tree(process.pid)
     assert process.wait(10) == -9
-    await_true(lambda: not any(map(psutil.pid_exists, children)), "children end", 10)
+    await_true(lambda: not alive(*children), "children end")
 
 
 def test_tree_without_a_list_of_children(family: tuple[subprocess.Popen[str], list[int]]) -> None:
