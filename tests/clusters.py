@@ -110,7 +110,13 @@ folder = pathlib.Path({folder!r})
 refusal = folder / "refusal"
 if refusal.exists():
     sys.exit("sbatch: error: " + refusal.read_text())
-number = len(list(folder.glob("*.pid"))) + 1
+number = 1
+while True:  # two may be handed in at the same time
+    try:
+        (folder / f"{{number}}.pid").open("x").close()
+        break
+    except FileExistsError:
+        number += 1
 script = folder / f"{{number}}.sh"
 script.write_text(pathlib.Path(sys.argv[-1]).read_text())
 members = [word for line in script.read_text().splitlines() if "--array=1-" in line for word in [line.rpartition("-")[2]]]
@@ -188,7 +194,7 @@ def end(process: subprocess.Popen[Any], number: int = signal.SIGKILL) -> None:
         os.killpg(process.pid, number)
     except ProcessLookupError:
         pass
-    process.wait(20)
+    process.wait(60)
 
 
 def _address(file: Path) -> str:

@@ -183,7 +183,7 @@ def places(client: Any) -> Iterator[dict[str, RemoteCalls]]:
         RemoteCalls(Place(client=client).make) as dask,
     ):
         yield {"processes": processes, "dask": dask}
-    assert client.submit(sum, [1, 2]).result(timeout=20) == 3, "a client of others stays open"
+    assert client.submit(sum, [1, 2]).result(timeout=60) == 3, "a client of others stays open"
 
 
 @pytest.fixture(params=["processes", "dask"])
@@ -300,8 +300,11 @@ def test_timeout_ends_the_whole_tree(calls: RemoteCalls, tmp_path: Path) -> None
         file.write_text(f"{os.getpid()} {one.pid} {two.pid}")
         time.sleep(600)
 
-    with pytest.raises(StepTimeoutError, match="took longer than 2 s"):
-        calls.call("slow", hang, {}, settings=StepSettings(timeout=2.0))
+    for timeout in (1, 5, 25):  # on a busy machine the first may end before the call has written
+        with pytest.raises(StepTimeoutError, match=f"took longer than {timeout} s"):
+            calls.call("slow", hang, {}, settings=StepSettings(timeout=float(timeout)))
+        if file.exists() and file.read_text():
+            break
     pids = [int(word) for word in file.read_text().split()]
     await_true(lambda: not alive(*pids), "the tree of the call ends")
     assert calls.call("pid", pid, {}) not in pids
@@ -535,7 +538,7 @@ def test_what_surrounds_a_call_comes_back(calls: RemoteCalls) -> None:
 
 
 PROGRAM_THAT_COUNTS = """
-import os, threading
+import os, threading, time
 import psutil
 from sinagot.engine.acts.remote import RemoteCalls
 from sinagot.engine.executors.places import Place
@@ -563,7 +566,10 @@ use()
 before = held()
 use()
 use()
-assert held() == before, (held(), before)
+end = time.monotonic() + 30
+while any(now > then for now, then in zip(held(), before)):  # a timer that was stopped goes a moment later
+    assert time.monotonic() < end, (held(), before)
+    time.sleep(0.01)
 """
 
 

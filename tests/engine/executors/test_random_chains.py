@@ -82,7 +82,7 @@ def write(chain: Chain, folder: str) -> Workspace:
 
 def check(chain: Chain, executor: Executor | None) -> None:
     """Run a chain, mend it, run it again, and compare all with the model."""
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:  # a child may still look at it
         workspace = write(chain, folder)
         mode = "main_process"
         if executor is not None:

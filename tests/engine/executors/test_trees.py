@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -35,7 +36,7 @@ def family() -> Iterator[tuple[subprocess.Popen[str], list[int]]]:
     children = [int(process.stdout.readline()) for _ in range(2)]
     yield process, children
     for pid in (process.pid, *children):
-        if psutil.pid_exists(pid):
+        with contextlib.suppress(ProcessLookupError):
             os.kill(pid, 9)
     process.wait()
     process.stdout.close()
