@@ -178,7 +178,7 @@ class Program:
         """Standard output and standard error up to now."""
         return self._said.read_text(encoding="utf-8", errors="replace")
 
-    def wait(self, seconds: float = 60) -> int:
+    def wait(self, seconds: float = 100) -> int:
         """Wait for the end, and give the exit code."""
         try:
             return self.process.wait(seconds)
@@ -219,7 +219,7 @@ class Program:
                     found.append(int(entry))
         return found
 
-    def assert_no_orphans(self, seconds: float = 3) -> None:
+    def assert_no_orphans(self, seconds: float = 60) -> None:
         """Check that with the program all that it started has ended."""
         await_true(lambda: not self.pids(), f"processes of an ended program end: {self.said}", seconds)
 
@@ -230,7 +230,7 @@ class Program:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
                 pass
-        self.process.wait(20)
+        self.process.wait(60)
 
 
 StartProgram = Callable[[str], Program]

@@ -49,7 +49,7 @@ def test_program_that_fails_after_its_run_ends(call: str, tmp_path: Path, start:
     """An exception of the user after a run ends the program as usual: at once, with code 1, and without leftovers."""
     workspace = make_workspace(tmp_path)
     program = start(plain(tmp_path, call, "raise ValueError('mine')"))
-    assert program.wait(30) == 1
+    assert program.wait() == 1
     assert "ENDED 6" in program.said and "ValueError: mine" in program.said
     program.assert_no_orphans()
     heal(workspace, left=0)
@@ -60,7 +60,7 @@ def test_program_that_forgets_its_background_run(tmp_path: Path, start: StartPro
     workspace = make_workspace(tmp_path, records=6)
     call = "mode='processes', workers=2, wait=False"
     program = start(plain(tmp_path, call))
-    assert program.wait(30) == 0, program.said
+    assert program.wait() == 0, program.said
     program.assert_no_orphans()
     heal(workspace, left=0)
 
@@ -82,6 +82,6 @@ def test_program_that_cannot_print(tmp_path: Path, start: StartProgram) -> None:
         os._exit(0)
     """
     program = start(text)
-    assert program.wait(30) == 0, program.said
+    assert program.wait() == 0, program.said
     assert "3 True" in program.said
     heal(workspace, left=0)

@@ -72,7 +72,7 @@ def test_killed_scheduler_and_what_was_finished(tmp_path: Path, start: StartProg
         program = start(COMMAND.format(folder=folder, words=["--address", cluster.address]))
         child = await_half(workspace, "R1")["R1"]
         end(cluster.scheduler)
-        assert program.wait(30) == 3, program.said
+        assert program.wait() == 3, program.said
         assert "not known is what became of 1 job(s): R1/b" in program.said
         assert statuses(workspace)[0] == 30
         for worker in cluster.workers:
@@ -127,7 +127,7 @@ def test_frozen_script_whose_driver_died(mode: str, tmp_path: Path, start: Start
         assert (workspace.data_path / "begun.txt").read_text().split() == ["R1", "R2"]
     finally:
         os.kill(child, signal.SIGCONT)
-    assert second.wait(30) == 0, second.said
+    assert second.wait() == 0, second.said
     await_true(lambda: not alive(child), "the child ends with its driver")
     assert outputs(workspace) == {"R1.txt": WHOLE, "R2.txt": WHOLE}
     finished = [line for line in workspace["R1"].logs_json() if line["message"] == "Run finished"]

@@ -349,6 +349,18 @@ def test_dying_call_costs_itself_only(calls: RemoteCalls, how: str) -> None:
     assert calls.call("same", same, {"value": 1}) == 1
 
 
+def test_process_that_is_slow_to_go_is_told_by_its_own_end(places: dict[str, RemoteCalls]) -> None:
+    """A process whose end takes a while after its channel has closed, as on a busy machine, is not killed meanwhile."""
+
+    def go_slowly() -> None:
+        os.closerange(3, 100)
+        time.sleep(1.2)
+        os._exit(7)
+
+    with pytest.raises(WorkerLostError, match="exited with code 7"):
+        places["processes"].call("go", go_slowly, {})
+
+
 def test_call_in_a_call_has_a_process_of_its_own(calls: RemoteCalls) -> None:
     """A call can make calls, wherever it runs, and leaves none of their processes."""
     pids = calls.call("outer", nested, {"depth": 2})
