@@ -11,7 +11,7 @@ import os
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from textwrap import dedent, indent
@@ -19,12 +19,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from sinagot.engine.executors.contract import Arrival, Chain, Executor
 from sinagot.engine.job import Job
+from sinagot.engine.state.owners import start_time
 from sinagot.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
     from sinagot.engine.accounts.report import RunReport
 
-__all__ = ["ExecutorContract", "WorkerContract", "await_true", "make_workspace", "script_text"]
+__all__ = ["ExecutorContract", "WorkerContract", "alive", "await_true", "make_workspace", "script_text"]
 
 #: Seconds that the contracts wait for anything: far more than it takes.
 PATIENCE = 60.0
@@ -204,10 +205,9 @@ def _tree(workspace: Workspace, *folders: str) -> dict[str, bytes]:
     }
 
 
-def _alive(pids: Iterable[int]) -> list[int]:
-    import psutil
-
-    return [pid for pid in pids if psutil.pid_exists(pid)]
+def alive(*pids: int) -> list[int]:
+    """Give those of some processes that have not ended; a zombie has, once all its threads have."""
+    return [pid for pid in pids if start_time(pid)]
 
 
 class ExecutorContract:
@@ -432,7 +432,7 @@ class WorkerContract(ExecutorContract):
         killer.join(PATIENCE)
         assert report.counts["failed"] + report.counts["interrupted"] == 2
         pids = [int(file.read_text()) for file in started]
-        await_true(lambda: not _alive(pids), "the scripts' processes end", 10)
+        await_true(lambda: not alive(*pids), "the scripts' processes end")
         (workspace.data_path / "free").touch()
         assert self.run(workspace).counts["done"] == 2
         assert _tree(workspace, ".sinagot/claims", ".sinagot/stage") == {}
@@ -447,4 +447,4 @@ class WorkerContract(ExecutorContract):
         finally:
             workspace.bound.close()
         pids = {int(text) for text in _tree(workspace, "out").values()}
-        await_true(lambda: not _alive(pids), "the workers end", 10)
+        await_true(lambda: not alive(*pids), "the workers end")

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from sinagot.testing import await_true
+from sinagot.testing import alive, await_true
 
 ROOT = Path(__file__).parents[1]
 
@@ -110,7 +110,13 @@ folder = pathlib.Path({folder!r})
 refusal = folder / "refusal"
 if refusal.exists():
     sys.exit("sbatch: error: " + refusal.read_text())
-number = len(list(folder.glob("*.pid"))) + 1
+number = 1
+while True:  # two may be handed in at the same time
+    try:
+        (folder / f"{{number}}.pid").open("x").close()
+        break
+    except FileExistsError:
+        number += 1
 script = folder / f"{{number}}.sh"
 script.write_text(pathlib.Path(sys.argv[-1]).read_text())
 members = [word for line in script.read_text().splitlines() if "--array=1-" in line for word in [line.rpartition("-")[2]]]
@@ -170,7 +176,7 @@ class Slurm:
     def pids(self) -> list[int]:
         """List the processes that jobs began with, of those that still run."""
         found = [int(pid) for file in self.folder.glob("*.pid") for pid in file.read_text().split()]
-        return [pid for pid in found if is_running(pid)]
+        return alive(*found)
 
     def kill(self, pid: int) -> None:
         """End a job as its time limit does in the end."""
@@ -182,21 +188,13 @@ class Slurm:
             self.kill(pid)
 
 
-def is_running(pid: int) -> bool:
-    """Say whether a process lives; a zombie does not."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-    except OSError:
-        return False
-
-
 def end(process: subprocess.Popen[Any], number: int = signal.SIGKILL) -> None:
     """End a process that a test started, with its group."""
     try:
         os.killpg(process.pid, number)
     except ProcessLookupError:
         pass
-    process.wait(20)
+    process.wait(60)
 
 
 def _address(file: Path) -> str:

@@ -58,7 +58,11 @@ class Proxy:
             if not self.is_open:
                 client.close()
                 continue
-            server = socket.create_connection(self._target)
+            try:
+                server = socket.create_connection(self._target)
+            except OSError:  # the server has ended
+                client.close()
+                continue
             self._sockets += [client, server]
             self._begin(self._pass_on, client, server, "upward")
             self._begin(self._pass_on, server, client, "downward")

@@ -55,7 +55,7 @@ def run(fault: str, seed: int, *, trials: int = 1, prelude: str = "") -> Score:
 def test_fault_is_survived(fault: str) -> None:
     """Nothing torn, lost, run twice at once, left running or lied about; one plain run heals."""
     score = Score()
-    for seed in range(5):
+    for seed in range(20):
         if not score.fired:  # else it came when the run was over
             score += run(fault, seed)
     assert score.fired and not score.broken, score
@@ -82,5 +82,5 @@ def test_broken_promise_is_noticed(
     prelude: str, fault: str, found: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """With one promise switched off the campaign finds what that promise is there for."""
-    scores = (run(fault, seed, prelude=prelude) for seed in range(10))
+    scores = (run(fault, seed, prelude=prelude) for seed in range(40))
     assert any(score.broken and getattr(score, found) for score in scores)

@@ -6,12 +6,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from sinagot.dataset.prints import content_digest
+from sinagot.testing import await_true
 from tests.chaos.conftest import FULL, StartProgram
 from tests.chaos.mounts import check_program, needs_mounts
 from tests.workflow.conftest import COUNTING, Calls, Write, calls, litter, module, seeds
@@ -86,12 +86,10 @@ def test_kill_in_the_middle_of_a_write(
     running = subprocess.Popen(
         [sys.executable, "program.py"], cwd=tmp_path / "code", stderr=subprocess.DEVNULL
     )
-    end = time.monotonic() + 60
-    while not (tmp_path / "flag").exists() and time.monotonic() < end:
-        time.sleep(0.05)
-    time.sleep(0.2)
-    os.kill(int((tmp_path / "flag").read_text()), signal.SIGKILL)
-    running.wait(timeout=60)
+    flag = tmp_path / "flag"
+    await_true(lambda: flag.exists() and flag.read_text(), "half of it is written")
+    os.kill(int(flag.read_text()), signal.SIGKILL)
+    running.wait(timeout=100)
     for file in (root / "data").glob("*") if (root / "data").exists() else ():
         assert file.stat().st_size == 64 << 20
     with flow.Larges(root) as ws:

@@ -158,25 +158,30 @@ def test_one_line_of_a_gigabyte(tmp_path: Path) -> None:
 
 
 WRITER = """
+import os
 import sys
 from sinagot.runlog.lines import make_line
 from sinagot.runlog.write import LogTarget, RecordLog
-folder, locks, name, count = sys.argv[1:]
+folder, locks, name, count, enough = sys.argv[1:]
 log = RecordLog(LogTarget(folder, locks, 0, 3), "REC-1")
 print("ready", flush=True)
 sys.stdin.readline()
-for number in range(int(count)):
+number = 0
+while number < int(count) or not os.path.exists(enough):
     log.write(make_line({}, 20, f"{name} {number} " + "x" * 500))
+    number += 1
+print(number, flush=True)
 """
 
 
 @pytest.mark.parametrize("way", ["rename", "copytruncate"])
 def test_logrotate_under_eight_writers(tmp_path: Path, way: str) -> None:
     """A log that others turn while eight processes write to it has no torn line; by rename nothing is lost (row 45)."""
-    folder, count = tmp_path / "LOG", 150
+    folder, enough = tmp_path / "LOG", tmp_path / "enough"
+    words = [sys.executable, "-c", WRITER, str(folder), str(tmp_path / "locks")]
     writers = [
         subprocess.Popen(
-            [sys.executable, "-c", WRITER, str(folder), str(tmp_path / "locks"), name, str(count)],
+            [*words, name, "150", str(enough)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -199,13 +204,15 @@ def test_logrotate_under_eight_writers(tmp_path: Path, way: str) -> None:
             else:
                 shutil.copyfile(log, turned[-1])
                 os.truncate(log, 0)
+            enough.touch()
         time.sleep(0.002)
-    assert [writer.wait(60) for writer in writers] == [0] * 8
+    assert [writer.wait(100) for writer in writers] == [0] * 8
+    written = 0
     for writer in writers:
-        for stream in (writer.stdin, writer.stdout):
-            assert stream is not None
-            stream.close()
-    assert turned
+        assert writer.stdin is not None and writer.stdout is not None
+        written += int(writer.stdout.read())
+        writer.stdin.close()
+        writer.stdout.close()
     texts = []
     for part in [*turned, log]:
         if part.exists():
@@ -215,7 +222,7 @@ def test_logrotate_under_eight_writers(tmp_path: Path, way: str) -> None:
     assert all(text.endswith("x" * 500) for text in texts)
     assert len(texts) == len(set(texts)) or way == "copytruncate"
     if way == "rename":
-        assert len(texts) == 8 * count
+        assert len(texts) == written
 
 
 def test_turning_logs_changes_no_status(tmp_path: Path) -> None:
@@ -488,7 +495,7 @@ def test_folders_that_vanish_and_change(tmp_path: Path) -> None:
                 list(workspace.steps.iter_status())
         finally:
             (tmp_path / "stop").touch()
-            remover.wait(30)
+            remover.wait(60)
     report = run(workspace)
     assert report.ok, report.failures
 

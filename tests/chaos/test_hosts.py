@@ -1,11 +1,12 @@
 """Drivers on two hosts that share a drive, frozen ones, and owners whose numbers were given to somebody else.
 
-The second host is this one under another name, with beats ten times as fast: claims of one are judged by the other
+The second host is this one under another name, with faster beats: claims of one are judged by the other
 from beats alone, as over a network.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -47,7 +48,7 @@ if host:
     known = os.uname()
     os.uname = lambda: os.uname_result((known.sysname, host, known.release, known.version, known.machine))
     from sinagot.engine.state import bench, claims
-    claims.BEAT, bench.PULSE = 0.4, 0.1
+    claims.BEAT, bench.PULSE = 0.8, 0.1
 """
 
 
@@ -110,8 +111,8 @@ def test_host_that_lives_is_waited_for(mode: str, tmp_path: Path, start: StartPr
     first = hosts.start("one", **MODES[mode])
     await_half(hosts.workspace, "R1")
     second = hosts.start("two", **MODES[mode])
-    with pytest.raises(TimeoutError):  # three times as long as it would take to believe it dead
-        await_true(lambda: second.process.poll() is not None, "it waits", 4)
+    with pytest.raises(TimeoutError):  # twice as long as it would take to believe it dead
+        await_true(lambda: second.process.poll() is not None, "it waits", 5)
     let_go(hosts.workspace)
     assert (first.wait(), second.wait()) == (0, 0), second.said
     assert (first.ended()[1], second.ended()[1]) == ({"done": 1}, {"done_elsewhere": 1})
@@ -128,13 +129,13 @@ def test_host_that_died_is_succeeded(mode: str, tmp_path: Path, start: StartProg
     first.assert_no_orphans()
     let_go(hosts.workspace)
     second = hosts.start("two", **MODES[mode])
-    assert second.wait(30) == 0, second.said
+    assert second.wait() == 0, second.said
     assert second.ended()[1] == {"done": 2}
     assert outputs(hosts.workspace) == {"R1.txt": WHOLE, "R2.txt": WHOLE}
     # What it left in its stage only its own host can be sure of.
     (hosts.workspace.data_path / "raw" / "R3.txt").touch()
     again = hosts.start("one", **MODES[mode])
-    assert again.wait(30) == 0, again.said
+    assert again.wait() == 0, again.said
     assert again.ended()[1] == {"done": 1, "up_to_date": 2}
     heal(hosts.workspace, left=0)
 
@@ -158,14 +159,15 @@ def test_frozen_attempt_that_thaws_late_loses(mode: str, tmp_path: Path, start: 
         (workspace.data_path / "R1.half").unlink()
         let_go(workspace)
         second = hosts.start("two", mode="main_process")
-        assert second.wait(30) == 0, second.said
+        assert second.wait() == 0, second.said
         made = workspace.data_path / "out" / "R1.txt"
         assert made.read_text() == "made on two"
         before = made.stat()
     finally:
         for pid in frozen:
-            os.kill(pid, signal.SIGCONT)
-    assert first.wait(30) == 0, first.said
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+    assert first.wait() == 0, first.said
     assert first.ended()[1] == {"done_elsewhere": 1}
     after = made.stat()
     assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
@@ -194,7 +196,7 @@ def test_owner_whose_number_belongs_to_another(how: str, tmp_path: Path) -> None
             owner = owner._replace(boot="00000000-0000-0000-0000-000000000000")
         else:
             state = Path(f"/proc/{other.pid}/stat")
-            await_true(lambda: state.read_text().rpartition(")")[2].split()[0] == "Z", "it has ended", 10)
+            await_true(lambda: state.read_text().rpartition(")")[2].split()[0] == "Z", "it has ended")
         claim = workspace.data_path / ".sinagot" / "claims" / file_key("R1/a")
         claim.parent.mkdir(parents=True)
         claim.write_text(json.dumps(owner._asdict()))

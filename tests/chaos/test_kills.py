@@ -20,9 +20,9 @@ import psutil
 import pytest
 
 from sinagot import Workspace
-from sinagot.testing import await_true, make_workspace, script_text
+from sinagot.testing import alive, await_true, make_workspace, script_text
 from sinagot.utils import StepStatus
-from tests.chaos.conftest import WAITING, await_delivered, await_half, let_go
+from tests.chaos.conftest import WAITING, await_half, let_go
 from tests.clusters import DaskProcesses
 
 ROOT = Path(__file__).parents[2]
@@ -98,6 +98,15 @@ def start(workspace: Workspace, call: str, *, guarded: bool = True) -> subproces
     )
 
 
+def await_stopping(driver: subprocess.Popen[str]) -> None:
+    """Wait until a driver says that it was asked to stop; what it says later is still to be read."""
+    assert driver.stderr is not None
+    for line in driver.stderr:
+        if "Stopping" in line:
+            return
+    raise AssertionError("it never said so")
+
+
 def starts(workspace: Workspace) -> int:
     """Count the scripts that were started."""
     return len(list((workspace.data_path / "starts").iterdir()))
@@ -169,7 +178,7 @@ def test_children_end_with_their_driver(lab: Workspace) -> None:
     assert children
     driver.kill()
     driver.communicate()
-    await_true(lambda: not any(child.is_running() for child in children), "the workers end", 5)
+    await_true(lambda: not alive(*(child.pid for child in children)), "the workers end")
     audit(lab)
     heal(lab)
 
@@ -182,7 +191,7 @@ def test_killed_worker_costs_its_own_job(lab: Workspace, mode: str) -> None:
     driver = start(lab, CALLS[mode])
     os.kill(await_half(lab, "REC-1")["REC-1"], signal.SIGKILL)
     let_go(lab)
-    out, err = driver.communicate(timeout=60)
+    out, err = driver.communicate(timeout=100)
     assert f"NOT OK: {2 * RECORDS - 2} done, 1 failed, 1 blocked" in out, err
     audit(lab)
     statuses = {(row["record_id"], row["step_label"]): row["step_status"] for row in lab.steps.iter_status()}
@@ -207,7 +216,7 @@ def test_killed_dask_worker_costs_no_more_than_its_job(lab: Workspace, tmp_path:
         script = psutil.Process(await_half(lab, "REC-1")["REC-1"])
         (worker,) = [worker for worker in cluster.workers if worker.pid == script.ppid()]
         worker.kill()
-        await_true(lambda: not psutil.pid_exists(script.pid), "the script ends with its worker", 10)
+        await_true(lambda: not alive(script.pid), "the script ends with its worker")
         let_go(lab)
         out, err = driver.communicate(timeout=90)
     assert f"ok: {2 * RECORDS} done>" in out, err
@@ -233,7 +242,7 @@ def test_two_drivers_run_each_step_once(lab: Workspace, calls: tuple[str, str]) 
     """Two programs at once on one workspace: each script starts once, both end well, and both know that all is done."""
     drivers = [start(lab, call) for call in calls]
     for driver in drivers:
-        out, err = driver.communicate(timeout=60)
+        out, err = driver.communicate(timeout=100)
         assert driver.returncode == 0, err
         assert "ok" in out
     assert starts(lab) == RECORDS
@@ -244,12 +253,15 @@ def test_two_drivers_run_each_step_once(lab: Workspace, calls: tuple[str, str]) 
 @pytest.mark.parametrize("mode", list(CALLS))
 def test_ctrl_c_gives_grace_and_a_second_one_does_not(lab: Workspace, mode: str) -> None:
     """After Ctrl-C running scripts finish, nothing new starts, and the program ends by KeyboardInterrupt; what is left is run next."""
+    (lab.scripts_path / "slow.py").write_text(HELD)
     driver = start(lab, CALLS[mode])
-    await_true(lambda: starts(lab) > 0, "a script starts")
+    await_half(lab, "REC-1")
     driver.send_signal(signal.SIGINT)
-    _, err = driver.communicate(timeout=60)
+    await_stopping(driver)
+    let_go(lab)
+    _, err = driver.communicate(timeout=100)
     assert driver.returncode == -signal.SIGINT
-    assert "Stopping" in err and "run interrupted" in err
+    assert "run interrupted" in err
     assert starts(lab) < RECORDS
     audit(lab)
     assert StepStatus.PROCESSING not in {row["step_status"] for row in lab.steps.iter_status()}
@@ -268,11 +280,10 @@ def test_second_ctrl_c_stops_now(lab: Workspace, mode: str) -> None:
     driver = start(lab, CALLS[mode])
     await_true(lambda: starts(lab) > 0, "a script starts")
     driver.send_signal(signal.SIGINT)
-    await_delivered(driver.pid, signal.SIGINT)
-    time.sleep(0.5)
+    await_stopping(driver)
     assert driver.poll() is None
     driver.send_signal(signal.SIGINT)
-    _, err = driver.communicate(timeout=60)
+    _, err = driver.communicate(timeout=100)
     assert driver.returncode == -signal.SIGINT
     assert "run interrupted" in err
     codes = [row["step_status"] for row in lab.steps.iter_status() if row["step_label"] == "slow"]
@@ -284,10 +295,13 @@ def test_second_ctrl_c_stops_now(lab: Workspace, mode: str) -> None:
 @pytest.mark.chaos
 def test_sigterm_ends_with_143(lab: Workspace) -> None:
     """SIGTERM, as a batch system sends it, gives the same grace and exit code 143."""
+    (lab.scripts_path / "slow.py").write_text(HELD)
     driver = start(lab, CALLS["processes"])
-    await_true(lambda: starts(lab) > 0, "a script starts")
+    await_half(lab, "REC-1")
     driver.send_signal(signal.SIGTERM)
-    driver.communicate(timeout=60)
+    await_stopping(driver)
+    let_go(lab)
+    driver.communicate(timeout=100)
     assert driver.returncode == 143
     audit(lab)
     heal(lab)
@@ -312,5 +326,5 @@ def test_program_without_guard_and_close_loses_nothing(lab: Workspace, mode: str
     assert driver.returncode == 0, err
     assert out.count("RunReport") == 1
     assert starts(lab) == RECORDS
-    await_true(lambda: not any(process.is_running() for process in seen), "all processes end", 10)
+    await_true(lambda: not alive(*(process.pid for process in seen)), "all processes end")
     heal(lab)

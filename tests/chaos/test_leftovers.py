@@ -6,11 +6,10 @@ from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
 
-import psutil
 import pytest
 
 from sinagot.engine.executors.processes import ProcessExecutor
-from sinagot.testing import await_true, make_workspace, script_text
+from sinagot.testing import alive, await_true, make_workspace, script_text
 from tests.chaos.conftest import (
     MODES,
     Lab,
@@ -212,7 +211,7 @@ self.path.output.write_text('')
     assert far_lab.run().ok
     pids = [int(path.name.removeprefix("left-")) for path in workspace.data_path.glob("left-*")]
     assert len(pids) == 2
-    await_true(lambda: not any(map(psutil.pid_exists, pids)), "left-over processes end", 5)
+    await_true(lambda: not alive(*pids), "left-over processes end")
 
 
 #: Prints a gigabyte and then some bytes that are no text, in a program whose own output leads nowhere.

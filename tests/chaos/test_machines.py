@@ -131,7 +131,7 @@ def text_on(machine: Machine, text: str) -> str:
     )
 
 
-SETTINGS = "[dask.cluster]\nconnect_timeout = '2 s'\nno_workers_timeout = '2 s'\n"
+SETTINGS = "[dask.cluster]\nconnect_timeout = '4 s'\nno_workers_timeout = '4 s'\n"
 
 
 def test_each_part_on_a_machine_of_its_own(tmp_path: Path, site: Site, start: StartProgram) -> None:
@@ -155,7 +155,7 @@ def test_pulled_cable(net: str, tmp_path: Path, site: Site, start: StartProgram)
     site.head.ip("link", "set", net, "down")
     let_go(workspace)
     await_true(lambda: statuses(workspace)[0] == 30, "the worker ends its job")
-    code = program.wait(30)
+    code = program.wait()
     counts = program.ended()[1]
     assert counts["done"] >= 1 and sum(counts.values()) == 2
     assert code == (0 if counts["done"] == 2 else 3), program.said

@@ -101,7 +101,7 @@ def test_driver_killed_inside_of_a_pipeline(
     await_half(workspace, "R1")
     program.signal(signal.SIGKILL)
     program.wait()
-    program.assert_no_orphans(10)
+    program.assert_no_orphans()
     await_true(lambda: statuses(workspace) == [42, 10, 10], "what was running is interrupted")
     assert outputs(workspace) == {}
     let_go(workspace)

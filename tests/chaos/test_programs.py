@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from sinagot.testing import await_true, make_workspace, script_text
+from sinagot.testing import alive, await_true, make_workspace, script_text
 from tests.chaos.conftest import HALVES, WHOLE, StartProgram, await_half, heal, let_go, outputs
 
 pytestmark = pytest.mark.chaos
@@ -35,7 +35,7 @@ def test_replaced_dask_worker_does_not_run_the_program_again(tmp_path: Path, sta
     program = start(plain(tmp_path, "mode='dask', workers=1"))
     child = await_half(workspace, "R1")["R1"]
     os.kill(psutil.Process(child).ppid(), signal.SIGKILL)
-    await_true(lambda: not psutil.pid_exists(child), "the script ends with its worker", 10)
+    await_true(lambda: not alive(child), "the script ends with its worker")
     let_go(workspace)
     assert program.wait() == 0, program.said
     assert program.said.count("STARTED") == 1
@@ -49,7 +49,7 @@ def test_program_that_fails_after_its_run_ends(call: str, tmp_path: Path, start:
     """An exception of the user after a run ends the program as usual: at once, with code 1, and without leftovers."""
     workspace = make_workspace(tmp_path)
     program = start(plain(tmp_path, call, "raise ValueError('mine')"))
-    assert program.wait(30) == 1
+    assert program.wait() == 1
     assert "ENDED 6" in program.said and "ValueError: mine" in program.said
     program.assert_no_orphans()
     heal(workspace, left=0)
@@ -60,7 +60,7 @@ def test_program_that_forgets_its_background_run(tmp_path: Path, start: StartPro
     workspace = make_workspace(tmp_path, records=6)
     call = "mode='processes', workers=2, wait=False"
     program = start(plain(tmp_path, call))
-    assert program.wait(30) == 0, program.said
+    assert program.wait() == 0, program.said
     program.assert_no_orphans()
     heal(workspace, left=0)
 
@@ -82,6 +82,6 @@ def test_program_that_cannot_print(tmp_path: Path, start: StartProgram) -> None:
         os._exit(0)
     """
     program = start(text)
-    assert program.wait(30) == 0, program.said
+    assert program.wait() == 0, program.said
     assert "3 True" in program.said
     heal(workspace, left=0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import subprocess
 import sys
@@ -46,6 +47,8 @@ while not Path(folder, "enough").exists():
             assert line["message"] in ("Init run", "Processing run", "said", "Run finished"), line
     workspace.steps.run(dry_run=True, printing=False)
     asked += 1
+    if asked > 3 and {{20, 30}} <= seen:
+        Path(__file__).with_suffix(".seen").touch()
     time.sleep(0.02)
 print("ASKED", json.dumps([asked, sorted(seen)]), flush=True)
 """
@@ -72,7 +75,12 @@ def test_status_is_asked_for_all_the_time(mode: str, tmp_path: Path, start: Star
         start(READER.format(folder=str(tmp_path), count=12)) for _ in range(1 if is_slow else 2)
     ]
     workers = {} if mode == "main_process" else {"workers": 2}
-    for force in (False, True) if is_slow else (False, True, True):
+    rounds = itertools.chain((False, True) if is_slow else (False, True, True), itertools.repeat(True))
+    for number, force in enumerate(rounds):
+        # On a busy machine a reader may miss the moments of the first ones.
+        if number > 1 + (not is_slow) and len(list(tmp_path.glob("*.seen"))) == len(readers):
+            break
+        assert all(reader.process.poll() is None for reader in readers), [reader.said for reader in readers]
         writer = start(driver(workspace, mode=mode, force=force, **workers))
         while writer.process.poll() is None:
             told = subprocess.run(

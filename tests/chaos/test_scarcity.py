@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from sinagot.engine.executors.spares import SPARES
 from sinagot.testing import make_workspace, script_text
 from tests.chaos.conftest import StartProgram, heal, litter, statuses
 from tests.chaos.mounts import check_program, needs_mounts
@@ -37,6 +38,7 @@ class Crowd:
 def test_fewer_processes_than_wished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where only one of four workers can be started, that one does all the work."""
     crowd = Crowd(1)
+    SPARES.close()  # those that earlier tests have left would do the work
     monkeypatch.setattr(subprocess, "Popen", crowd)
     with make_workspace(tmp_path, records=12) as workspace:
         report = workspace.steps.run(mode="processes", workers=4, printing=False)
@@ -52,6 +54,7 @@ def test_no_process_for_a_step_of_its_own(room: int, tmp_path: Path, monkeypatch
         name: script_text("self.path.output.touch()", path_out=(name, "{id}.txt")) for name in ("a", "b")
     }
     workspace = make_workspace(tmp_path, scripts=scripts, settings="[steps.b]\nisolate = true")
+    SPARES.close()
     with workspace, monkeypatch.context() as patch:
         patch.setattr(subprocess, "Popen", Crowd(room))
         report = workspace.steps.run(mode="main_process", printing=False)
@@ -65,6 +68,7 @@ def test_no_process_for_a_step_of_its_own(room: int, tmp_path: Path, monkeypatch
 def test_no_process_on_a_dask_worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A Dask worker on which no process can be started fails its jobs with that cause after some tries; the next run heals."""
     settings = "[dask.scheduler]\ntype = 'threads'"
+    SPARES.close()
     with make_workspace(tmp_path, settings=settings) as workspace, monkeypatch.context() as patch:
         patch.setattr(subprocess, "Popen", Crowd(0))
         report = workspace.steps.run(mode="dask", workers=1, printing=False)
@@ -80,6 +84,7 @@ def test_script_that_cannot_fork(mode: str, tmp_path: Path, start: StartProgram)
     text = f"""
 import os
 import resource
+from sinagot.engine.executors.spares import SPARES
 from sinagot.testing import make_workspace, script_text
 body = '''
 if self.id == "R2":
@@ -113,6 +118,7 @@ folder = {str(tmp_path / "lab")!r}
 os.makedirs(folder)
 mount("-t", "tmpfs", "-o", "size=50m,nr_inodes=400", "tmpfs", folder)
 from sinagot import Workspace
+from sinagot.engine.executors.spares import SPARES
 from sinagot.testing import make_workspace, script_text
 body = '''
 if self.id == "R2" and not (self.data_path / "mended").exists():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from pathlib import Path
 
 import psutil
@@ -16,10 +15,10 @@ from tests.chaos.conftest import (
     HALVES,
     MODES,
     MODES_NOW,
+    WAITING,
     WHOLE,
     Program,
     StartProgram,
-    await_delivered,
     await_half,
     driver,
     each_mode,
@@ -100,7 +99,7 @@ def test_second_signal_ends_the_running_script(mode: str, tmp_path: Path, start:
     program = begin(workspace, start, mode)
     ask(program, signal.SIGINT)
     program.signal_group(signal.SIGINT)
-    assert program.wait(20) == 130
+    assert program.wait() == 130
     assert program.ended() == (signal.SIGINT, {"interrupted": 4})
     program.assert_no_orphans()
     assert outputs(workspace) == {}
@@ -117,7 +116,7 @@ def test_grace_has_an_end(mode: str, tmp_path: Path, start: StartProgram) -> Non
     workspace = make_workspace(tmp_path, records=RECORDS, scripts={"a": DEAF}, settings=settings)
     program = begin(workspace, start, mode)
     ask(program, signal.SIGTERM)
-    assert program.wait(20) == 143
+    assert program.wait() == 143
     assert program.ended() == (signal.SIGTERM, {"interrupted": 4})
     program.assert_no_orphans()
     assert statuses(workspace) == [42, 10, 10, 10]
@@ -189,6 +188,7 @@ def test_program_of_a_script_that_is_signalled_too_is_no_failure(
 ) -> None:
     """A batch system signals all processes: a script whose own program was ended by that is interrupted, not failed."""
     body = """
+        tell_when_asked_to_end(self.data_path / f"{self.id}.asked")
         if (self.data_path / "free").exists():
             command = ["true"]
         else:
@@ -196,7 +196,7 @@ def test_program_of_a_script_that_is_signalled_too_is_no_failure(
         subprocess.run(command, check=True)
         self.path.output.write_text("")
     """
-    scripts = {"a": script_text(body, before="import subprocess")}
+    scripts = {"a": script_text(body, before="import subprocess" + WAITING)}
     workspace = make_workspace(tmp_path, records=["R1"], scripts=scripts)
     program = begin(workspace, start, mode)
     child = psutil.Process(await_half(workspace, "R1")["R1"]).ppid()
@@ -204,8 +204,8 @@ def test_program_of_a_script_that_is_signalled_too_is_no_failure(
     await_true(lambda: "Stopping" in program.said, "the driver has noticed")
     if mode != "main_process":
         os.kill(child, signal.SIGTERM)
-        await_delivered(child, signal.SIGTERM)
-        time.sleep(0.1)  # signals of different processes come in no order
+        # Signals of different processes come in no order.
+        await_true((workspace.data_path / "R1.asked").exists, "the worker is asked to stop")
     os.kill(await_half(workspace, "R1")["R1"], signal.SIGTERM)
     assert program.wait() == 143
     assert program.ended() == (signal.SIGTERM, {"interrupted": 1})

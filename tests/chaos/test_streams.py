@@ -40,7 +40,7 @@ def shell(workspace: Workspace, line: str) -> tuple[int, str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=60,
+        timeout=100,
         check=False,
     )
     return done.returncode, done.stdout

@@ -7,10 +7,9 @@ import signal
 from collections import Counter
 from pathlib import Path
 
-import psutil
 import pytest
 
-from sinagot.testing import await_true, make_workspace, script_text
+from sinagot.testing import alive, await_true, make_workspace, script_text
 from tests.chaos.conftest import (
     HALVES,
     NOTED,
@@ -73,12 +72,12 @@ def test_killed_scheduler_and_what_was_finished(tmp_path: Path, start: StartProg
         program = start(COMMAND.format(folder=folder, words=["--address", cluster.address]))
         child = await_half(workspace, "R1")["R1"]
         end(cluster.scheduler)
-        assert program.wait(30) == 3, program.said
+        assert program.wait() == 3, program.said
         assert "not known is what became of 1 job(s): R1/b" in program.said
         assert statuses(workspace)[0] == 30
         for worker in cluster.workers:
             end(worker)
-        await_true(lambda: not psutil.pid_exists(child), "the script ends with its worker", 10)
+        await_true(lambda: not alive(child), "the script ends with its worker")
     await_true(lambda: statuses(workspace) == [30, 42], "what held the claim has ended with it")
     let_go(workspace)
     heal(workspace, left=1)
@@ -100,12 +99,12 @@ def test_program_of_a_script_that_outlives_the_driver(tmp_path: Path, start: Sta
     orphan = await_half(workspace, "R1")["R1"]
     program.signal(signal.SIGKILL)
     program.wait()
-    assert psutil.pid_exists(orphan)
+    assert alive(orphan)
     let_go(workspace)
     heal(workspace, left=1)
     (workspace.data_path / "late").touch()
     await_true((workspace.data_path / "late.seen").exists, "it writes")
-    await_true(lambda: not psutil.pid_exists(orphan), "it ends")
+    await_true(lambda: not alive(orphan), "it ends")
     assert outputs(workspace) == {"R1.txt": "whole"}
     assert statuses(workspace) == [30]
 
@@ -128,8 +127,8 @@ def test_frozen_script_whose_driver_died(mode: str, tmp_path: Path, start: Start
         assert (workspace.data_path / "begun.txt").read_text().split() == ["R1", "R2"]
     finally:
         os.kill(child, signal.SIGCONT)
-    assert second.wait(30) == 0, second.said
-    await_true(lambda: not psutil.pid_exists(child), "the child ends with its driver", 5)
+    assert second.wait() == 0, second.said
+    await_true(lambda: not alive(child), "the child ends with its driver")
     assert outputs(workspace) == {"R1.txt": WHOLE, "R2.txt": WHOLE}
     finished = [line for line in workspace["R1"].logs_json() if line["message"] == "Run finished"]
     assert len(finished) == 1

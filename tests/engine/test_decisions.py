@@ -105,7 +105,7 @@ def test_several_writers_lose_nothing(tmp_path: Path) -> None:
         f"    append_decisions({str(tmp_path)!r}, [decided('exclude', Target(sys.argv[1] + str(number)), 'x' * 50)])\n"
     )
     writers = [subprocess.Popen([sys.executable, "-c", code, name]) for name in ("A", "B", "C")]
-    assert [writer.wait(60) for writer in writers] == [0, 0, 0]
+    assert [writer.wait(100) for writer in writers] == [0, 0, 0]
     decisions = Decisions.read(str(tmp_path))
     assert decisions.bad == 0
     assert {one.target.record_id for one in decisions.all} == {

@@ -24,7 +24,8 @@ class Scripted:
     here = False
     is_usable = True
     slots = 1
-    batch_seconds = 0.05
+    #: How much work goes together is then not a matter of how busy the machine is.
+    batch_seconds = 60.0
 
     def __init__(self, answer: Callable[[list[Chain]], Any]) -> None:
         self.answer = answer

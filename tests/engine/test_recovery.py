@@ -18,6 +18,9 @@ from sinagot.engine.state.claims import ClaimDesk
 from sinagot.engine.state.history import Marks
 from sinagot.testing import make_workspace, script_text
 
+#: Other tests may have left threads in this process, of which a fork here needs none.
+pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+
 BOTH = {"one": ("out", "{id}.1.txt"), "two": ("out", "{id}.2.txt")}
 BODY = """
 with (self.data_path / "starts").open("a") as file:

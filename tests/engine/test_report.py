@@ -170,10 +170,10 @@ def test_background_errors_are_raised_by_wait(graph: RecordGraph) -> None:
     report = report_of(Ledger(graph, IDS, frozenset()))
     report.follow(fall)
     with pytest.raises(OSError, match="disk gone"):
-        report.wait(10)
+        report.wait(60)
 
     report = report_of(Ledger(graph, IDS, frozenset()))
     checked: list[RunReport] = []
     report.bind_check(checked.append)
     report.follow(lambda: None)
-    assert report.wait(10) is report and checked == [report]
+    assert report.wait(60) is report and checked == [report]

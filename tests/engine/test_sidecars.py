@@ -18,6 +18,9 @@ from sinagot.engine.state import commits
 from sinagot.engine.state.history import event_files, iter_all_events
 from sinagot.testing import make_workspace, script_text
 
+#: Other tests may have left threads in this process, of which a fork here needs none.
+pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+
 ON = "[run]\nprovenance = true\n"
 BOTH = {"one": ("out", "{id}.1.txt"), "two": ("out", "{id}.2.txt")}
 BODY = "for path in self.path.output.values():\n    path.write_text(self.id + str(self.params.get('n', 0)))"

@@ -43,8 +43,8 @@ from sinagot.flow import (
 from sinagot.flow.handles import SpoolHandle, claim
 from sinagot.flow.postings import Posting, SentContext
 from sinagot.flow.starting import begin
-from sinagot.testing import await_true
-from tests.clusters import ROOT, DaskProcesses, is_running
+from sinagot.testing import alive, await_true
+from tests.clusters import ROOT, DaskProcesses
 from tests.flow.executor_contract import ExecutorContract, all_of, counting, mark, marks, until
 from tests.services import CeleryWorkers, RedisServer
 from tests.threads import since_now
@@ -308,7 +308,7 @@ def test_killed_celery_worker_is_found(
 
     def kill(pid: int, _: int) -> None:
         os.killpg(worker.pid, signal.SIGKILL)
-        await_true(lambda: not is_running(pid), "the child is dead")
+        await_true(lambda: not alive(pid), "the child is dead")
         if retries:
             celery.start(queue, 2)
 

@@ -14,7 +14,7 @@ import pytest
 from sinagot.errors import CommandFailedError
 from sinagot.scripts import process
 from sinagot.scripts.process import run_process
-from sinagot.testing import await_true
+from sinagot.testing import alive, await_true
 
 PYTHON = sys.executable
 
@@ -40,14 +40,6 @@ def run(folder: Path, command: str | list[str], tell=None) -> Told:
 
 def python(code: str) -> list[str]:
     return [PYTHON, "-c", code]
-
-
-def is_alive(pid: int) -> bool:
-    """Tell whether a process is there and no zombie."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 def test_lines_of_both_streams_arrive(tmp_path: Path) -> None:
@@ -117,7 +109,7 @@ def test_interruption_ends_the_whole_group(
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path, f"{trap}sleep 1000 & echo $$ $!; wait", Told(stop))
     assert len(pids) == 2
-    await_true(lambda: not any(is_alive(pid) for pid in pids), "all of them are gone")
+    await_true(lambda: not alive(*pids), "all of them are gone")
 
 
 def test_signal_in_the_main_thread_ends_the_waiting(tmp_path: Path) -> None:
@@ -140,7 +132,7 @@ def test_child_that_holds_the_output_is_not_waited_for(tmp_path: Path) -> None:
     """A program that leaves a child behind is over when it ends; the child is ended with it."""
     told = run(tmp_path, "sleep 1000 & echo $!")
     pid = int(told.lines[0][1])
-    await_true(lambda: not is_alive(pid), "the child is gone")
+    await_true(lambda: not alive(pid), "the child is gone")
 
 
 def test_child_that_writes_for_ever_is_not_waited_for(

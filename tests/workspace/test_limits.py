@@ -9,13 +9,12 @@ from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
-import psutil
 import pytest
 
 from sinagot import Workspace
 from sinagot.engine.accounts.report import RunReport
 from sinagot.engine.executors import watch
-from sinagot.testing import await_true, make_workspace, script_text
+from sinagot.testing import alive, await_true, make_workspace, script_text
 
 WRITE = "self.path.output.write_text(str(os.getpid()))"
 #: Holds the interpreter in C code, deaf to SIGTERM: nothing but SIGKILL ends it.
@@ -111,7 +110,8 @@ def test_stuck_script_is_killed(open_workspace: Callable[..., Workspace], mode: 
     report = run(workspace, mode)
     assert counts(report) == {"done": 4, "failed": 1}
     assert report.failures[0].cause == "StepTimeoutError: took longer than 0.3 s"
-    assert not psutil.pid_exists(int((workspace.data_path / "pid").read_text()))
+    stuck = int((workspace.data_path / "pid").read_text())
+    await_true(lambda: not alive(stuck), "it ends")
     (row,) = [row for row in report.jobs.to_dict("records") if row["outcome"] == "failed"]
     assert row["duration_s"] >= 0.3
     lines = workspace["REC-1"].logs_json()
@@ -165,7 +165,7 @@ def test_isolated_attempts_have_processes_of_their_own(
     pids = {int(path.read_text()) for path in (workspace.data_path / "out").iterdir()}
     others = {int(path.read_text()) for path in (workspace.data_path / "b").iterdir()}
     assert len(pids) == 3 and not pids & (others | {os.getpid()})
-    await_true(lambda: not any(map(psutil.pid_exists, pids)), "they end", 10)
+    await_true(lambda: not alive(*pids), "they end")
     assert (others == {os.getpid()}) == (mode == "main_process")
 
 

@@ -26,6 +26,8 @@ __all__ = ["FOR_ALL", "FOR_JOBS", "ChildProcess", "close_children", "describe_ex
 
 #: Seconds that a child gets to end by itself.
 _END_GRACE = 2.0
+#: Seconds from the end of its channel to its own: long on a busy machine, where a kill would hide how it ended.
+_LAST_SECONDS = 5.0
 #: Modules of ours that the first job of a child needs, and those that calls need too.
 FOR_JOBS = ("sinagot.runlog.handler",)
 FOR_ALL = (*FOR_JOBS, "sinagot.engine.acts.calls", "cloudpickle")
@@ -120,9 +122,7 @@ class ChildProcess:
         try:
             said = self.channel.receive()
         except EOFError:
-            # The channel closes a moment before the process is over; killing it now would hide how it ended.
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self.process.wait(timeout=1)
+            _await_end(self.process, _LAST_SECONDS)
             self.kill()
             verdict = self.watch.verdict if self.watch is not None else None
             return verdict or describe_exit(self.process.wait())

@@ -163,7 +163,7 @@ class Trial:
         missing = set(self.oracle.expected()) - whole
         if missing and 0 in codes:
             self.score.lies += 1
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 30
         while any(program.pids() for program in self.programs) and time.monotonic() < deadline:
             time.sleep(0.05)
         self.score.orphans += sum(len(program.pids()) for program in self.programs)

@@ -17,7 +17,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from sinagot.config.settings import StepSettings
@@ -44,7 +43,7 @@ from sinagot.runlog.read import read_lines
 from sinagot.runlog.write import LogTarget, NoLog, RecordLog, close_all
 from sinagot.scripts.classes import execute_set
 from sinagot.scripts.imports import find_sources
-from sinagot.testing import await_true, make_workspace, script_text
+from sinagot.testing import alive, await_true, make_workspace, script_text
 
 PATIENCE = 60
 
@@ -164,13 +163,6 @@ def count_up(by: int, ok: bool = True) -> int:
     return int(VARIABLES["count"])
 
 
-def gone(*pids: int) -> bool:
-    """Say whether none of the processes lives."""
-    return not any(
-        psutil.pid_exists(one) and psutil.Process(one).status() != psutil.STATUS_ZOMBIE for one in pids
-    )
-
-
 @pytest.fixture(scope="module")
 def client() -> Iterator[Any]:
     """Give somebody's client of a real local cluster."""
@@ -191,7 +183,7 @@ def places(client: Any) -> Iterator[dict[str, RemoteCalls]]:
         RemoteCalls(Place(client=client).make) as dask,
     ):
         yield {"processes": processes, "dask": dask}
-    assert client.submit(sum, [1, 2]).result(timeout=20) == 3, "a client of others stays open"
+    assert client.submit(sum, [1, 2]).result(timeout=60) == 3, "a client of others stays open"
 
 
 @pytest.fixture(params=["processes", "dask"])
@@ -308,10 +300,13 @@ def test_timeout_ends_the_whole_tree(calls: RemoteCalls, tmp_path: Path) -> None
         file.write_text(f"{os.getpid()} {one.pid} {two.pid}")
         time.sleep(600)
 
-    with pytest.raises(StepTimeoutError, match="took longer than 2 s"):
-        calls.call("slow", hang, {}, settings=StepSettings(timeout=2.0))
+    for timeout in (1, 5, 25):  # on a busy machine the first may end before the call has written
+        with pytest.raises(StepTimeoutError, match=f"took longer than {timeout} s"):
+            calls.call("slow", hang, {}, settings=StepSettings(timeout=float(timeout)))
+        if file.exists() and file.read_text():
+            break
     pids = [int(word) for word in file.read_text().split()]
-    await_true(lambda: gone(*pids), "the tree of the call ends", 10)
+    await_true(lambda: not alive(*pids), "the tree of the call ends")
     assert calls.call("pid", pid, {}) not in pids
 
 
@@ -336,7 +331,7 @@ def test_end_of_a_call_reaches_calls_in_calls(places: dict[str, RemoteCalls], tm
     with pytest.raises(CallInterruptedError):
         calls.call("outer", nested_for_ever, {"file": str(file)})
     killer.join(PATIENCE)
-    await_true(lambda: gone(*map(int, file.read_text().split())), "the inner tree ends", 10)
+    await_true(lambda: not alive(*map(int, file.read_text().split())), "the inner tree ends")
 
 
 def test_memory_limit_ends_the_call(calls: RemoteCalls) -> None:
@@ -354,11 +349,23 @@ def test_dying_call_costs_itself_only(calls: RemoteCalls, how: str) -> None:
     assert calls.call("same", same, {"value": 1}) == 1
 
 
+def test_process_that_is_slow_to_go_is_told_by_its_own_end(places: dict[str, RemoteCalls]) -> None:
+    """A process whose end takes a while after its channel has closed, as on a busy machine, is not killed meanwhile."""
+
+    def go_slowly() -> None:
+        os.closerange(3, 100)
+        time.sleep(1.2)
+        os._exit(7)
+
+    with pytest.raises(WorkerLostError, match="exited with code 7"):
+        places["processes"].call("go", go_slowly, {})
+
+
 def test_call_in_a_call_has_a_process_of_its_own(calls: RemoteCalls) -> None:
     """A call can make calls, wherever it runs, and leaves none of their processes."""
     pids = calls.call("outer", nested, {"depth": 2})
     assert len(set(pids)) == 3
-    await_true(lambda: gone(*pids[1:]), "the inner processes end", 10)
+    await_true(lambda: not alive(*pids[1:]), "the inner processes end")
 
 
 def test_jobs_of_workspaces_can_make_calls(tmp_path: Path) -> None:
@@ -458,7 +465,7 @@ def test_kill_ends_all_calls(calls: RemoteCalls, tmp_path: Path) -> None:
         thread.join(PATIENCE)
     assert len(ends) == 4
     pids = [int(word) for file in tmp_path.iterdir() for word in file.read_text().split()]
-    await_true(lambda: gone(*pids), "the trees of the calls end", 10)
+    await_true(lambda: not alive(*pids), "the trees of the calls end")
     assert calls.call("same", same, {"value": 1}) == 1
 
 
@@ -488,7 +495,8 @@ def test_interrupted_wait_leaves_its_call_to_kill(tmp_path: Path) -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=PATIENCE, check=False
     )
     assert (done.stdout, done.stderr, done.returncode) == ("interrupted\n", "", 0)
-    assert gone(int((tmp_path / "pid").read_text()))
+    slow = int((tmp_path / "pid").read_text())
+    await_true(lambda: not alive(slow), "the call ends")
 
 
 def test_what_is_said_lands_in_the_callers_log(calls: RemoteCalls, tmp_path: Path) -> None:
@@ -542,7 +550,7 @@ def test_what_surrounds_a_call_comes_back(calls: RemoteCalls) -> None:
 
 
 PROGRAM_THAT_COUNTS = """
-import os, threading
+import os, threading, time
 import psutil
 from sinagot.engine.acts.remote import RemoteCalls
 from sinagot.engine.executors.places import Place
@@ -570,7 +578,10 @@ use()
 before = held()
 use()
 use()
-assert held() == before, (held(), before)
+end = time.monotonic() + 30
+while any(now > then for now, then in zip(held(), before)):  # a timer that was stopped goes a moment later
+    assert time.monotonic() < end, (held(), before)
+    time.sleep(0.01)
 """
 
 

@@ -41,7 +41,7 @@ def test_post_waits_for_nobody(ends: tuple[Channel, Channel]) -> None:
     reader.start()
     while left.is_waiting:
         left.flush()
-    reader.join(20)
+    reader.join(60)
     assert got == large
 
 
@@ -77,7 +77,7 @@ def test_buffers_go_beside_their_pickle(ends: tuple[Channel, Channel], way: str)
     getattr(left, way)("next")
     while left.is_waiting:
         left.flush()
-    reader.join(20)
+    reader.join(60)
     (head, first, empty, fixed), last = got
     assert (head, bytes(empty), bytes(fixed), last) == ("head", b"", b"fixed", "next")
     first[0] = 0

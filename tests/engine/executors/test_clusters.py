@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -80,19 +82,19 @@ def test_workers_of_a_batch_system_that_are_lost_are_replaced_and_their_records_
         report = lab.steps.run(printing=False, wait=False)
         begun = lab.data_path / "REC-1.begun"
         await_true(lambda: begun.exists() and begun.read_text(), "the script runs")
-        script = int(begun.read_text())
+        worker = psutil.Process(int(begun.read_text())).parent()
         (job,) = slurm.pids()
         slurm.kill(job)
-        worker = psutil.Process(script).parent()
-        if worker is not None and worker.pid != 1:
-            worker.kill()
-        report.wait(60)
+        with contextlib.suppress(psutil.NoSuchProcess):  # it may have gone with its job
+            if worker is not None and worker.pid != 1:
+                worker.kill()
+        report.wait(100)
         assert report.ok, report.failures[0].traceback
         assert report.counts["done"] == 3
         assert len(begun.read_text().split()) == 2
         assert len(slurm.scripts()) >= 2
         assert "#SBATCH -t 00:10:00" in slurm.scripts()[0]
-    await_true(lambda: not slurm.pids(), "the jobs are cancelled", 20)
+    await_true(lambda: not slurm.pids(), "the jobs are cancelled")
 
 
 @pytest.mark.slow
@@ -101,9 +103,14 @@ def test_adaptive_cluster_asks_for_workers_when_there_is_work(tmp_path: Path, sl
     more = "[dask.cluster.adapt]\nminimum = 0\nmaximum = 2\ninterval = '100ms'\n"
     settings = SLURM.format(folder=slurm.folder, more="") + more
     with make_workspace(tmp_path / "lab", records=8, settings=settings) as lab:
-        assert lab.steps.run(printing=False).counts["done"] == 16
-    assert 1 <= len(slurm.scripts()) <= 3
-    await_true(lambda: not slurm.pids(), "the jobs are cancelled", 20)
+        report, most = lab.steps.run(printing=False, wait=False), 0
+        while report.is_running:
+            most = max(most, len(slurm.pids()))
+            time.sleep(0.01)
+        assert report.wait(60).counts["done"] == 16
+    # One that was let go may be ending while the next one begins.
+    assert 1 <= most <= 3 and slurm.scripts()
+    await_true(lambda: not slurm.pids(), "the jobs are cancelled")
 
 
 def test_jobs_that_end_before_a_worker_has_begun_end_the_run(
@@ -169,7 +176,7 @@ def test_class_of_a_package_that_takes_ctrl_c_does_not_get_it(monkeypatch: pytes
     find()
     thread = threading.Thread(target=find)
     thread.start()
-    thread.join(30)
+    thread.join(60)
     assert found == ["SLURMCluster"] * 2
     assert signal.getsignal(signal.SIGINT) is before
 

@@ -6,9 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import psutil
-
-from sinagot.testing import make_workspace, script_text
+from sinagot.testing import alive, await_true, make_workspace, script_text
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -61,7 +59,7 @@ def test_workers_hold_limits(tmp_path: Path, dask_client: Client) -> None:
     """
     settings = """
         [steps.a]
-        timeout = "2 s"
+        timeout = "4 s"
         memory = "200 MB"
         threads = 2
         retries = 1
@@ -89,5 +87,6 @@ def test_workers_hold_limits(tmp_path: Path, dask_client: Client) -> None:
             "GOOD": 1,
         }
         assert {words[1] for words in tries.values()} == {"2"}
-        assert not any(psutil.pid_exists(int(tries[record][0])) for record in ("SLOW", "LARGE"))
+        ended = [int(tries[record][0]) for record in ("SLOW", "LARGE")]
+        await_true(lambda: not alive(*ended), "both end")
         assert os.getpid() not in {int(words[0]) for words in tries.values()}

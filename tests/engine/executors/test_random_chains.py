@@ -82,7 +82,7 @@ def write(chain: Chain, folder: str) -> Workspace:
 
 def check(chain: Chain, executor: Executor | None) -> None:
     """Run a chain, mend it, run it again, and compare all with the model."""
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:  # a child may still look at it
         workspace = write(chain, folder)
         mode = "main_process"
         if executor is not None:
@@ -115,7 +115,7 @@ def check(chain: Chain, executor: Executor | None) -> None:
 
 
 @given(chain=chains(("raise", "leave", "forget")))
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_ledger_agrees_with_the_model_here(chain: Chain) -> None:
     """In the main process."""
     check(chain, None)
@@ -131,7 +131,7 @@ def children() -> Iterator[ProcessExecutor]:
 
 @given(chain=chains(("raise", "leave", "forget", "die")))
 @settings(
-    max_examples=15,
+    max_examples=10,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )

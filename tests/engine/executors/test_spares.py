@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,8 +16,9 @@ import pytest
 from sinagot.engine.executors.spares import SPARES, Spares
 from sinagot.pipeline import LoggerSettings, Pipeline, Stage
 from sinagot.pipeline.input import known
-from sinagot.testing import await_true
+from sinagot.testing import alive, await_true
 from tests.clusters import DaskProcesses
+from tests.threads import since_now
 
 PATIENCE = 60
 
@@ -31,18 +31,9 @@ def spares() -> Iterator[Spares]:
     made.close()
 
 
-def children() -> set[int]:
-    """Give the children of this process that live."""
-    found = psutil.Process().children()
-    return {one.pid for one in found if one.status() != psutil.STATUS_ZOMBIE}
-
-
-def is_gone(pid: int) -> bool:
-    """Say whether a process has ended."""
-    try:
-        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
+def waiting_in(spares: Spares) -> set[int]:
+    """Give the processes that wait there; the process of the tests has other children too, which come and go."""
+    return {spare.child.process.pid for spare in spares._spares}
 
 
 def pipeline_of(*functions: Callable[..., Any], **arguments: Any) -> Pipeline:
@@ -59,16 +50,15 @@ def pid() -> int:
 
 def test_each_is_given_once(spares: Spares) -> None:
     """Those that wait are given one by one; who comes later gets a new one."""
-    before = children()
     spares.keep(2)
     spares.keep(2)
-    waiting = children() - before
+    waiting = waiting_in(spares)
     taken = [spares.take() for _ in range(3)]
     found = [child.process.pid for child in taken]
     assert len(waiting) == 2 and set(found[:2]) == waiting and found[2] not in waiting
     for child in taken:
         child.close()
-    assert children() == before
+    assert not alive(*found)
 
 
 def change_variable(patch: pytest.MonkeyPatch, folder: Path) -> Callable[[], None]:
@@ -133,9 +123,8 @@ def test_spare_of_other_surroundings_is_not_given(
     change: Callable[..., Callable[[], None]], spares: Spares, tmp_path: Path
 ) -> None:
     """A spare that was born into something else than a new child would be waits on, until things are as they were."""
-    before = children()
     spares.keep(1)
-    waiting = children() - before
+    waiting = waiting_in(spares)
     patch = pytest.MonkeyPatch()
     undo = change(patch, tmp_path)
     try:
@@ -151,10 +140,9 @@ def test_spare_of_other_surroundings_is_not_given(
 
 def test_other_paths_and_threads_are_other_kinds(spares: Spares, tmp_path: Path) -> None:
     """Who asks for a search path or a number of threads gets a spare that has them."""
-    before = children()
     spares.keep(1, [str(tmp_path)])
     spares.keep(1, (), 2)
-    waiting = children() - before
+    waiting = waiting_in(spares)
     taken = [spares.take(), spares.take([str(tmp_path)]), spares.take((), 2)]
     assert [child.process.pid in waiting for child in taken] == [False, True, True]
     for child in taken:
@@ -163,28 +151,27 @@ def test_other_paths_and_threads_are_other_kinds(spares: Spares, tmp_path: Path)
 
 def test_ended_spare_is_not_given(spares: Spares) -> None:
     """One that somebody has killed meanwhile is replaced, and nobody notices."""
-    before = children()
     spares.keep(1)
-    (waiting,) = children() - before
+    (waiting,) = waiting_in(spares)
     os.kill(waiting, signal.SIGKILL)
-    await_true(lambda: is_gone(waiting), "the spare ends")
+    await_true(lambda: not alive(waiting), "the spare ends")
     child = spares.take()
     assert child.process.pid != waiting and child.process.poll() is None
     child.close()
-    assert children() == before
+    assert not waiting_in(spares)
 
 
 def test_nobody_waits_for_ever() -> None:
     """Spares for which nobody comes end, with the thread that counts their time."""
-    threads, before = threading.active_count(), children()
+    threads = since_now()
     short = Spares(0.1)
     short.keep(2)
-    await_true(lambda: children() == before, "spares end")
-    await_true(lambda: threading.active_count() == threads, "their thread ends")
-    short.keep(1)
-    short.take().close()
-    assert threading.active_count() <= threads + 1, "who takes the last one stops the clock"
-    short.close()
+    await_true(lambda: not waiting_in(short), "spares are let go")
+    await_true(lambda: not threads(), "their thread ends")
+    patient = Spares(PATIENCE)
+    patient.keep(1)
+    patient.take().close()
+    await_true(lambda: not threads(), "who takes the last one stops the clock", PATIENCE / 2)
 
 
 PROGRAM = """
@@ -230,7 +217,7 @@ def test_spares_end_with_their_process(how: str) -> None:
             program.kill()
         program.communicate(timeout=PATIENCE)
         assert program.returncode == (-signal.SIGKILL if how == "wait" else 0)
-    await_true(lambda: all(map(is_gone, pids)), "the spares end")
+    await_true(lambda: not alive(*pids), "the spares end")
 
 
 def test_next_run_takes_fresh_children_that_wait(tmp_path: Path) -> None:
@@ -246,19 +233,20 @@ def test_next_run_takes_fresh_children_that_wait(tmp_path: Path) -> None:
         os.environ["LEFT_BEHIND"] = "something"
         return os.getpid(), of_the_user.VALUE, left
 
-    before = children()
+    SPARES.close()  # an earlier test of this process may have left some
     pipeline = pipeline_of(look, folder=str(tmp_path)).using(mode="processes", workers=1)
     try:
         first = pipeline.run()["s0"]
-        waiting = children() - before
+        waiting = waiting_in(SPARES)
         module.write_text("VALUE = 20\n")
         second = pipeline.run()["s0"]
         assert (first[1:], second[1:]) == ((1, None), (20, None))
-        assert second[0] in waiting and first[0] not in waiting and is_gone(first[0])
-        assert len(children() - before) == 1, "as many wait as there were"
+        assert waiting == {second[0]} and first[0] not in waiting and not alive(first[0])
+        others = waiting_in(SPARES)
+        assert len(others) == 1, "as many wait as there were"
     finally:
         SPARES.close()
-    assert children() == before
+    assert not alive(*others, second[0])
 
 
 def test_workers_of_dask_have_fresh_children_ready(tmp_path: Path) -> None:
@@ -273,9 +261,15 @@ def test_workers_of_dask_have_fresh_children_ready(tmp_path: Path) -> None:
         of_worker = psutil.Process(worker)
         pipeline = pipeline_of(pid).using(client=client)
         first = pipeline.run()["s0"]
-        ready = {one.pid for one in of_worker.children()}
-        assert len(ready) == 1 and first not in ready
-        assert {pipeline.run()["s0"]} == ready
-        (left,) = (one.pid for one in of_worker.children())
+
+        def ready(*ended: int) -> set[int]:
+            return {one.pid for one in of_worker.children()} - set(ended)
+
+        # One that has had its run may still be ending, and the next one is started when it has ended.
+        await_true(lambda: len(ready(first)) == 1, "a fresh child waits")
+        (fresh,) = ready(first)
+        assert pipeline.run()["s0"] == fresh
+        await_true(lambda: len(ready(first, fresh)) == 1, "the next one waits")
+        (left,) = ready(first, fresh)
         os.kill(worker, signal.SIGKILL)
-        await_true(lambda: is_gone(left), "the spare ends")
+        await_true(lambda: not alive(left), "the spare ends")

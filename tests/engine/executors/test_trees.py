@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -11,7 +12,7 @@ import psutil
 import pytest
 
 from sinagot.engine.executors import trees
-from sinagot.testing import await_true
+from sinagot.testing import alive, await_true
 
 FAMILY = """
 import subprocess, sys, threading, time
@@ -35,7 +36,7 @@ def family() -> Iterator[tuple[subprocess.Popen[str], list[int]]]:
     children = [int(process.stdout.readline()) for _ in range(2)]
     yield process, children
     for pid in (process.pid, *children):
-        if psutil.pid_exists(pid):
+        with contextlib.suppress(ProcessLookupError):
             os.kill(pid, 9)
     process.wait()
     process.stdout.close()
@@ -50,7 +51,7 @@ def test_tree_is_found_and_killed(family: tuple[subprocess.Popen[str], list[int]
     assert use.memory > alone and trees.use_of(process.pid, exactly=True).memory < use.memory
     trees.kill_tree(process.pid)
     assert process.wait(10) == -9
-    await_true(lambda: not any(map(psutil.pid_exists, children)), "children end", 10)
+    await_true(lambda: not alive(*children), "children end")
 
 
 def test_tree_without_a_list_of_children(family: tuple[subprocess.Popen[str], list[int]]) -> None:

@@ -7,13 +7,12 @@ import shutil
 import subprocess
 from typing import Any
 
-import psutil
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sinagot.pipeline.templates.shellwords import compiled
-from sinagot.testing import await_true
+from sinagot.testing import alive, await_true
 
 pytestmark = pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
 
@@ -201,6 +200,4 @@ def test_a_timeout_ends_the_work(shelf: Any, stage: str) -> None:
     seconds = next(line["duration_s"] for line in shelf.lines if line.get("stage_status") == 40)
     assert seconds < 30
     pid = int(file.read_text())
-    await_true(
-        lambda: not psutil.pid_exists(pid) or psutil.Process(pid).status() == "zombie", "the child is gone"
-    )
+    await_true(lambda: not alive(pid), "the child is gone")
