@@ -197,7 +197,11 @@ class TestSpool(StoreContract):
 
         run(one_by_one)
 
-    @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(
+        max_examples=30,
+        deadline=None,
+        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    )
     @given(at=st.integers(0, 10_000), bit=st.integers(0, 7))
     def test_a_changed_bit_is_never_a_value(self, run: Any, tmp_path: Path, at: int, bit: int) -> None:
         """Wrong bytes end the reading with an error; they never come out as a value."""
