@@ -266,7 +266,7 @@ class TestSpool(StoreContract):
             "    while True:\n"
             "        await store.append('x', [number, bytes(int(sys.argv[2]))])\n"
             "        number += 1\n"
-            "        if number % 100 == 0:\n"
+            "        if number % 100 == 0 or number > 400:\n"  # what it writes has to be read
             "            await anyio.sleep(0.001)\n"
             "anyio.run(main)\n"
         )
