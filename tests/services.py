@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import socket
 import subprocess
@@ -37,9 +38,7 @@ class RedisServer:
 
     def __init__(self, folder: Path, *options: str, password: str = "") -> None:
         self.folder = folder
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port: int = free.getsockname()[1]
+        self.port: int = _free_port()
         self.url = f"redis://127.0.0.1:{self.port}/0"
         self.password = password
         self.options = [*options, *(["--requirepass", password] if password else [])]
@@ -73,6 +72,7 @@ class RedisServer:
                 start_new_session=True,
             )
         await_true(self._answers, "Redis starts")
+        assert self.process.poll() is None, (self.folder / "redis.log").read_text()
 
     def kill(self) -> None:
         """End it at once: it saves nothing."""
@@ -86,6 +86,8 @@ class RedisServer:
         return redis.Redis(port=self.port, password=self.password or None, protocol=2)
 
     def _answers(self) -> bool:
+        if self.process.poll() is not None:
+            return True  # it has ended, and its log says why
         with socket.socket() as caller:
             return caller.connect_ex(("127.0.0.1", self.port)) == 0
 
@@ -93,6 +95,22 @@ class RedisServer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         end(self.process)
+
+
+def _free_port() -> int:
+    """Give a port that nobody listens to, and that the system gives to nobody.
+
+    From the range of which callers get their ports (above 32767) somebody could get it before the server begins, or
+    while it is away; who calls a port of that range where nobody listens may even be connected with himself.
+    """
+    while True:
+        port = random.SystemRandom().randrange(10_000, 32_768)  # tests have one seed in all processes
+        with socket.socket() as free:
+            try:
+                free.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        return port
 
 
 class CeleryWorkers:

@@ -3,16 +3,30 @@
 import threading
 from collections.abc import Callable
 
-__all__ = ["since_now"]
+from sinagot.testing import await_true
+
+__all__ = ["FLOWS", "since_now"]
+
+#: What names of threads of flows begin with. Other parts of us, such as spare children, go on for other tests, and may
+#: begin a thread at any time.
+FLOWS = (
+    "sinagot-flow",
+    "sinagot-line",
+    "sinagot-beats",
+    "sinagot-redis",
+    "sinagot-dependencies",
+)
 
 
-def since_now() -> Callable[[], list[str]]:
-    """Give what names those threads of ours that have begun from now on and live."""
+def since_now(*kinds: str) -> Callable[[], None]:
+    """Give what waits until none of those threads lives that have begun from now on: of flows, or of other kinds."""
     before = set(threading.enumerate())
 
-    def fresh() -> list[str]:
+    def left() -> list[str]:
         return sorted(
-            one.name for one in threading.enumerate() if one not in before and one.name.startswith("sinagot")
+            one.name
+            for one in threading.enumerate()
+            if one not in before and one.name.startswith(kinds or FLOWS)
         )
 
-    return fresh
+    return lambda: await_true(lambda: not left(), "no thread is left", 20)

@@ -18,8 +18,10 @@ __all__ = ["TASK", "CeleryExecutor", "registered"]
 
 #: Name of the task.
 TASK = "sinagot.flow.run_processor"
-#: Seconds between two looks at the state of a task, and for which workers may think about a question.
-_LOOK, _ANSWER = 1.0, 1.0
+#: Seconds between two looks at the state of a task.
+_LOOK = 1.0
+#: Seconds for which workers may think about a question: the first time, and where they are known or none has answered.
+_ANSWER, _PATIENCE = 1.0, 3.0
 
 
 class CeleryExecutor(RemoteExecutor):
@@ -206,22 +208,25 @@ class _CelerySent:
 
         Gives how many places processors take, how many there are, how many are taken, and whether ours is run.
         """
-        inspect = self._executor.app.control.inspect(timeout=_ANSWER)
-        queues = inspect.active_queues() or {}
-        names = [
-            worker
-            for worker, all_ in queues.items()
-            if any(one["name"] == self._executor.queue for one in all_)
-        ]
+        names = self._listeners(_ANSWER) or self._listeners(_PATIENCE)
         if not names:
             return None
-        asked = self._executor.app.control.inspect(destination=names, timeout=_ANSWER)
+        asked = self._executor.app.control.inspect(destination=names, timeout=_PATIENCE, limit=len(names))
         active, stats = asked.active() or {}, asked.stats() or {}
         running = [one for all_ in active.values() for one in all_]
         ours = sum(one["name"] == TASK for one in running)
         places = sum(int(one["pool"].get("max-concurrency") or 0) for one in stats.values())
         is_running = any(one["id"] == self._id for one in running)
         return ours, places or ours + 1, len(running), is_running
+
+    def _listeners(self, seconds: float) -> list[str]:
+        """Name the workers that say within so many seconds that they listen to the queue."""
+        queues = self._executor.app.control.inspect(timeout=seconds).active_queues() or {}
+        return [
+            worker
+            for worker, all_ in queues.items()
+            if any(one["name"] == self._executor.queue for one in all_)
+        ]
 
     async def withdraw(self) -> None:
         """Tell workers not to begin it."""

@@ -97,7 +97,11 @@ class StoreContract:
         """Give what opens a fresh store."""
         raise NotImplementedError
 
-    @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(
+        max_examples=15,
+        deadline=None,
+        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    )
     @given(
         values=st.lists(PLAIN, max_size=12),
         starts=st.lists(st.integers(0, 20), min_size=1, max_size=3),

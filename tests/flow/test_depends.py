@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from sinagot.errors import DependencyError
 from sinagot.flow import CurrentRecord, Depends, current_record, params, path_in, path_out, record_logger
 from sinagot.flow.depends import Plan, plan_of
+from tests.threads import since_now
 
 DOORS = ("asyncio", "trio", "thread")
 
@@ -455,12 +456,12 @@ def test_in_a_thread_sync_functions_stay_there_and_the_loop_ends() -> None:
 
     def function(x: int = Depends(here), y: int = Depends(there)) -> None: ...
 
-    before = threading.active_count()
+    none_is_left = since_now()
     own = threading.current_thread().name
     found = through("thread", plan_of(function, ()))
     assert found["x"] == threading.get_ident() != found["y"]
     assert threads == [own, "sinagot-dependencies", "sinagot-dependencies", own]
-    assert threading.active_count() == before
+    none_is_left()
 
 
 @pytest.mark.parametrize("door", DOORS)

@@ -40,6 +40,7 @@ from sinagot.flow import (
     params,
     path_in,
 )
+from sinagot.flow.celery import _CelerySent
 from sinagot.flow.handles import SpoolHandle, claim
 from sinagot.flow.postings import Posting, SentContext
 from sinagot.flow.starting import begin
@@ -87,10 +88,10 @@ def folder(tmp_path: Path) -> Iterator[Path]:
     """Give a folder for streams, which is empty at the end; no thread of ours is left then."""
     folder = tmp_path / "streams"
     folder.mkdir()
-    fresh = since_now()
+    none_is_left = since_now()
     yield folder
     assert list(folder.iterdir()) == []
-    assert fresh() == []
+    none_is_left()
 
 
 class TestLocal(ExecutorContract):
@@ -209,11 +210,11 @@ def test_body_that_computes_for_long_is_not_taken_for_dead(client: Any, folder: 
     @Processor("compute", [], ["n"])
     async def compute() -> AsyncIterator[int]:
         yield 1
-        time.sleep(4)
+        time.sleep(4.5)
         yield 2
 
     async def main() -> None:
-        supervisor = Supervisor(DaskExecutor(client, lost_after=2), folder=folder)
+        supervisor = Supervisor(DaskExecutor(client, lost_after=3), folder=folder)
         async with await supervisor.start_flow(Flow.from_processors(compute)) as run:
             assert await all_of(run["n"]) == [1, 2]
 
@@ -242,7 +243,7 @@ def test_worker_that_hangs_is_replaced_and_does_no_harm(
             mark(cleaned, str(os.getpid()))
 
     async def main() -> None:
-        supervisor = Supervisor(DaskExecutor(client, lost_after=2), folder=folder)
+        supervisor = Supervisor(DaskExecutor(client, lost_after=4), folder=folder)
         async with await supervisor.start_flow(Flow.from_processors(counting(6), tell)) as run:
             found = []
             async for value in run["m"].stream():
@@ -414,11 +415,40 @@ def test_message_that_was_lost_is_sent_again(celery: CeleryWorkers, folder: Path
     anyio.run(main)
 
 
+def test_worker_that_is_slow_to_answer_is_not_taken_for_none(
+    celery: CeleryWorkers, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker that says nothing while it is busy is asked once more, and then takes what waits for it."""
+    (worker, *_) = celery.workers
+    asked: list[float] = []
+    listeners = _CelerySent._listeners
+
+    def asking(sent: _CelerySent, seconds: float) -> list[str]:
+        if asked:
+            os.kill(worker.pid, signal.SIGCONT)
+        asked.append(seconds)
+        return listeners(sent, seconds)
+
+    monkeypatch.setattr(_CelerySent, "_listeners", asking)
+
+    async def main() -> None:
+        supervisor = Supervisor(CeleryExecutor(celery.app, start_within=0.1), folder=folder)
+        async with await supervisor.start_flow(Flow.from_processors(counting(3))) as run:
+            assert await all_of(run["n"]) == [0, 1, 2]
+
+    os.kill(worker.pid, signal.SIGSTOP)
+    try:
+        anyio.run(main)
+    finally:
+        os.kill(worker.pid, signal.SIGCONT)
+    assert len(asked) > 1 and asked[0] < asked[1]
+
+
 def test_queue_without_worker_is_named(celery: CeleryWorkers, folder: Path) -> None:
     """When nobody listens, the error names the queue after the time that was set."""
 
     async def main() -> None:
-        supervisor = Supervisor(CeleryExecutor(celery.app, queue="nobody", start_within=0.5), folder=folder)
+        supervisor = Supervisor(CeleryExecutor(celery.app, queue="nobody", start_within=0.1), folder=folder)
         async with await supervisor.start_flow(Flow.from_processors(counting(3))) as run:
             await until(lambda: "'nobody'" in run.status().processors["count"].waits)
             with pytest.raises(UpstreamFailed, match="no Celery worker listens to queue 'nobody'"):

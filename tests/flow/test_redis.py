@@ -55,9 +55,9 @@ def own(tmp_path: Path) -> Iterator[RedisServer]:
 @pytest.fixture(autouse=True)
 def _no_thread_is_left() -> Iterator[None]:
     """After each test no thread of ours is left."""
-    fresh = since_now()
+    none_is_left = since_now()
     yield
-    assert fresh() == []
+    none_is_left()
 
 
 def store_in(server: RedisServer, **options: Any) -> RedisStore:
@@ -322,7 +322,7 @@ class TestFaults:
         """Writers and readers of a server that is gone get an error that names it, and the end comes soon."""
 
         async def main() -> None:
-            async with store_in(own, config={"timeout": 0.5}) as store:
+            async with store_in(own, config={"timeout": 1.5}) as store:
 
                 async def read() -> None:
                     found = await until_error(store, (StorageError, UpstreamFailed), str(own.port))
@@ -430,11 +430,11 @@ class TestFaults:
         """A server that does not answer for longer than `timeout` is an error; leaving takes no longer."""
 
         async def main() -> None:
-            store = store_in(own, config={"timeout": 0.5})
+            store = store_in(own, config={"timeout": 1.5})
             await store.append("x", 1)
             own.process.send_signal(signal.SIGSTOP)
             try:
-                with pytest.raises(StorageError, match=r"did not answer for 0\.5 s"):
+                with pytest.raises(StorageError, match=r"did not answer for 1\.5 s"):
                     while True:
                         await store.append("x", 2)
                 await store.remove()
@@ -475,7 +475,7 @@ class TestFaults:
                 "127.0.0.1:1/0: it can't be reached",
             ),
             ({"url": "unix:///nowhere/redis.sock"}, "/nowhere/redis.sock: it can't be reached"),
-            ({"url": "rediss://127.0.0.1:{port}/0"}, "can't be reached"),
+            ({"url": "rediss://127.0.0.1:{port}/0", "timeout": 0.3}, "can't be reached"),
         ],
     )
     def test_a_server_that_cannot_be_used_is_named_before_anything_starts(
@@ -490,7 +490,7 @@ class TestFaults:
             begun.append(1)
             return 1
 
-        config = {**server.config, "timeout": 2, **change}
+        config = {**server.config, "timeout": 20, **change}
         config["url"] = config["url"].replace("{port}", str(server.port))
 
         async def main() -> None:
@@ -598,7 +598,7 @@ class TestFlows:
                 await anyio.sleep(0)
 
         async def main() -> None:
-            supervisor = Supervisor(LocalExecutor(), {**own.config, "timeout": 0.5})
+            supervisor = Supervisor(LocalExecutor(), {**own.config, "timeout": 1.5})
             async with await supervisor.start_flow(Flow.from_processors(processor)) as found:
                 with pytest.raises(UpstreamFailed, match=str(own.port)):
                     async for value in found["n"].stream():
@@ -621,7 +621,7 @@ class TestFlows:
             own.kill()
 
         async def main() -> None:
-            supervisor = Supervisor(LocalExecutor(), {**own.config, "timeout": 0.3})
+            supervisor = Supervisor(LocalExecutor(), {**own.config, "timeout": 1.5})
             async with await supervisor.start_flow(Flow.from_processors(processor)) as found:
                 status = await found.wait()
                 assert (status.state, status.processors["last"].state) == ("error", "error")

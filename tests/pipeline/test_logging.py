@@ -238,7 +238,7 @@ def test_eight_threads_write_whole_lines(stage: AttemptLog, lines: Lines) -> Non
 
     def work(number: int) -> None:
         with capture(stage.root.within(stage=f"s{number}")):
-            meet.wait(10)
+            meet.wait(60)
             for count in range(200):
                 info("%d", count, stage_was=f"s{number}", text="x" * count)
 
@@ -334,7 +334,7 @@ def test_outside_of_any_attempt_lines_are_only_shown(
 ) -> None:
     """Before, beside and after pipelines a call is shown, and is no mistake; so is what a left-over thread says."""
     go = threading.Event()
-    thread = threading.Thread(target=lambda: (go.wait(10), info("left over", data=2)))
+    thread = threading.Thread(target=lambda: (go.wait(60), info("left over", data=2)))
     debug("below")
     info("before", data=1)
     with capture(stage):

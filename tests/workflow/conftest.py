@@ -84,8 +84,8 @@ class Chains(sg.Workspace[Chain]):
 )
 
 
-def chain(bad: str = "()", pause: float = 0.0) -> str:
-    """Give the text of a module of two steps; some numbers are bad."""
+def chain(bad: str = "()", pause: float | str = 0.0) -> str:
+    """Give the text of a module of two steps; some numbers are bad, and the first step takes a while."""
     return f"BAD = {bad}\nPAUSE = {pause}\n{CHAIN}"
 
 

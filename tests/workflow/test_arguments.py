@@ -170,7 +170,7 @@ def test_fingerprints_are_the_same_in_every_process(tmp_path: Path) -> None:
             check=True,
             cwd=tmp_path,
         ).stdout
-        for seed in ("0", "1", "4242")
+        for seed in ("0", "4242")
     }
     assert len(told) == 1
 

@@ -15,7 +15,11 @@ from pandas.testing import assert_frame_equal
 import sinagot as sg
 from sinagot.workflow.storage import LocalStorage, find_handler
 
-quick = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+quick = settings(
+    max_examples=50,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 #: No numbers, no words for what is missing: the type of a column or an index is not what this is about.
 words = st.text(st.characters(codec="ascii", categories=["L"]), max_size=5).map(lambda word: f"w{word}")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,18 @@ def test_tutorial_runs_in_a_kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     """Classes of a notebook compute here and on workers; a workflow shows itself, and a table is a table."""
     nbformat = pytest.importorskip("nbformat")
     nbclient = pytest.importorskip("nbclient")
+    traitlets = pytest.importorskip("traitlets.config")
     pytest.importorskip("ipykernel")
     monkeypatch.setenv("JUPYTER_PLATFORM_DIRS", "1")
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
     sources = CELL.findall(PAGE.read_text(encoding="utf-8"))
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in sources])
-    nbclient.NotebookClient(notebook, timeout=90, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    # By files: a port that is free when the kernel is told of it may be somebody's when it begins.
+    with tempfile.TemporaryDirectory() as sockets:  # names of sockets are short
+        config = traitlets.Config(KernelManager={"transport": "ipc", "ip": f"{sockets}/kernel"})
+        nbclient.NotebookClient(
+            notebook, timeout=90, resources={"metadata": {"path": str(tmp_path)}}, config=config
+        ).execute()
     shown: list[Any] = [
         output["data"]
         for cell in notebook.cells

@@ -86,7 +86,11 @@ def nets(calls: Calls, module: Write, tmp_path: Path):
 
 
 @pytest.mark.parametrize("door", ["batch", "read"])
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=20,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(
     gone=st.sets(st.sampled_from(KEPT)),
     target=st.sampled_from(["four", "five", "two", "one"]),

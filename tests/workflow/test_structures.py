@@ -20,7 +20,11 @@ import sinagot as sg
 from sinagot.errors import StepFailedError, WorkflowError
 from sinagot.workflow.storage import LocalStorage, TypeHandler, find_handler
 
-quick = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+quick = settings(
+    max_examples=25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 words = st.text(st.characters(codec="utf-8", exclude_characters="\0\r"), max_size=20)
 whole = st.integers(-(2**62), 2**62)
 real = st.floats(allow_nan=False)

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from sinagot.testing import await_true
 from tests.workflow.conftest import COUNTING, Calls, Write, seeds
 
 SLOW = (
@@ -71,7 +72,7 @@ def test_processes_that_want_the_same_data_wait_for_each_other(
         for door in doors
     ]
     for program in programs:
-        out, said = program.communicate(timeout=60)
+        out, said = program.communicate(timeout=100)
         assert program.returncode == 0, said
         assert json.loads(out) == 10
     assert calls() == [f"last {ID}", f"middle {ID}"]
@@ -113,15 +114,12 @@ def test_batch_leaves_those_who_read_alone(calls: Calls, module: Write, tmp_path
     """A batch that begins while another thread computes an attribute takes no job from it, and waits for its result."""
     flow, root = module("slow_flow", SLOW), seeds(tmp_path / "data", 3)
     with flow.Slows(root) as ws:
-        begun = threading.Event()
 
         def read() -> int:
-            begun.set()
             return int(ws[ID].end)
 
         def compute() -> bool:
-            begun.wait(10)
-            threading.Event().wait(0.3)
+            await_true(lambda: f"middle {ID}" in calls(), "the other thread computes")
             return bool(ws.compute("end", progress=False).ok)
 
         assert in_threads(read, compute) == [10, True]

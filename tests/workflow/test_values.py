@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 import sinagot as sg
+from sinagot.testing import await_true
 from tests.workflow.conftest import COUNTING, EXAMPLE, Calls, Write, chain, litter, seeds
 
 DIAMOND = (
@@ -562,8 +563,6 @@ def test_run_on_demand_ends_when_nobody_asks(
     module: Write, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A program that only waits holds nothing: its run ends by itself, and the next request begins another."""
-    import time
-
     from sinagot.engine import session
     from sinagot.engine.state.owners import live_owners
 
@@ -571,11 +570,8 @@ def test_run_on_demand_ends_when_nobody_asks(
     ws = module("example_flow", EXAMPLE).TestWorkspace(root)
     assert ws["001"].final_data == 3
     state = str(root / ".sinagot")
-    assert len(live_owners(state)) == 1
-    end = time.monotonic() + 20
-    while live_owners(state) and time.monotonic() < end:
-        time.sleep(0.05)
-    assert live_owners(state) == []
+    assert len(list((root / ".sinagot" / "runs").iterdir())) == 1
+    await_true(lambda: live_owners(state) == [], "the run ends")
     assert ws["002"].final_data == 15
     assert ws.compute("multiplied_data", exclusive=True).ok
     assert len(list((root / ".sinagot" / "runs").iterdir())) == 2

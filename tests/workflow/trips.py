@@ -10,7 +10,11 @@ from hypothesis import strategies as st
 
 from sinagot.workflow.storage import LocalStorage, find_handler
 
-quick = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+quick = settings(
+    max_examples=15,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 
 words = st.text(st.characters(codec="utf-8", exclude_characters="\0\r"), max_size=20)
 names = st.text(st.characters(codec="ascii", categories=["L"]), min_size=1, max_size=8)
