@@ -268,7 +268,7 @@ class StreamFile:
                 try:
                     self._reader = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
                 except FileNotFoundError:
-                    pass
+                    return self._writer  # somebody has deleted it: what we wrote is still to be had
             return self._reader
 
     def _release(self) -> None:

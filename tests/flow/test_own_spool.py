@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 
 from sinagot.errors import StorageError, StreamEndedError, UpstreamFailed
@@ -42,6 +43,25 @@ class TestOwnSpool(StoreContract):
                 for cursor in (0, 50, 100, 102):
                     found = [value async for _, value in store.read("x", cursor)]
                     assert found == ["small", *data, bytes(400_000), 7][cursor:]
+
+        run(main)
+
+    @pytest.mark.parametrize("is_shared", [True, False])
+    def test_a_file_that_somebody_deletes_is_still_read(
+        self, run: Any, open_store: Any, is_shared: bool
+    ) -> None:
+        """Who begins to read when the file is gone gets what was written, and does not wait for ever."""
+        data = [bytes(100_000), "small", bytes(100_000), 7]
+
+        async def main() -> None:
+            async with open_store(is_shared=is_shared) as store:
+                for value in data:
+                    await store.append("x", value)
+                for name in os.listdir(store.folder):
+                    os.unlink(f"{store.folder}/{name}")
+                await store.end("x", Mark.complete())
+                with anyio.fail_after(20):
+                    assert [value async for _, value in store.read("x")] == data
 
         run(main)
 
