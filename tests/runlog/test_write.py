@@ -113,7 +113,11 @@ def test_a_last_line_cut_at_every_byte_costs_only_itself(
         assert messages(bad=int(not is_whole and end > start)) == expected
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=50)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    deadline=None,
+    max_examples=50,
+)
 @given(
     garbage=st.lists(st.binary(max_size=300) | st.just(b"\n") | st.just(b'{"a": 1}'), max_size=6).map(
         b"".join

@@ -54,7 +54,11 @@ def arrange(lab, raw, outputs, failed, claimed) -> None:
         lab.write(f"dataset/.sinagot/claims/{file_key(f'{record}/{step}')}", dead)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(raws, files, failures, claims, asked, st.booleans(), st.booleans())
 def test_dry_run_says_what_the_run_does(
     graph_lab, raw, outputs, failed, claimed, step, force, ignore_missing
@@ -78,7 +82,11 @@ def test_dry_run_says_what_the_run_does(
     assert report.ok == (report.counts["blocked"] == 0)
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=15,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(files, failures, claims)
 def test_plain_run_leads_everything_to_done(graph_lab, outputs, failed, claimed) -> None:
     """From any state one plain run ends with every step of records that have raw data done, and a second one does nothing."""
@@ -91,7 +99,11 @@ def test_plain_run_leads_everything_to_done(graph_lab, outputs, failed, claimed)
     assert lab.ran() == []
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(raws, files, failures, claims, st.sets(st.sampled_from(PLACES)))
 def test_no_step_reads_what_is_unfinished(graph_lab, raw, outputs, failed, claimed, breaking) -> None:
     """Whatever fails on the way, no script starts while a step that feeds it is failed or unfinished, and each runs once at most."""

@@ -84,7 +84,11 @@ def check_figure(text: str, counts) -> None:
     assert ("without" in numbers) == bool(counts.without_input)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(listed, raws, files, failures, claims, decisions)
 def test_flow_adds_up(graph_lab, found, raw, outputs, failed, claimed, said) -> None:
     """Every record is in exactly one place of every row, every exclusion has a reason, every result is seen."""
@@ -124,7 +128,11 @@ def test_flow_adds_up(graph_lab, found, raw, outputs, failed, claimed, said) -> 
     assert again.strays == []
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=30,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(listed, raws, files, failures, claims, decisions)
 def test_run_and_plan_agree_on_what_is_excluded(
     graph_lab, found, raw, outputs, failed, claimed, said

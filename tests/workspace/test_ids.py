@@ -194,7 +194,11 @@ def test_two_files_for_one_id_are_an_error(lab) -> None:
         lab.open().records.ids()
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(st.text(max_size=12))
 def test_no_id_leads_out_of_the_data_folder(lab, text: str) -> None:
     """Whatever text is asked for, it is a record below the data folder or an error, and looking writes nothing."""

@@ -116,7 +116,11 @@ acts = st.lists(
 
 
 @pytest.mark.parametrize("worth_saving", [1, 500])
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=15,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(of_class=ways, of_step=ways, of_run=ways | st.sampled_from(["stat", "digest"]), steps=acts)
 def test_after_any_edits_those_run_whose_inputs_changed_as_they_are_told(
     lab: Any,

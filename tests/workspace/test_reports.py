@@ -134,7 +134,11 @@ def test_ten_thousand_records_are_less_than_five_megabytes() -> None:
     assert ">sub-9999</th>" in html and html.count("<tr class=") == 10_000
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=10,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(listed, raws, files, failures, claims, decisions)
 def test_numbers_are_those_of_the_flow(graph_lab: Any, found, raw, outputs, failed, claimed, said) -> None:
     """Methods, page and flow count the same; what drops out and what is done is what was found; every record is in the grid."""

@@ -329,7 +329,11 @@ def fail_once(lab, place: str) -> None:
 
 
 @pytest.mark.parametrize("worth_saving", [1, 500])
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=20,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(edits)
 def test_dry_run_and_run_agree_after_any_edits(
     pipeline, monkeypatch: pytest.MonkeyPatch, worth_saving: int, steps: list[tuple[str, str, str]]
