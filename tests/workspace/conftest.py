@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 import textwrap
-import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -67,8 +66,9 @@ class Lab:
         """Write workspace.toml."""
         file = self.root / "workspace.toml"
         head = f"[records]\n{records}\n" if records else ""
-        file.write_text(head + textwrap.dedent(text), encoding="utf-8")
-        return file
+        new = file.with_suffix(".new")  # a watch never sees half of it
+        new.write_text(head + textwrap.dedent(text), encoding="utf-8")
+        return new.replace(file)
 
     def write(self, name: str, text: str = "") -> Path:
         """Write a file below the workspace folder."""
@@ -202,7 +202,7 @@ class Lab:
 
     def python(self, code: str, **options: Any) -> subprocess.CompletedProcess[str]:
         """Run a program in the workspace folder."""
-        options = {"check": True, "timeout": 60} | options
+        options = {"check": True, "timeout": 100} | options
         return subprocess.run(
             [sys.executable, "-c", textwrap.dedent(code)],
             cwd=self.root,
@@ -216,7 +216,7 @@ class Lab:
 class Gate:
     """Where a script waits; nobody waits for ever."""
 
-    LONGEST = 20  # seconds
+    LONGEST = 60  # seconds
 
     def __init__(self, lab: Lab, place: str) -> None:
         self._reached = lab.root / f"reached-{place}"
@@ -237,10 +237,7 @@ class Gate:
 
     def wait(self) -> None:
         """Wait until the script has come to the gate."""
-        end = time.monotonic() + self.LONGEST
-        while not self._reached.exists():
-            assert time.monotonic() < end
-            time.sleep(0.005)
+        await_true(self._reached.exists, "the script comes to the gate")
 
     def open(self) -> None:
         """Let the script go on."""

@@ -227,8 +227,8 @@ def test_what_another_run_is_making_anew_is_waited_for(pipeline) -> None:
     second = run(pipeline, wait=False)
     pipeline.wait_for_plan(second)
     gate.open()
-    second.wait(20)
-    counts = first.wait(20).counts
+    second.wait(60)
+    counts = first.wait(60).counts
     assert counts["done"] + second.counts["done"] == 3 and first.ok and second.ok
     assert counts["done"] and second.counts["done_elsewhere"]
     assert sorted(pipeline.ran()) == ["a-REC-1", "b-REC-1", "c-REC-1"]

@@ -264,7 +264,7 @@ def test_run_in_the_background(lab) -> None:
         report.wait(0.02)
     assert report.counts["done"] == 0
     gate.open()
-    assert report.wait(20) is report
+    assert report.wait(60) is report
     assert report.counts["done"] == 2 and report.ok
     assert len(report.jobs) == 2
 
@@ -294,7 +294,7 @@ def test_exclusive_refuses_company(lab) -> None:
         assert caught.value.run_id == first.run_id
     finally:
         gate.open()
-        first.wait(20)
+        first.wait(60)
     assert lab.open().steps.run(exclusive=True).counts["up_to_date"] == 1
     assert lab.open().steps.run(exclusive=True, force=True).counts["done"] == 1
 
@@ -308,8 +308,8 @@ def test_two_runs_of_one_process_run_each_step_once(lab) -> None:
     second = lab.open().steps.run(wait=False)
     lab.wait_for_plan(second)
     gate.open()
-    first.wait(20)
-    second.wait(20)
+    first.wait(60)
+    second.wait(60)
     assert sorted(lab.ran()) == ["a-REC-1", "a-REC-2", "b-REC-1", "b-REC-2"]
     assert first.ok and second.ok
     assert second.counts["done_elsewhere"] >= 1
@@ -387,7 +387,7 @@ def test_step_behind_one_that_another_run_is_at_waits_for_it(lab) -> None:
     second = lab.open().steps.run("b", wait=False)
     lab.wait_for_plan(second)
     gate.open()
-    first.wait(20)
-    second.wait(20)
+    first.wait(60)
+    second.wait(60)
     assert second.counts["done"] == 1 and lab.ran() == ["a-REC-1", "b-REC-1"]
     assert lab.text("b/REC-1.csv") == "REC-1\na\nb\n"

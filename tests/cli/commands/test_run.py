@@ -5,18 +5,17 @@ from __future__ import annotations
 import json
 import os
 import pty
-import select
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
+from sinagot.testing import await_true
 from tests.cli.conftest import ONE, TWO, Invoke, Lab, Program, environment
 
-#: Says that it has begun, then takes a while.
+#: Says that it has begun, then waits until it may end, and takes a while.
 SLOW = """
 import time
 from sinagot import ScriptTemplate
@@ -27,17 +26,11 @@ class Script(ScriptTemplate):
 
     def run(self):
         (self.data_path / "begun").touch()
-        time.sleep(0.3)
+        while not (self.data_path / "go").exists():
+            time.sleep(0.01)
+        time.sleep(0.05)
         self.path.output.write_text("1")
 """
-
-
-def wait_for(path: Path) -> None:
-    """Wait until a file is there."""
-    end = time.monotonic() + 60
-    while not path.exists():
-        assert time.monotonic() < end, f"{path} has not come"
-        time.sleep(0.02)
 
 
 def test_run_and_run_again(invoke: Invoke, make_lab: Lab) -> None:
@@ -334,12 +327,24 @@ def test_exclusive(make_lab: Lab, program: Program) -> None:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    wait_for(lab / "dataset" / "begun")
+    await_true((lab / "dataset" / "begun").exists, "a script runs")
     done = program(lab, "run", "--exclusive")
+    (lab / "dataset" / "go").touch()
     assert other.wait(timeout=60) == 0
     assert done.returncode == 6
     assert "works on this workspace" in done.stderr
     assert program(lab, "run", "--exclusive").returncode == 0
+
+
+def await_stopping(process: subprocess.Popen[str]) -> str:
+    """Wait until a program has heard a signal; give what it has said up to there."""
+    assert process.stderr is not None
+    said = ""
+    while "Stopping: " not in said:
+        line = process.stderr.readline()
+        assert line, said
+        said += line
+    return said
 
 
 @pytest.mark.parametrize(
@@ -357,11 +362,13 @@ def test_signals(make_lab: Lab, program: Program, number: int, code: int, words:
         stderr=subprocess.PIPE,
         text=True,
     )
-    wait_for(lab / "dataset" / "begun")
+    await_true((lab / "dataset" / "begun").exists, "a script runs")
     process.send_signal(number)
+    heard = await_stopping(process)
+    (lab / "dataset" / "go").touch()
     shown, errors = process.communicate(timeout=60)
+    errors = heard + errors
     assert process.returncode == code
-    assert "Stopping: " in errors
     assert "Traceback" not in errors
     if words:
         found = json.loads(shown)
@@ -388,12 +395,11 @@ def run_in_terminal(lab: Path, *words: str, columns: int = 60) -> tuple[str, int
     )
     os.close(follower)
     shown = b""
-    while process.poll() is None or select.select([leader], [], [], 0)[0]:
-        if select.select([leader], [], [], 0.1)[0]:
-            try:
-                shown += os.read(leader, 65536)
-            except OSError:  # the other end is closed
-                break
+    try:
+        while piece := os.read(leader, 65536):
+            shown += piece
+    except OSError:
+        pass  # the other end is closed
     os.close(leader)
     return shown.decode(), process.wait(timeout=60)
 
@@ -428,9 +434,10 @@ def test_hang_up_of_a_terminal_that_is_gone(make_lab: Lab) -> None:
         stderr=follower,
     )
     os.close(follower)
-    wait_for(lab / "dataset" / "begun")
+    await_true((lab / "dataset" / "begun").exists, "a script runs")
     os.close(leader)
     process.send_signal(signal.SIGHUP)
+    (lab / "dataset" / "go").touch()
     assert process.wait(timeout=60) == 129
 
 
@@ -442,11 +449,13 @@ def test_stopped_forced_run_says_what_is_kept(make_lab: Lab) -> None:
         cwd=lab,
         env=environment(),
         stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
         text=True,
     )
-    wait_for(lab / "dataset" / "begun")
+    await_true((lab / "dataset" / "begun").exists, "a script runs")
     process.send_signal(signal.SIGINT)
+    await_stopping(process)
+    (lab / "dataset" / "go").touch()
     shown, _ = process.communicate(timeout=60)
     assert "Jobs that were not begun keep their former results." in shown
 

@@ -100,6 +100,7 @@ def test_run_that_goes_on_and_dies(invoke: Invoke, make_lab: Lab) -> None:
         claims = lab / "dataset/.sinagot/claims"
         await_true(lambda: claims.is_dir() and os.listdir(claims) == ["REC-2%2Fone"], "REC-2 runs")
         await_true(lambda: "REC-2/one since 20" in invoke(lab, "runs", "show").stdout, "the log says so")
+        await_true(lambda: "Going on: 2 of 4 " in invoke(lab, "runs", "show").stdout, "REC-1 is counted")
         told = invoke(lab, "runs", "show").stdout
         assert ": running\n" in told and "Going on: 2 of 4 (50 %), " in told and f"-{process.pid})\n" in told
         assert invoke(lab, "runs").stdout.splitlines()[1].split()[4] == "running"
