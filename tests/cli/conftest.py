@@ -112,7 +112,7 @@ def program() -> Program:
             env=environment(),
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=100,
             check=False,
         )
 

@@ -26,7 +26,8 @@ class Script(ScriptTemplate):
 
     def run(self):
         (self.data_path / "begun").touch()
-        while not (self.data_path / "go").exists():
+        end = time.monotonic() + 100
+        while not (self.data_path / "go").exists() and time.monotonic() < end:
             time.sleep(0.01)
         time.sleep(0.05)
         self.path.output.write_text("1")
