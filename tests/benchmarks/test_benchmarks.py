@@ -8,7 +8,7 @@ import pytest
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_every_row_can_be_measured(tmp_path: Path) -> None:
     """A run over tiny worlds measures every row and writes the page."""
     program = Path(__file__).with_name("run.py")

@@ -16,7 +16,7 @@ from tests.chaos.conftest import FULL, StartProgram, heal, outputs, statuses
 
 pytestmark = [
     pytest.mark.chaos,
-    pytest.mark.timeout(300),
+    pytest.mark.timeout(900),
     pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed"),
 ]
 

@@ -9,7 +9,7 @@ import pytest
 from tests.chaos.campaign.__main__ import campaign
 from tests.chaos.campaign.trial import Score
 
-pytestmark = [pytest.mark.chaos, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(900)]
 
 #: Scripts write to the final paths.
 WITHOUT_STAGES = """

@@ -23,7 +23,7 @@ from tests.chaos.conftest import (
     statuses,
 )
 
-pytestmark = [pytest.mark.chaos, pytest.mark.timeout(300)]  # a hundred deaths, on a busy machine too
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(900)]  # a hundred deaths, on a busy machine too
 
 MODES = pytest.mark.parametrize("mode", ["main_process", "processes", "dask"])
 

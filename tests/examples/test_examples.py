@@ -56,7 +56,7 @@ def read_json(path: Path) -> dict:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_alpha_power_is_that_of_the_data_readme(shared_data: Path, lay_out: Callable[..., Path]) -> None:
     """The 24 values of alpha power at O1, O2 and Pz come out equal to 1e-5, from a script, a pipeline and a flow."""
     root = lay_out("eeg_rest_arithmetic", *(shared_data / "eeg").glob("*"))

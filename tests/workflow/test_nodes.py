@@ -255,7 +255,7 @@ def test_storage_without_a_path_is_refused(path: object) -> None:
         sg.LocalStorage(path)  # type: ignore[arg-type]
 
 
-@pytest.mark.timeout(300)  # mypy may begin without a cache
+@pytest.mark.timeout(900)  # mypy may begin without a cache
 def test_type_checker_sees_workflows_and_records(tmp_path: Path) -> None:
     """Under mypy's strict rules `ws[id]` is the workflow class of a bound workspace, and a record of any other;
     the node of a coroutine function is of the type that is awaited."""
