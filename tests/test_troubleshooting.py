@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -19,6 +20,8 @@ from sinagot.dataset.volumes import Room
 from sinagot.engine import ground
 from sinagot.errors import StorageError
 from sinagot.flow import Flow, Processor, Supervisor
+from sinagot.schedule.history.facts import Decision, Launch, Origin, State, Verdict
+from sinagot.schedule.history.files import FileHistory
 from sinagot.testing import await_true
 from tests.cli.conftest import ONE, TWO, environment
 
@@ -354,6 +357,46 @@ def no_server(desk: Desk) -> None:
     with pytest.raises(StorageError) as caught:
         anyio.run(main)
     desk.printed = str(caught.value)
+
+
+def schedule(desk: Desk, *, cron: str = "0 * * * *", more: str = "", toml: str = "") -> FileHistory:
+    """Write a schedule that was seen three hours ago, and give the history."""
+    (desk.root / "conf").mkdir()
+    lines = f"night:\n  type: pipeline.Pipeline\n  on: {{cron: '{cron}'}}\n{more}  jobs: {{a: {{stages: [{{name: hello}}]}}}}\n"
+    (desk.root / "conf" / "night.yaml").write_text(lines)
+    desk.write(WHOLE + toml)
+    history = FileHistory(desk.data / ".sinagot")
+    then = datetime.now(UTC) - timedelta(hours=3)
+    history.decide(Decision("night", then, Verdict.BEGUN, "seen", then, "somebody"))
+    return history
+
+
+@prints("missed: no service has decided in time; catchup: ...")
+def missed_tick(desk: Desk) -> None:
+    schedule(desk, more="  catchup: none\n")
+    desk.say("schedule", "run", "--once")
+
+
+@prints("can't run, its ticks are disabled: ...")
+def unable_schedule(desk: Desk) -> None:
+    schedule(desk, cron="0 0 31 2 *")
+    desk.say("schedule", "run", "--once")
+
+
+@prints("waits here now: its service ... is gone")
+def left_launch(desk: Desk) -> None:
+    now = datetime.now(UTC)
+    launch = Launch("20260101T000000-abcdef", "night", Origin.API, State.QUEUED, now, service="away-1-1")
+    schedule(desk, cron="0 0 1 1 *").add(launch)
+    desk.say("schedule", "run", "--once")
+
+
+@prints("the history of schedules in ... is not available: ...")
+def no_database(desk: Desk) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # nobody listens
+        schedule(desk, toml=f"[history]\nurl = 'postgresql://127.0.0.1:{taken.getsockname()[1]}/lab'\n")
+        desk.say("schedule", "list")
 
 
 def provoke(heading: str, desk: Desk) -> None:

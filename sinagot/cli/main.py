@@ -34,6 +34,7 @@ COMMANDS = {
     "plan": "Say what a run would do, and why.",
     "watch": "Run new recordings as they arrive.",
     "pipeline": "List, check, show, run and export pipelines.",
+    "schedule": "Run pipelines at their times, and show, pause and repeat them.",
     "show": "Show all about a record: files, steps, decisions, last error.",
     "why": "Say what a run would do with a record, and why.",
     "logs": "Show the log of a record, oldest line first.",

@@ -5,11 +5,13 @@ Knows the pipelines of a workspace and how they are shown; must not know the wor
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +32,15 @@ if TYPE_CHECKING:
     from sinagot.workspace.pipelines.catalogue import HousePipeline
     from sinagot.workspace.workspace import Workspace
 
-__all__ = ["carry_out", "find_pipeline", "list_json", "list_lines", "maybe_workspace", "tell_problems"]
+__all__ = [
+    "carry_out",
+    "find_pipeline",
+    "list_json",
+    "list_lines",
+    "maybe_workspace",
+    "read_given",
+    "tell_problems",
+]
 
 _LONGEST_ERROR = 200
 #: States of a stage that are said when they are reached.
@@ -72,6 +82,30 @@ def find_pipeline(word: str) -> HousePipeline:
         return file_pipeline(asked)
     whole = os.path.abspath(asked.path)
     return workspace.pipelines.of_file(f"{whole}:{asked.attribute}" if asked.attribute else whole)
+
+
+def read_given(file: str) -> dict[str, Any]:
+    """Read the parameters that a program gives: a JSON object in a file, or from standard input for ``-``.
+
+    Parameters
+    ----------
+    file : str
+        Its path.
+
+    Raises
+    ------
+    UsageError
+        It can't be read, or is no object. What stands in it is not shown: it may be secret.
+    """
+    try:
+        with click.open_file(file, encoding="utf-8") as stream:
+            given = json.load(stream)
+    except (OSError, ValueError, RecursionError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is no JSON"
+        raise click.UsageError(f"--params-from {file}: {why}") from None
+    if not isinstance(given, dict):
+        raise click.UsageError(f"--params-from {file}: allowed is an object of parameters by name")
+    return given
 
 
 # -- lists
@@ -119,28 +153,26 @@ def list_json(pipelines: Sequence[HousePipeline]) -> list[dict[str, Any]]:
     pipelines : sequence of HousePipeline
         What is listed.
     """
-    rows = []
-    for one in pipelines:
-        view, problem = _described(one)
-        plain_view = view.as_json() if view else {"parameters": [], "nodes": []}
-        rows.append(
-            {
-                "name": one.name,
-                "kind": one.kind,
-                "file": one.file,
-                "steps": list(one.places),
-                "stages": [node["name"] for node in plain_view["nodes"]],
-                "parameters": plain_view["parameters"],
-                "problem": problem,
-            }
-        )
+    from sinagot.errors import SinagotError
+
+    rows = [one.as_json() for one in pipelines]
+    for row in rows:
+        if row["problem"] is not None:
+            row["problem"] = f"can't be loaded: {plain(SinagotError(row['problem']))}"
     return rows
 
 
 # -- runs
 
 
-def carry_out(one: HousePipeline, params: dict[str, Any], *, as_json: bool) -> int:
+def carry_out(
+    one: HousePipeline,
+    params: dict[str, Any],
+    *,
+    as_json: bool,
+    run_id: str | None = None,
+    logical_date: datetime | None = None,
+) -> int:
     """Run a pipeline for no record, and tell what came of it.
 
     Parameters
@@ -151,6 +183,10 @@ def carry_out(one: HousePipeline, params: dict[str, Any], *, as_json: bool) -> i
         What was set.
     as_json : bool
         Tell it as JSON.
+    run_id : str, optional
+        What the run is to be called.
+    logical_date : datetime, optional
+        The moment that it is for.
 
     Returns
     -------
@@ -164,7 +200,9 @@ def carry_out(one: HousePipeline, params: dict[str, Any], *, as_json: bool) -> i
     signum: int | None = None
     with stdout_for_json() if as_json else nullcontext():
         try:
-            result = one.run_told(params, printing=False, tell=_tell_stage)
+            result = one.run_told(
+                params, printing=False, tell=_tell_stage, run_id=run_id, logical_date=logical_date
+            )
         except PipelineDefinitionError:
             raise
         except PipelineError as error:

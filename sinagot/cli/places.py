@@ -16,6 +16,8 @@ __all__ = ["CLASS_NAME", "CONFIG_NAME", "META", "find_state", "find_workspace"]
 
 CONFIG_NAME = "workspace.toml"
 _VARIABLE = "SINAGOT_WORKSPACE"
+#: As templates know it; the other one wins.
+_ROOT_VARIABLE = "WORKFLOW_ROOT_PATH"
 #: Beginning of the names under which a command line keeps what it was given.
 META = "sinagot."
 #: `module:Class=ROOT`, the form of workspaces written as Python classes.
@@ -36,8 +38,9 @@ def find_workspace(given: Sequence[str]) -> list[str]:
         There is none, or not what was named.
     """
     source = "-w/--workspace"
-    if not given and os.environ.get(_VARIABLE):
-        given, source = (os.environ[_VARIABLE],), _VARIABLE
+    for variable in (_VARIABLE, _ROOT_VARIABLE):
+        if not given and os.environ.get(variable):
+            given, source = (os.environ[variable],), variable
     for path in given:
         _check_given(path, source)
     if given:

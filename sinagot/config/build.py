@@ -11,7 +11,7 @@ from typing import Any
 
 from sinagot.config import settings
 
-__all__ = ["build"]
+__all__ = ["build", "notify_settings", "schedule_settings"]
 
 
 def build(
@@ -70,7 +70,9 @@ def build(
         file_warnings=file_warnings,
         group_scripts=tuple(steps.get("group_scripts", ())),
         watch=_watch(tables.get("watch", {})),
-        notify=_notify(tables.get("notify", {})),
+        notify=notify_settings(tables.get("notify", {})),
+        schedule=schedule_settings(tables.get("schedule", {})),
+        history=settings.HistorySettings(tables.get("history", {}).get("url")),
     )
 
 
@@ -175,7 +177,14 @@ def _watch(table: dict[str, Any]) -> settings.WatchSettings:
 _MAIL_PORTS = {"starttls": 587, "ssl": 465, "none": 25}
 
 
-def _notify(table: dict[str, Any]) -> settings.NotifySettings:
+def notify_settings(table: dict[str, Any]) -> settings.NotifySettings:
+    """Read a table of messages that was checked.
+
+    Parameters
+    ----------
+    table : dict
+        As `sinagot.config.services.Notify` has it.
+    """
     if not table:
         return settings.NotifySettings()
     from sinagot.config.quantities import seconds_of
@@ -202,3 +211,42 @@ def _email(table: dict[str, Any]) -> settings.EmailSettings:
         user=table.get("user"),
         password_env=table.get("password_env"),
     )
+
+
+#: Keys of `[schedule]` that stand for policies, and their names there.
+_POLICIES = {
+    "overlap": "overlap",
+    "catchup": "catchup",
+    "max_catchup": "max_catchup",
+    "grace": "grace",
+    "retry": "retries",
+    "retry_delay": "retry_delay",
+}
+
+
+def schedule_settings(table: dict[str, Any]) -> settings.ScheduleSettings:
+    """Read a table of schedules that was checked.
+
+    Parameters
+    ----------
+    table : dict
+        As `sinagot.config.services.Schedule` has it.
+
+    Examples
+    --------
+    >>> schedule_settings({"grace": "2 h", "max_runs": 2}).policies.grace
+    7200.0
+    """
+    if not table:
+        return settings.ScheduleSettings()
+    from sinagot.config.quantities import pause_of
+
+    policies = {_POLICIES[key]: value for key, value in table.items() if key in _POLICIES}
+    for key in ("grace", "retry_delay"):
+        if policies.get(key) is not None:
+            policies[key] = pause_of(policies[key])
+    plain = {key: table[key] for key in settings.ScheduleSettings._fields if key in table}
+    for key in ("registry", "filters"):
+        if key in plain:
+            plain[key] = tuple(plain[key])
+    return settings.ScheduleSettings(**plain)._replace(policies=settings.PolicySettings(**policies))

@@ -20,7 +20,7 @@ from sinagot.config.hints import closest, did_you_mean, near_miss, spelled_list
 from sinagot.config.pipelines import check_pipelines, hint_about
 from sinagot.config.problems import KeyPath, Problems
 
-__all__ = ["check_tables", "phrase"]
+__all__ = ["check_schema", "check_tables", "phrase"]
 
 _PLAIN = {
     str: "text",
@@ -43,7 +43,7 @@ def check_tables(tables: dict[str, Any], problems: Problems) -> None:
         Takes the errors and warnings.
     """
     _check_sections(tables, problems)
-    _check_schema(tables, problems)
+    check_schema(tables, problems)
     _check_expressions(tables, problems)
     check_fit(tables, problems)
     check_pipelines(tables, problems)
@@ -65,7 +65,16 @@ def _check_sections(tables: dict[str, Any], problems: Problems) -> None:
             )
 
 
-def _check_schema(tables: dict[str, Any], problems: Problems) -> None:
+def check_schema(tables: dict[str, Any], problems: Problems) -> None:
+    """Report what each table by itself cannot have; see `check_tables`.
+
+    Parameters
+    ----------
+    tables : dict
+        Some tables, or all.
+    problems : Problems
+        Takes the errors and warnings.
+    """
     own = {name: tables[name] for name in schema.Workspace.model_fields if name in tables}
     try:
         schema.Workspace.model_validate(own)

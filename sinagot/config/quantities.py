@@ -46,7 +46,7 @@ def seconds_of(value: Any) -> float:
     Parameters
     ----------
     value : int, float or str
-        Seconds, or a number with one of the units ms, s, min, h, d.
+        Seconds, or a number with one of the units ms, s, min (or m), h, d.
 
     Returns
     -------
@@ -64,9 +64,10 @@ def seconds_of(value: Any) -> float:
     (90.0, 30.0)
     """
     number, unit = _parts(value, "s")
-    if unit not in _SECONDS:
+    factor = _SECONDS.get("min" if unit == "m" else unit)
+    if factor is None:
         raise ValueError(f"{unit!r} is no unit of time; known are {', '.join(_SECONDS)}")
-    return _checked(number * _SECONDS[unit])
+    return _checked(number * factor)
 
 
 def bytes_of(value: Any) -> int:

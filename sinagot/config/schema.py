@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from sinagot.config import settings
 from sinagot.config.fields import STRICT, Bytes, Check, Count, Params, Pattern, Seconds, Text, Texts, Words
-from sinagot.config.services import Notify, Pipeline, PipelineOfRecord, Watch
+from sinagot.config.services import History, Notify, Pipeline, PipelineOfRecord, Schedule, Watch
 
 __all__ = [
     "LEVELS",
@@ -410,5 +410,9 @@ class Workspace(_OpenTable):
     """`sinagot watch`."""
     notify: Notify = Notify.model_construct()
     """Messages about runs."""
+    schedule: Schedule = Schedule.model_construct()
+    """Templates of pipelines, and the service that runs them."""
+    history: History = History.model_construct()
+    """Where ticks and runs of the service are on record."""
     info: Info = Info()
     """About the workspace."""

@@ -1,4 +1,4 @@
-"""The tables `[watch]`, `[notify]` and `[pipelines]` of a configuration; the text below a field is its reference.
+"""The tables `[watch]`, `[notify]`, `[pipelines]`, `[schedule]`, `[history]`; the text below a field is its reference.
 
 Knows what may be written; must not know how it is used. `sinagot.config.schema` takes them up.
 """
@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from sinagot.config import settings
-from sinagot.config.fields import STRICT, Params, Pattern, Pause, Seconds, Text, Words
+from sinagot.config import settings, zones
+from sinagot.config.fields import STRICT, Count, Params, Pattern, Pause, Seconds, Text, Words
 
-__all__ = ["Email", "Notify", "Pipeline", "PipelineOfRecord", "PipelinePart", "Watch"]
+__all__ = ["Email", "History", "Notify", "Pipeline", "PipelineOfRecord", "PipelinePart", "Schedule", "Watch"]
 
 
 class _Table(BaseModel):
@@ -68,6 +68,69 @@ class Notify(_Table):
     """A message by e-mail."""
     timeout: Seconds = settings.DEFAULT_NOTIFY_TIMEOUT
     """How long each way may take."""
+
+
+def _zone(name: str) -> str:
+    fault = zones.fault_of_zone(name)
+    if fault is not None:
+        raise ValueError("; ".join(filter(None, fault)))
+    return name
+
+
+Number = Annotated[int, Field(ge=1, json_schema_extra={"allowed": "an integer from 1"})]
+Zone = Annotated[
+    str,
+    AfterValidator(_zone),
+    Field(json_schema_extra={"allowed": "the name of a time zone, such as 'Europe/Paris'"}),
+]
+
+
+class Schedule(_Table):
+    """`[schedule]`: templates of pipelines, and the service that runs them by themselves."""
+
+    registry: Words | None = None
+    """Packages in which hooks are looked for; `.` is the workspace's folder, which is searched when absent."""
+    filters: Words | None = None
+    """Modules with filters for templates; otherwise whichever files of the workspace's folder declare one."""
+    conf: Text | None = None
+    """Folder of the YAML files, from the workspace's folder; `conf` when absent."""
+    timezone: Zone = zones.DEFAULT_ZONE
+    """Time zone of time tables that name none."""
+    stage_default_id: bool = True
+    """A stage without an id gets one that is made of its name, so that its outputs are kept."""
+    stage_raise_error: bool = False
+    """`Pipeline.execute` raises the error of a stage that fails, instead of telling it in the result."""
+    max_job_parallel: Number | None = None
+    """Jobs of one pipeline that run at once, where the pipeline does not say; 8 when absent."""
+    max_runs: Number = settings.DEFAULT_MAX_RUNS
+    """Runs that one service has going at one time; more wait."""
+    workers: Number | None = None
+    """Programs that one service has going at one time; the smaller of this and `max_runs` holds."""
+    max_waiting: Number = settings.DEFAULT_MAX_WAITING
+    """Runs that may wait for each program; further requests are refused."""
+    stop: Literal["leave", "end"] = "leave"
+    """What becomes of runs that go on when a service ends: the next one watches them on, or they are told to end."""
+    log_enable_write: bool = True
+    """Runs of pipelines for no record write a log file; their events are always on record."""
+    overlap: Literal["skip", "queue", "allow"] = "skip"
+    """What becomes of a tick while the run before it goes on; as all that follows, where a pipeline does not say."""
+    catchup: Literal["latest", "all", "none"] = "latest"
+    """Which ticks are made up for that nobody was there for."""
+    max_catchup: Number = settings.DEFAULT_MAX_CATCHUP
+    """How many of them at most, with `all`."""
+    grace: Pause | None = None
+    """How late a tick may still run; without limit when absent."""
+    retry: Count = 0
+    """How often a run that failed or was lost is tried again."""
+    retry_delay: Pause = settings.DEFAULT_RETRY_DELAY
+    """Pause before each such try."""
+
+
+class History(_Table):
+    """`[history]`: where ticks and runs of the service are on record."""
+
+    url: Text | None = None
+    """Address of a database, as SQLAlchemy writes it; files in the state folder when absent."""
 
 
 class _ParamTable(_Table):

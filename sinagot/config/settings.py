@@ -14,10 +14,13 @@ __all__ = [
     "Configuration",
     "DaskSettings",
     "EmailSettings",
+    "HistorySettings",
     "LogSettings",
     "ModalitySettings",
     "NotifySettings",
+    "PolicySettings",
     "RunSettings",
+    "ScheduleSettings",
     "StepSettings",
     "TaskSettings",
     "WatchSettings",
@@ -45,6 +48,11 @@ DEFAULT_QUIET = 30.0
 DEFAULT_INTERVAL = 10.0
 #: Seconds that a message about a run may take.
 DEFAULT_NOTIFY_TIMEOUT = 10.0
+#: Of schedules: runs that are made up for, seconds before a try again, runs at one time, and those that may wait.
+DEFAULT_MAX_CATCHUP = 10
+DEFAULT_RETRY_DELAY = 5.0
+DEFAULT_MAX_RUNS = 4
+DEFAULT_MAX_WAITING = 100
 #: Names below the dataset folder where `path.log` and `path.state` are not written.
 LOG_FOLDER = "LOG"
 STATE_FOLDER = ".sinagot"
@@ -192,6 +200,69 @@ class NotifySettings(NamedTuple):
     timeout: float = DEFAULT_NOTIFY_TIMEOUT  # seconds
 
 
+class PolicySettings(NamedTuple):
+    """What becomes of the ticks of a pipeline that cannot run as they are due; times in seconds."""
+
+    #: Of a tick while the run before it goes on: ``skip``, ``queue`` or ``allow``.
+    overlap: str = "skip"
+    #: Of ticks that nobody was there for: ``latest``, ``all`` or ``none``.
+    catchup: str = "latest"
+    max_catchup: int = DEFAULT_MAX_CATCHUP
+    #: How late a tick may still run; None is without limit.
+    grace: float | None = None
+    #: How often a run that failed or was lost is tried again, and the pause before.
+    retries: int = 0
+    retry_delay: float = DEFAULT_RETRY_DELAY
+    #: Another word for `when` of the messages, or other messages; None is as for other runs.
+    notify: str | NotifySettings | None = None
+
+    def notify_over(self, other: NotifySettings) -> NotifySettings:
+        """Give what holds for messages about a run of the pipeline.
+
+        Parameters
+        ----------
+        other : NotifySettings
+            What holds for other runs.
+
+        Examples
+        --------
+        >>> PolicySettings(notify="failures").notify_over(NotifySettings(webhook="https://lab")).when
+        'failures'
+        """
+        if isinstance(self.notify, str):
+            return other._replace(when=self.notify)
+        return other if self.notify is None else self.notify
+
+
+class ScheduleSettings(NamedTuple):
+    """What holds for templates of pipelines, and for the service that runs them."""
+
+    #: Packages with hooks, and modules with filters.
+    registry: tuple[str, ...] = ()
+    filters: tuple[str, ...] = ()
+    #: Folder of the YAML files, from the workspace.
+    conf: str | None = None
+    timezone: str = "Etc/UTC"
+    #: Outputs of a stage without an id are kept, under an id that is made of its name.
+    stage_default_id: bool = True
+    stage_raise_error: bool = False
+    max_job_parallel: int | None = None
+    max_runs: int = DEFAULT_MAX_RUNS
+    workers: int | None = None
+    max_waiting: int = DEFAULT_MAX_WAITING
+    #: What becomes of runs when a service ends: ``leave`` or ``end``.
+    stop: str = "leave"
+    log_enable_write: bool = True
+    #: Of pipelines that say nothing else.
+    policies: PolicySettings = PolicySettings()
+
+
+class HistorySettings(NamedTuple):
+    """Where the history of ticks and launches is kept: the address of a database, or files."""
+
+    url: str | None = None
+
+
 class CommandSettings(NamedTuple):
     """A step that is a command; `input` and `output` are text, a tuple of text or a dict of those."""
 
@@ -239,6 +310,9 @@ class Configuration(NamedTuple):
     group_scripts: tuple[str, ...] = ()
     watch: WatchSettings = WatchSettings()
     notify: NotifySettings = NotifySettings()
+    #: As the files say; `sinagot.config.schedules` lets environment variables win.
+    schedule: ScheduleSettings = ScheduleSettings()
+    history: HistorySettings = HistorySettings()
 
 
 def fill_defaults(tables: dict[str, Any]) -> dict[str, Any]:

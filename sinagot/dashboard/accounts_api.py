@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, HTTPException, Query
+from fastapi import APIRouter, Query, Response
 
 from sinagot.dashboard.answers import (
     ConfigurationAnswer,
@@ -17,7 +17,8 @@ from sinagot.dashboard.answers import (
     RunAnswer,
     ValueAnswer,
 )
-from sinagot.dashboard.api import ABSENT, REFUSALS, plain
+from sinagot.dashboard.api import REFUSALS, plain
+from sinagot.dashboard.cursors import Cursor, read_cursor, write_cursor
 from sinagot.dashboard.house import AtHome
 from sinagot.dashboard.pages.settings import configuration_values
 from sinagot.engine.state.decisions import Decisions
@@ -30,19 +31,24 @@ _MOST_RECORDS = 100
 _Limit = Annotated[int, Query(ge=1, le=200, description="At most so many.")]
 
 
-@router.get("/runs")
-def runs(house: AtHome, limit: _Limit = 50) -> list[RunAnswer]:
-    """List runs, newest first."""
-    return [RunAnswer.model_validate(plain(one._asdict())) for one in house.chronicle.runs()[:limit]]
-
-
-@router.get("/runs/{run_id}", responses=ABSENT)
-def run(house: AtHome, run_id: str) -> RunAnswer:
-    """Tell of one run."""
-    facts = house.chronicle.run(run_id)
-    if facts is None:
-        raise HTTPException(404, f"there is no run {run_id[:100]!r} here")
-    return RunAnswer.model_validate(plain(facts._asdict()))
+@router.get(
+    "/runs",
+    responses={
+        200: {
+            "headers": {
+                "Link": {"description": "Where the next part is, if any.", "schema": {"type": "string"}}
+            }
+        }
+    },
+)
+def runs(house: AtHome, response: Response, cursor: Cursor = "", limit: _Limit = 50) -> list[RunAnswer]:
+    """List runs, newest first; the header `Link` has the address of the next part."""
+    last = read_cursor(cursor)
+    found, has_more = house.chronicle.runs_after(last, limit)
+    if has_more:
+        address = f"{house.prefix}/api/v1/runs?limit={limit}&cursor={write_cursor(found[-1].run_id)}"
+        response.headers["Link"] = f'<{address}>; rel="next"'
+    return [RunAnswer.model_validate(plain(one._asdict())) for one in found]
 
 
 @router.get("/underway")

@@ -1,4 +1,4 @@
-"""What can be done from a page: run, exclude and include, accept, cancel.
+"""What can be done from a page: run, exclude and include, accept, cancel, pause and resume.
 
 Knows what may be asked for, and asks the workspace for it, or starts a program. Every request passed the door: it has
 the token, or comes from one of our own pages.
@@ -11,12 +11,14 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, HTTPException
 from pydantic import BaseModel, ConfigDict, Field
 
-from sinagot.dashboard.answers import Problem
 from sinagot.dashboard.house import AtHome, House
+from sinagot.dashboard.problems import Problem
 from sinagot.errors import InvalidIdError, NotFoundError, ScopeError, SinagotError
 
-__all__ = ["router"]
+__all__ = ["MayAct", "router"]
 
+#: Who pauses, for the record: everybody has the same token.
+BY = "dashboard"
 #: Records of one request.
 MOST_RECORDS = 10_000
 
@@ -72,6 +74,23 @@ class CancelRequest(BaseModel):
     run_id: Annotated[str, Field(min_length=1, max_length=200)]
 
 
+class PauseRequest(BaseModel):
+    """A schedule to pause, and why."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    schedule: _Name
+    reason: _Reason
+
+
+class ResumeRequest(BaseModel):
+    """A schedule that is to go on."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    schedule: _Name
+
+
 class Done(BaseModel):
     """What came of it."""
 
@@ -89,7 +108,8 @@ def _may_act(house: AtHome) -> House:
     return house
 
 
-_Actor = Annotated[House, Depends(_may_act)]
+#: Parameter of an endpoint that starts or changes something: the house, where that is allowed.
+MayAct = Annotated[House, Depends(_may_act)]
 
 _RESPONSES: dict[int | str, dict[str, Any]] = {
     403: {"model": Problem, "description": "The server is read-only, or another site sent this."},
@@ -98,13 +118,14 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
     413: {"model": Problem, "description": "The body is too large."},
     401: {"model": Problem, "description": "The token is missing or wrong."},
     400: {"model": Problem, "description": "The body is no JSON."},
+    422: {"model": Problem, "description": "Something in the request is none of what is allowed."},
 }
 
 router = APIRouter(prefix="/api/v1/actions", tags=["actions"], responses=_RESPONSES)
 
 
 @router.post("/run", status_code=202)
-def run(house: _Actor, wish: RunRequest) -> Done:
+def run(house: MayAct, wish: RunRequest) -> Done:
     """Start a run as a program of its own; it goes on when the server ends."""
     _scope(house, wish, wish.records)
     options = [f"--{name}={value}" for name in ("task", "modality", "step") if (value := getattr(wish, name))]
@@ -119,7 +140,7 @@ def run(house: _Actor, wish: RunRequest) -> Done:
 
 
 @router.post("/exclude")
-def exclude(house: _Actor, wish: DecisionRequest) -> Done:
+def exclude(house: MayAct, wish: DecisionRequest) -> Done:
     """Leave records, or a part of them, out of runs."""
     scope = _scope(house, wish, wish.records)
     made = _decide(lambda: scope.exclude(wish.reason, wish.step))
@@ -127,7 +148,7 @@ def exclude(house: _Actor, wish: DecisionRequest) -> Done:
 
 
 @router.post("/include")
-def include(house: _Actor, wish: DecisionRequest) -> Done:
+def include(house: MayAct, wish: DecisionRequest) -> Done:
     """Take exclusions back."""
     scope = _scope(house, wish, wish.records)
     made = _decide(lambda: scope.include(wish.reason, wish.step))
@@ -135,7 +156,7 @@ def include(house: _Actor, wish: DecisionRequest) -> Done:
 
 
 @router.post("/accept")
-def accept(house: _Actor, wish: AcceptRequest) -> Done:
+def accept(house: MayAct, wish: AcceptRequest) -> Done:
     """Settle changes that do not change results; no script is run."""
     scope = _scope(house, wish, wish.records)
     made = _decide(lambda: scope.steps.accept(wish.reason, wish.step))
@@ -143,7 +164,7 @@ def accept(house: _Actor, wish: AcceptRequest) -> Done:
 
 
 @router.post("/cancel")
-def cancel(house: _Actor, wish: CancelRequest) -> Done:
+def cancel(house: MayAct, wish: CancelRequest) -> Done:
     """Tell a run on this machine to end, as Ctrl-C does."""
     if house.chronicle.run(wish.run_id) is None:
         raise HTTPException(404, f"there is no run {wish.run_id[:100]!r} here")
@@ -152,6 +173,20 @@ def cancel(house: _Actor, wish: CancelRequest) -> Done:
     except NotFoundError as error:
         raise HTTPException(409, str(error)) from error
     return Done(message="it was told to end; what runs may finish", pid=pid)
+
+
+@router.post("/pause")
+def pause(house: MayAct, wish: PauseRequest) -> Done:
+    """Pause a schedule; what it would have done meanwhile is not made up for."""
+    state = _decide(lambda: house.reception.service.pause(wish.schedule, BY, wish.reason))
+    return Done(message=f"paused: {state.name}")
+
+
+@router.post("/resume")
+def resume(house: MayAct, wish: ResumeRequest) -> Done:
+    """Let a schedule go on that was paused."""
+    state = _decide(lambda: house.reception.service.resume(wish.schedule, BY))
+    return Done(message=f"goes on: {state.name}")
 
 
 def _scope(house: House, wish: _Target, records: list[str] | None) -> Any:

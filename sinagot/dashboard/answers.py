@@ -18,12 +18,14 @@ __all__ = [
     "FileAnswer",
     "GridAnswer",
     "GridRow",
+    "HealthAnswer",
+    "LaunchAnswer",
     "LineAnswer",
     "LogAnswer",
     "PreviewAnswer",
-    "Problem",
     "ProgressAnswer",
     "RecordAnswer",
+    "RecordsAnswer",
     "RunAnswer",
     "StatusAnswer",
     "StepAnswer",
@@ -32,10 +34,11 @@ __all__ = [
 ]
 
 
-class Problem(BaseModel):
-    """Why there is no answer."""
+class HealthAnswer(BaseModel):
+    """The server is there."""
 
-    detail: str
+    status: str
+    version: str
 
 
 class StepAnswer(BaseModel):
@@ -167,6 +170,16 @@ class StepOfRecord(BaseModel):
     files: list[FileAnswer]
 
 
+class RecordsAnswer(BaseModel):
+    """A part of the ids, sorted."""
+
+    #: Of the whole list.
+    total: int
+    records: list[str]
+    #: Cursor of the next part; null at the end.
+    next: str | None
+
+
 class RecordAnswer(BaseModel):
     """One record."""
 
@@ -213,11 +226,36 @@ class PreviewAnswer(BaseModel):
     cut: str
 
 
+class LaunchAnswer(BaseModel):
+    """A run of a pipeline that was asked for. Times: UTC, ISO."""
+
+    run_id: str
+    pipeline: str
+    #: schedule, api or hand.
+    origin: str
+    #: queued, running, done, failed, cancelled, stopped or lost.
+    state: str
+    asked: str
+    schedule: str | None
+    #: The moment of the schedule that it is for.
+    tick: str | None
+    #: 1 of the first try.
+    attempt: int
+    #: Not before this time.
+    due: str | None
+    began: str | None
+    ended: str | None
+    exit_code: int | None
+    #: How it ended, in a sentence.
+    message: str
+
+
 class RunAnswer(BaseModel):
     """One run."""
 
     run_id: str
-    #: running, ended, stopped (by a signal) or died.
+    #: running, ended, stopped (by a signal) or died. Of one that the API or a schedule asked for, in its own answer:
+    #: queued, running, done, failed, cancelled, stopped or lost.
     state: str
     kind: str
     #: UTC, ISO.
@@ -236,6 +274,8 @@ class RunAnswer(BaseModel):
     mode: str | None
     workers: int | None
     version: str | None
+    #: How it was asked for, of one that the API or a schedule asked for; null of others, and in lists.
+    launch: LaunchAnswer | None = None
 
 
 class ProgressAnswer(BaseModel):

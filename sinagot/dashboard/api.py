@@ -6,6 +6,7 @@ Knows addresses and the shape of answers; the facts come from the same places as
 from __future__ import annotations
 
 import json
+from bisect import bisect_right
 from typing import Annotated, Any
 
 from fastapi import APIRouter, HTTPException, Query, Response
@@ -14,15 +15,17 @@ from sinagot.dashboard.answers import (
     GridAnswer,
     LogAnswer,
     PreviewAnswer,
-    Problem,
     RecordAnswer,
+    RecordsAnswer,
     StatusAnswer,
     StepAnswer,
 )
 from sinagot.dashboard.cells import Choice, Chooser, changed_times
+from sinagot.dashboard.cursors import Cursor, Limit, read_cursor, write_cursor
 from sinagot.dashboard.dossier import Dossier, LogQuery, log_page
 from sinagot.dashboard.house import AtHome, House, step_place
 from sinagot.dashboard.previews import OutsideError, preview
+from sinagot.dashboard.problems import Problem
 from sinagot.engine.words import STATUS
 from sinagot.scripts.codes import StepStatus
 
@@ -33,6 +36,8 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
     400: {"model": Problem, "description": "The address is none of a page."},
     401: {"model": Problem, "description": "The token is missing or wrong."},
     403: {"model": Problem, "description": "The host is foreign, or another site asks."},
+    413: {"model": Problem, "description": "The body is too large."},
+    422: {"model": Problem, "description": "Something in the request is none of what is allowed."},
 }
 ABSENT: dict[int | str, dict[str, Any]] = {
     404: {"model": Problem, "description": "There is no such record or step."}
@@ -118,6 +123,21 @@ def _whole(seconds: float | None) -> int | None:
     return None if seconds is None else int(seconds)
 
 
+@router.get("/records")
+def records(house: AtHome, cursor: Cursor = "", limit: Limit = 100) -> RecordsAnswer:
+    """List the ids of the records, sorted, part by part."""
+    ids = house.snapshot.view().ids
+    last = read_cursor(cursor)
+    begin = bisect_right(ids, last) if last is not None else 0
+    part = ids[begin : begin + limit]
+    has_more = begin + limit < len(ids)
+    return RecordsAnswer(
+        total=len(ids),
+        records=[_text(record_id) for record_id in part],
+        next=write_cursor(part[-1]) if has_more else None,
+    )
+
+
 @router.get("/records/{record_id}", responses=ABSENT)
 def record(house: AtHome, record_id: str) -> RecordAnswer:
     """Tell all of a record: the status of its steps, why, and their files."""
@@ -129,9 +149,10 @@ def record(house: AtHome, record_id: str) -> RecordAnswer:
     return RecordAnswer.model_validate(plain({"record_id": record_id, **facts, "decisions": decisions}))
 
 
-@router.get("/records/{record_id}/log", responses=ABSENT)
-def log(house: AtHome, record_id: str, query: Annotated[LogQuery, Query()]) -> LogAnswer:
-    """Give a page of the log of a record, newest line first."""
+@router.get("/records/{record_id}/log", responses=ABSENT, operation_id="log_of_record")
+@router.get("/records/{record_id}/logs", responses=ABSENT)
+def logs(house: AtHome, record_id: str, query: Annotated[LogQuery, Query()]) -> LogAnswer:
+    """Give a page of the log of a record, newest line first; `skip` passes over the pages before."""
     house.record_number(record_id)
     return LogAnswer.model_validate(plain(log_page(house.workspace, record_id, query)._asdict()))
 

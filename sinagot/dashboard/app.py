@@ -5,23 +5,32 @@ Knows what there is and puts it together; must not know how anything is shown. `
 
 from __future__ import annotations
 
+import re
+import sys
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
+from functools import cache
 from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
 from fastapi import FastAPI, HTTPException, Request, Response
-from fastapi.exception_handlers import http_exception_handler
-from fastapi.responses import PlainTextResponse, RedirectResponse, StreamingResponse
+from fastapi.concurrency import run_in_threadpool
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, PlainTextResponse, RedirectResponse, StreamingResponse
+from fastapi.routing import APIRoute
 from fastapi.staticfiles import StaticFiles
 
-from sinagot.dashboard import accounts_api, actions, api, pipelines_api
+from sinagot.dashboard import accounts_api, actions, api, pipelines_api, service_api
+from sinagot.dashboard.answers import HealthAnswer
+from sinagot.dashboard.api import REFUSALS
 from sinagot.dashboard.auth import Hosts, Keys
-from sinagot.dashboard.guard import Guard
+from sinagot.dashboard.guard import API, Guard
 from sinagot.dashboard.house import House
-from sinagot.dashboard.pages import history, overview, pipelines, records, settings
+from sinagot.dashboard.metrics import CONTENT_TYPE, Meter, Metrics
+from sinagot.dashboard.pages import history, overview, pipelines, records, schedules, settings
+from sinagot.dashboard.problems import RefusedError, describe, faults_of, problem_response, sentence_of
 from sinagot.errors import ConfigurationError, SinagotError
 from sinagot.version import __version__
 
@@ -32,6 +41,22 @@ __all__ = ["create_app", "parse_prefix"]
 
 #: Seconds that a browser keeps the cookie.
 _COOKIE_AGE = 12 * 3600
+_API_PARTS = (api, accounts_api, service_api, pipelines_api, actions)
+#: Beginnings of addresses of the API that programs may also ask for without `/api/v1`.
+_PLAIN = ("status", "pipelines", "runs", "records", "schedules")
+
+
+def __getattr__(name: str) -> FastAPI:
+    """Make `app` when a server asks for it by name; nothing is made while this is imported."""
+    if name != "app":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from sinagot.dashboard.environment import app_of_environment
+
+    try:
+        return app_of_environment(create_app)
+    except SinagotError as error:  # a server would show a traceback
+        sys.stderr.write(f"sinagot: {error}\n")
+        raise SystemExit(4) from error
 
 
 def parse_prefix(text: str) -> str:
@@ -71,6 +96,7 @@ def create_app(
     allowed_hosts: Iterable[str] = (),
     read_only: bool = False,
     words: Sequence[str] = (),
+    decides: bool = True,
 ) -> FastAPI:
     """Make the dashboard of a workspace.
 
@@ -88,63 +114,83 @@ def create_app(
         Nothing can be started or changed.
     words : sequence of str
         Options that lead to the workspace on a command line, for commands to copy.
+    decides : bool
+        A service here decides about the ticks of schedules; else they are left to others.
 
     Returns
     -------
     FastAPI
-        An ASGI app; the workspace is watched while it runs.
+        An ASGI app; while it runs, the workspace is watched, and a service works where there is something to do.
 
     Raises
     ------
     ConfigurationError
         The token is too short, or the prefix is no path.
     """
-    house = House(workspace, Keys(token), prefix=parse_prefix(prefix), words=words, read_only=read_only)
+    house = House(
+        workspace,
+        Keys(token),
+        prefix=parse_prefix(prefix),
+        words=words,
+        read_only=read_only,
+        decides=decides,
+    )
 
     @asynccontextmanager
-    async def watch(_: FastAPI) -> AsyncIterator[None]:
+    async def work(_: FastAPI) -> AsyncIterator[None]:
         house.snapshot.start()
+        await run_in_threadpool(house.reception.begin)
         yield
-        house.stream.close()
+        house.close_streams()
+        await run_in_threadpool(house.reception.close)
         house.snapshot.close()
 
     app = FastAPI(
         title="sinagot",
         version=__version__,
-        summary="What is done, what failed and why, of one workspace.",
-        openapi_url="/api/v1/openapi.json",
+        summary="What is done, what failed and why, of one workspace; and its pipelines, run by hand and by schedule.",
+        openapi_url=f"{API}/openapi.json",
         docs_url=None,  # its page loads scripts from elsewhere
         redoc_url=None,
-        lifespan=watch,
+        lifespan=work,
     )
     app.state.house = house
-    for kind in (404, 405, HTTPException, SinagotError):
+    for kind in (400, 404, 405, HTTPException, SinagotError, RequestValidationError):
         app.add_exception_handler(kind, _explain)
+    describe(app)
+    metrics = Metrics()
+    app.add_middleware(Meter, metrics=metrics)
     app.add_middleware(
         Guard,
         keys=house.keys,
         hosts=Hosts(allowed_hosts),
         prefix=house.prefix,
         stranger=_stranger,
+        is_plain=_is_plain,
     )
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
-    _add_doors(app, house)
-    for part in (
-        overview,
-        records,
-        history,
-        pipelines,
-        settings,
-        api,
-        accounts_api,
-        pipelines_api,
-        actions,
-    ):
+    _add_doors(app, house, metrics)
+    for part in (overview, records, history, pipelines, schedules, settings, *_API_PARTS):
         app.include_router(part.router)
     return app
 
 
-def _add_doors(app: FastAPI, house: House) -> None:
+@cache
+def _plain_patterns() -> list[re.Pattern[str]]:
+    return [
+        route.path_regex
+        for part in _API_PARTS
+        for route in part.router.routes
+        if isinstance(route, APIRoute) and route.path.removeprefix(f"{API}/").partition("/")[0] in _PLAIN
+    ]
+
+
+def _is_plain(path: str) -> bool:
+    """Say whether a path is one of the API, but for its beginning; those of pages alone are not."""
+    return any(pattern.match(f"{API}{path}") for pattern in _plain_patterns())
+
+
+def _add_doors(app: FastAPI, house: House, counted: Metrics) -> None:
     """Add what is no page: the way in, the stream of news, the colours."""
     tones = str(house.templates.globals["tones"])
 
@@ -152,9 +198,29 @@ def _add_doors(app: FastAPI, house: House) -> None:
     def colours() -> Response:
         return Response(tones, media_type="text/css")
 
-    @app.get("/health", include_in_schema=False)
-    def health() -> PlainTextResponse:
+    @app.get(
+        "/health",
+        tags=["service"],
+        response_model=HealthAnswer,
+        responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+        openapi_extra={"security": []},
+    )
+    async def health(request: Request) -> Response:
+        """Say that the server is there: to anybody, whatever runs; as text, or as JSON where that is asked for."""
+        # No thread, no file: nothing that another request could hold.
+        if "json" in request.headers.get("accept", ""):
+            return JSONResponse({"status": "ok", "version": __version__})
         return PlainTextResponse("ok\n")
+
+    @app.get(
+        "/metrics",
+        tags=["service"],
+        response_class=PlainTextResponse,
+        responses={code: REFUSALS[code] for code in (400, 401, 403)},
+    )
+    def metrics() -> Response:
+        """Tell figures in the text format of Prometheus."""
+        return Response(counted.text(house), media_type=CONTENT_TYPE)
 
     @app.get("/login", include_in_schema=False)
     def ask(request: Request) -> Response:
@@ -196,9 +262,15 @@ async def _explain(request: Request, error: Exception) -> Response:
     """Say what went wrong: as JSON to programs, as a page to people."""
     house: House = request.app.state.house
     status, detail = getattr(error, "status_code", 409), getattr(error, "detail", str(error))
-    error = HTTPException(status, detail, getattr(error, "headers", None))
+    faults = None
+    if isinstance(error, RequestValidationError):
+        faults = faults_of(error.errors())
+        status, detail = 422, sentence_of(faults)
+    elif isinstance(error, RefusedError):
+        faults = error.faults
     path = request.scope["path"].removeprefix(house.prefix)
-    if path.startswith(("/api/", "/parts/")):
-        return await http_exception_handler(request, error)
+    accepted = request.headers.get("accept", "")
+    if path.startswith(("/api/", "/parts/")) or ("json" in accepted and "text/html" not in accepted):
+        return problem_response(status, str(detail), faults, getattr(error, "headers", None))
     word = HTTPStatus(status).phrase
     return house.page("problem.html", request, status, word=word, detail=detail)

@@ -18,7 +18,7 @@ from sinagot.engine.accounts.acts import iter_acts
 from sinagot.engine.accounts.attempts import iter_attempts
 from sinagot.engine.accounts.differences import Comparison
 from sinagot.engine.accounts.ledger import Ledger
-from sinagot.engine.accounts.runs import RunFacts, facts_of, list_runs
+from sinagot.engine.accounts.runs import RunFacts, facts_of, list_runs, run_ids
 from sinagot.engine.accounts.standing import StandingFailure, current_failures
 from sinagot.engine.accounts.underway import RunProgress, RunWatch
 from sinagot.engine.job import Outcome
@@ -87,6 +87,25 @@ class Chronicle:
     def runs(self) -> list[RunFacts]:
         """List the newest runs, newest first."""
         return self._fresh("runs", None, lambda: list_runs(self.state, MOST_RUNS))
+
+    def runs_after(self, last: str | None, number: int) -> tuple[list[RunFacts], bool]:
+        """List runs behind one that was told, newest first, and say whether there are more.
+
+        Parameters
+        ----------
+        last : str or None
+            Id of the run that was told last; None for the beginning.
+        number : int
+            So many at most.
+        """
+        if last is None:
+            found = self.runs()
+            return found[:number], len(found) > number or (len(found) == MOST_RUNS == number)
+        ids = run_ids(self.state)
+        # A run that is gone since had its place by its id, which begins with its time.
+        begin = ids.index(last) + 1 if last in ids else sum(run_id >= last for run_id in ids)
+        part = ids[begin : begin + number]
+        return [facts_of(self.state, run_id) for run_id in part], begin + number < len(ids)
 
     def run(self, run_id: str) -> RunFacts | None:
         """Look a run up by its whole id."""

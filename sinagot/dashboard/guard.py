@@ -11,8 +11,12 @@ from http.cookies import CookieError, SimpleCookie
 from typing import Any
 
 from sinagot.dashboard.auth import Hosts, Keys
+from sinagot.dashboard.problems import MEDIA_TYPE, problem_text
 
-__all__ = ["LARGEST_BODY", "Guard"]
+__all__ = ["API", "LARGEST_BODY", "Guard"]
+
+#: Beginning of the addresses of the API.
+API = "/api/v1"
 
 #: Bytes of a request's body.
 LARGEST_BODY = 1 << 20
@@ -62,14 +66,26 @@ class Guard:
         Path that all addresses begin with, also where a proxy has cut it off.
     stranger : callable
         The page for who has no cookie, as ASGI app.
+    is_plain : callable
+        Says whether a path is one of the API without its beginning: programs get the API there, browsers a page.
     """
 
-    def __init__(self, app: _App, *, keys: Keys, hosts: Hosts, prefix: str, stranger: _App) -> None:
+    def __init__(
+        self,
+        app: _App,
+        *,
+        keys: Keys,
+        hosts: Hosts,
+        prefix: str,
+        stranger: _App,
+        is_plain: Callable[[str], bool],
+    ) -> None:
         self._app = app
         self._keys = keys
         self._hosts = hosts
         self._prefix = prefix
         self._stranger = stranger
+        self._is_plain = is_plain
 
     async def __call__(self, scope: _Scope, receive: _Receive, send: _Send) -> None:
         """Answer a request, or let the app do so."""
@@ -87,6 +103,9 @@ class Guard:
             return
         scope["root_path"] = self._prefix
         path = _path(scope, self._prefix)
+        if self._is_for_program(scope, headers, path):
+            path = f"{API}{path}"
+            scope["path"] = f"{self._prefix}{path}"
         try:
             if self._is_known(headers) or path.startswith(_OPEN):
                 await self._app(scope, _limited(receive), guarded.send)
@@ -97,6 +116,14 @@ class Guard:
         except _TooLargeError:
             if not guarded.has_begun:
                 await _refuse(guarded.send, 413, f"the body is larger than {LARGEST_BODY} bytes")
+
+    def _is_for_program(self, scope: _Scope, headers: _Headers, path: str) -> bool:
+        """Say whether a program asks for a plain address of the API: pages are asked for as HTML, or with a cookie."""
+        if not self._is_plain(path):
+            return False
+        return scope["method"] not in _SAFE or not (
+            headers.one(b"cookie") or "text/html" in headers.one(b"accept").lower()
+        )
 
     def _refusal(self, scope: _Scope, headers: _Headers) -> _Refusal | None:
         """Say why a request is refused whoever asks; None when it is not."""
@@ -216,10 +243,8 @@ class _Answer:
 
 
 async def _refuse(send: _Send, status: int, words: str) -> None:
-    import json
-
-    body = json.dumps({"detail": words}).encode()
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    body = problem_text(status, words)
+    headers = [(b"content-type", MEDIA_TYPE.encode()), (b"content-length", str(len(body)).encode())]
     if status == 401:
         headers.append((b"www-authenticate", b"Bearer"))
     await send({"type": "http.response.start", "status": status, "headers": headers})

@@ -15,11 +15,14 @@ from fastapi.responses import HTMLResponse
 
 from sinagot.config.hints import words_about
 from sinagot.dashboard.auth import Keys
+from sinagot.dashboard.calendars import Calendars
 from sinagot.dashboard.chronicle import Chronicle
 from sinagot.dashboard.durations import Durations
 from sinagot.dashboard.events import Stream
 from sinagot.dashboard.gallery import Gallery
+from sinagot.dashboard.reception import Reception
 from sinagot.dashboard.rendering import environment, stylesheet
+from sinagot.dashboard.run_events import RunEvents
 from sinagot.dashboard.snapshot import Snapshot
 from sinagot.dashboard.starter import Starter
 from sinagot.version import __version__
@@ -38,6 +41,7 @@ NAVIGATION = [
     ("/runs", "Runs"),
     ("/pipelines", "Pipelines"),
     ("/flows", "Flows"),
+    ("/schedules", "Schedules"),
     ("/decisions", "Decisions"),
     ("/configuration", "Configuration"),
 ]
@@ -58,10 +62,19 @@ class House:
         Options that lead to the workspace on a command line.
     read_only : bool
         Nothing can be started or changed.
+    decides : bool
+        A service here decides about ticks; else they are left to others.
     """
 
     def __init__(
-        self, workspace: Workspace, keys: Keys, *, prefix: str, words: Sequence[str], read_only: bool
+        self,
+        workspace: Workspace,
+        keys: Keys,
+        *,
+        prefix: str,
+        words: Sequence[str],
+        read_only: bool,
+        decides: bool,
     ) -> None:
         self.workspace = workspace
         self.keys = keys
@@ -76,6 +89,9 @@ class House:
         # A program of its own finds the workspace wherever it is started.
         files = [word for file in workspace.configuration.files for word in ("-w", os.path.abspath(file))]
         self.starter = Starter(self.words or files, self.chronicle.state)
+        self.reception = Reception(workspace, self.words or files, read_only=read_only, decides=decides)
+        self.calendars = Calendars()
+        self.run_events = RunEvents()
         title = str(workspace.info.get("title") or workspace.data_path.resolve().parent.name or "workspace")
         self.templates = environment(
             base=prefix,
@@ -94,6 +110,11 @@ class House:
         """Folders whose files may be shown."""
         configuration = self.workspace.configuration
         return list(dict.fromkeys([str(configuration.data_path), str(configuration.output_path)]))
+
+    def close_streams(self) -> None:
+        """End what clients listen to; called in the thread of the server."""
+        self.stream.close()
+        self.run_events.is_over = True
 
     def command(self, *words: str) -> str:
         """Write a command to copy."""

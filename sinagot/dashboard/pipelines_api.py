@@ -5,6 +5,7 @@ Knows addresses and the shape of answers; the facts come from the same places as
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, HTTPException, Query
@@ -12,11 +13,14 @@ from pydantic import BaseModel
 
 from sinagot.dashboard.answers import ActAnswer, AttemptAnswer
 from sinagot.dashboard.api import ABSENT, REFUSALS, plain
-from sinagot.dashboard.gallery import Exhibit
+from sinagot.dashboard.gallery import Exhibit, PipelineRow
 from sinagot.dashboard.house import AtHome, House
 from sinagot.dashboard.kinds import FLOWS, PIPELINES, AsKind, Kind
+from sinagot.dashboard.launches import ScheduleAnswer, schedule_answer
 from sinagot.dashboard.pages.pipelines import STATES, exhibit_of
 from sinagot.engine.accounts.stages import StageFacts
+from sinagot.errors import SinagotError
+from sinagot.schedule.examiner import Catalogue
 
 __all__ = ["router"]
 
@@ -56,11 +60,33 @@ class StageAnswer(BaseModel):
     values_out: dict[str, int] | None
 
 
+class ParameterAnswer(BaseModel):
+    """A parameter of a pipeline."""
+
+    name: str
+    #: Such as str, int, float, bool, date, choice, map, array; any where nothing is known.
+    type: str
+    #: Without a meaning where it is required.
+    default: Any
+    is_required: bool
+    doc: str
+    choices: list[Any]
+    #: Its default is told as ***.
+    is_secret: bool
+
+
 class PipelineAnswer(BaseModel):
     """One pipeline, or flow, with its newest run."""
 
-    #: With its task and modality.
+    #: Of a step with its task and modality; of others their name, by which they are run.
     step: str
+    #: step, python (a file in pipelines/) or template (in conf/); null of flows, and of what is no more there.
+    kind: str | None = None
+    #: Where it is written.
+    file: str | None = None
+    parameters: list[ParameterAnswer] = []
+    #: Why it can't be loaded.
+    problem: str | None = None
     #: Of the pipeline; empty where no run has told it.
     name: str
     #: null of one that has not run.
@@ -77,6 +103,8 @@ class PipelinesAnswer(BaseModel):
     total: int
     offset: int
     pipelines: list[PipelineAnswer]
+    #: Files that may define more, and can't be loaded: why.
+    errors: list[str]
 
 
 class FlowsAnswer(BaseModel):
@@ -122,6 +150,8 @@ class PipelineRunAnswer(PipelineAnswer):
     """One in one run, with its graph; the stages or processors stand in running order."""
 
     edges: list[EdgeAnswer]
+    #: Of one that runs by itself.
+    schedule: ScheduleAnswer | None = None
 
 
 class AttemptsAnswer(BaseModel):
@@ -151,35 +181,74 @@ def running_flows(
 
 @router.get("/pipelines")
 def pipelines(house: AtHome, offset: _Offset = 0, limit: _Limit = 50) -> PipelinesAnswer:
-    """List the pipelines: steps of the workspace, and what has run lately."""
-    return PipelinesAnswer.model_validate(_listed(house, PIPELINES, offset, limit))
+    """List the pipelines: steps and named ones of the workspace, and what has run lately."""
+    rows = house.gallery.rows(PIPELINES, house.snapshot.view())
+    catalogue = _catalogue(house)
+    known = {row.step for row in rows}
+    named = [
+        PipelineRow(one["name"], one["name"], None, (), 0)
+        for one in catalogue.rows
+        if not one["steps"] and one["name"] not in known
+    ]
+    found = _listed([*rows, *named], PIPELINES, offset, limit)
+    found["pipelines"] = [one | _written(catalogue, one["step"]) for one in found["pipelines"]]
+    return PipelinesAnswer.model_validate(plain(found | {"errors": list(catalogue.errors)}))
 
 
 @router.get("/flows")
 def flows(house: AtHome, offset: _Offset = 0, limit: _Limit = 50) -> FlowsAnswer:
     """List the flows: steps of the workspace, and what has run lately."""
-    return FlowsAnswer.model_validate(_listed(house, FLOWS, offset, limit))
+    rows = house.gallery.rows(FLOWS, house.snapshot.view())
+    return FlowsAnswer.model_validate(plain(_listed(rows, FLOWS, offset, limit)))
 
 
 @router.get("/flows/{step}", responses=ABSENT)
 @router.get("/pipelines/{step}", responses=ABSENT)
 def pipeline(house: AtHome, kind: AsKind, step: str, run: _Run = "") -> PipelineRunAnswer:
-    """Tell what a run has done at each stage, or processor, and how they are joined."""
-    found = _exhibit(house, kind, step, run)
-    edges = found.description.edges if found.description is not None else ()
-    return PipelineRunAnswer.model_validate(
-        plain(
-            {
-                "step": step,
-                "name": found.description.name if found.description is not None else "",
-                "run_id": found.run.run_id,
-                "run_state": found.run.state,
-                "jobs": found.jobs,
-                "stages": [_stage(one) for one in found.stages],
-                "edges": [one._asdict() for one in edges],
-            }
-        )
-    )
+    """Tell what it is, when it runs by itself, what a run has done at each stage or processor, how they are joined."""
+    catalogue = _catalogue(house) if kind == PIPELINES else Catalogue()
+    written = _written(catalogue, step)
+    is_newest = written and not run  # it need not have run
+    found = house.gallery.show(kind, step) if is_newest else _exhibit(house, kind, step, run)
+    told: dict[str, Any] = {"run_id": None, "run_state": None, "jobs": 0, "stages": [], "edges": []}
+    if found is not None:
+        told = {
+            "run_id": found.run.run_id,
+            "run_state": found.run.state,
+            "jobs": found.jobs,
+            "stages": [_stage(one) for one in found.stages],
+            "edges": [one._asdict() for one in found.description.edges]
+            if found.description is not None
+            else [],
+        }
+    name = found.description.name if found is not None and found.description is not None else ""
+    told |= {"step": step, "name": name or (step if written else ""), **written}
+    if written:
+        told["schedule"] = _schedule(house, step)
+    return PipelineRunAnswer.model_validate(plain(told))
+
+
+def _catalogue(house: House) -> Catalogue:
+    try:
+        return house.reception.catalogue()
+    except SinagotError as error:  # what has run is told in any case
+        return Catalogue(errors=(str(error),))
+
+
+def _written(catalogue: Catalogue, step: str) -> dict[str, Any]:
+    """Give what is known of a pipeline of the workspace; nothing of one that is not there."""
+    for one in catalogue.rows:
+        if step in one["steps"] or (step == one["name"] and not one["steps"]):
+            return {key: one[key] for key in ("kind", "file", "parameters", "problem")}
+    return {}
+
+
+def _schedule(house: House, name: str) -> Any:
+    service = house.reception.service
+    try:
+        return schedule_answer(service.state_of(name), service.next_ticks(name)).model_dump()
+    except SinagotError:  # it has none, or nobody can say
+        return None
 
 
 @router.get("/flows/{step}/attempts", responses=ABSENT)
@@ -216,9 +285,8 @@ def _stage(stage: StageFacts) -> dict[str, Any]:
     return {**stage._asdict(), "state": stage.state, "errors": [one._asdict() for one in stage.errors]}
 
 
-def _listed(house: House, kind: Kind, offset: int, limit: int) -> Any:
+def _listed(rows: Sequence[PipelineRow], kind: Kind, offset: int, limit: int) -> dict[str, Any]:
     """Give a part of a list, under the name of its kind."""
-    rows = house.gallery.rows(kind, house.snapshot.view())
     found = [
         {
             "step": row.step,
@@ -230,4 +298,4 @@ def _listed(house: House, kind: Kind, offset: int, limit: int) -> Any:
         }
         for row in rows[offset : offset + limit]
     ]
-    return plain({"total": len(rows), "offset": offset, kind.path: found})
+    return {"total": len(rows), "offset": offset, kind.path: found}

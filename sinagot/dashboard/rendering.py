@@ -16,7 +16,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from sinagot.config.quantities import bytes_text, seconds_text
 from sinagot.engine.accounts.attempts import epoch_of
 from sinagot.engine.accounts.values import values_text
-from sinagot.engine.words import ACTS, OUTCOMES, STATUS, TONES, Word, css, tone_of
+from sinagot.engine.words import ACTS, LAUNCHES, OUTCOMES, STATUS, TICKS, TONES, Word, css, tone_of
 
 if TYPE_CHECKING:
     from sinagot.engine.accounts.acts import ActFacts
@@ -115,6 +115,8 @@ def environment(**globals_: Any) -> Environment:
         "values": _values,
         "ago": _ago,
         "act": lambda name: ACTS.get(name, Word(str(name), "?", "?", "none")),
+        "verdict": lambda name: TICKS.get(name, Word(str(name), "?", "?", "none")),
+        "launch": lambda name: LAUNCHES.get(name, Word(str(name), "?", "?", "none")),
         "tone": lambda text: tone_of(text) or "none",
     }
     made.globals |= globals_

@@ -95,12 +95,14 @@ class Server(uvicorn.Server):
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """End when asked, and at once when asked twice; who started the server learns by which signal."""
         self.force_exit = self.should_exit
+        if self.force_exit:
+            self._app.state.house.reception.hurry()
         self.should_exit = True
         self.stopped_by = sig
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End all streams, then the server."""
-        self._app.state.house.stream.close()
+        self._app.state.house.close_streams()
         await super().shutdown(sockets)
 
 

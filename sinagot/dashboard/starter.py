@@ -6,80 +6,27 @@ Knows command lines and processes; must not know HTTP. No code of the user runs 
 from __future__ import annotations
 
 import os
-import shlex
 import signal
-import subprocess
-import sys
 import tempfile
 import threading
-import time
 from collections.abc import Sequence
-from typing import IO, TYPE_CHECKING, NamedTuple
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING
 
-from sinagot.engine.state.history import read_manifest
-from sinagot.engine.state.owners import Owner, is_alive
 from sinagot.errors import NotFoundError, WorkspaceBusyError
+from sinagot.schedule.programs import Program, Started, own_run
 
 if TYPE_CHECKING:
     from sinagot.engine.accounts.runs import RunFacts
 
-__all__ = ["Started", "Starter"]
+__all__ = ["Starter"]
 
 #: Runs of ours at one time, and ended ones that are remembered.
 MOST_AT_ONCE = 4
 _KEPT = 10
 #: Records that are named on the command line; more go through a file.
 _MOST_NAMED = 20
-_TAIL = 4000
-
-
-class Started(NamedTuple):
-    """A run that was started here."""
-
-    command: str
-    pid: int
-    #: Seconds since 1970.
-    since: float
-    #: None while it goes on.
-    exit_code: int | None
-    #: End of what it printed.
-    tail: str
-
-
-class _Child:
-    """One program, and what it prints, in a file without a name."""
-
-    def __init__(
-        self, arguments: Sequence[str], shown: str, output: IO[bytes], selection: str | None
-    ) -> None:
-        self.shown = shown
-        self.since = time.time()
-        self._output = output
-        self._selection = selection
-        environment = {name: value for name, value in os.environ.items() if name != "SINAGOT_TOKEN"}
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "sinagot", *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,  # Ctrl-C ends the server, not what it started
-            env=environment,
-        )
-        threading.Thread(target=self._wait, name="sinagot-child", daemon=True).start()
-
-    def _wait(self) -> None:
-        self.process.wait()
-        if self._selection is not None:
-            try:
-                os.unlink(self._selection)
-            except OSError:
-                pass
-
-    def told(self) -> Started:
-        """Say how it stands."""
-        size = os.fstat(self._output.fileno()).st_size
-        text = os.pread(self._output.fileno(), _TAIL, max(size - _TAIL, 0)).decode("utf-8", "replace")
-        return Started(self.shown, self.process.pid, self.since, self.process.returncode, text)
 
 
 class Starter:
@@ -96,7 +43,7 @@ class Starter:
     def __init__(self, words: Sequence[str], state: str) -> None:
         self._words = list(words)
         self._state = state
-        self._children: list[_Child] = []
+        self._children: list[Program] = []
         self._guard = threading.Lock()
 
     def run(self, records: Sequence[str] | None, options: Sequence[str]) -> Started:
@@ -133,10 +80,8 @@ class Starter:
                 named = ["--select", selection]
             elif records is not None:
                 named = [f"--record={record_id}" for record_id in records]
-            arguments = [*self._words, "run", *named, *options]
-            shown = shlex.join(["sinagot", *arguments])
-            output = tempfile.TemporaryFile()  # noqa: SIM115  (open as long as the child is remembered)
-            child = _Child(arguments, shown, output, selection)
+            words = [*self._words, "run", *named, *options]
+            child = Program(words, ended=None if selection is None else partial(_remove, selection))
             self._children = [*self._children[-_KEPT:], child]
             return child.told()
 
@@ -146,7 +91,7 @@ class Starter:
 
     def may_cancel(self, facts: RunFacts) -> bool:
         """Say whether a run can be ended from here: it goes on, on this machine, and is of the same user."""
-        return facts.state == "running" and self._owner(facts.run_id) is not None
+        return facts.state == "running" and own_run(self._state, facts.run_id) is not None
 
     def cancel(self, run_id: str) -> int:
         """Tell a run to end, as Ctrl-C does.
@@ -166,7 +111,7 @@ class Starter:
         NotFoundError
             It does not go on here, or belongs to somebody else.
         """
-        owner = self._owner(run_id)
+        owner = own_run(self._state, run_id)
         if owner is None:
             raise NotFoundError(
                 f"run {run_id} does not go on on this machine as a process of this user; end it where it was started"
@@ -174,18 +119,7 @@ class Starter:
         os.kill(owner.pid, signal.SIGINT)
         return owner.pid
 
-    def _owner(self, run_id: str) -> Owner | None:
-        facts = read_manifest(self._state, run_id).get("owner")
-        try:
-            owner = Owner(*(facts[name] for name in Owner._fields)) if isinstance(facts, dict) else None
-        except (KeyError, TypeError):
-            owner = None
-        if owner is None or not owner.is_of_this_boot or owner.pid == os.getpid():
-            return None
-        try:
-            is_ours = is_alive(owner, f"{self._state}/runs") is True
-            import psutil
 
-            return owner if is_ours and psutil.Process(owner.pid).uids().real == os.getuid() else None
-        except (psutil.Error, OSError):
-            return None
+def _remove(path: str) -> None:
+    with suppress(OSError):
+        os.unlink(path)

@@ -11,10 +11,12 @@ from typing import NamedTuple
 
 __all__ = [
     "ACTS",
+    "LAUNCHES",
     "NODES",
     "OUTCOMES",
     "PLACES",
     "STATUS",
+    "TICKS",
     "TONES",
     "VERDICTS",
     "Tone",
@@ -123,6 +125,29 @@ ACTS = {
     "RUNNING": STATUS["PROCESSING"],
     "SKIPPED": Word("skipped", "s", "»", "out"),
     "WAITING": Word("waiting", "w", "…", "ready"),
+}
+
+#: By verdict about a tick of a schedule, in the order of tables; the last is of one that is still to come.
+TICKS = {
+    "fired": Word("fired", "F", "✓", "good"),
+    "caught-up": Word("caught up", "C", "↻", "old"),
+    "queued": Word("queued", "q", "…", "busy"),
+    "skipped-overlap": Word("skipped: overlap", "S", "»", "wait"),
+    "missed": Word("missed", "M", "!", "cut"),
+    "disabled": Word("disabled", "X", "–", "out"),  # noqa: RUF001  (a dash)
+    "begun": Word("begun", "b", "·", "none"),
+    "due": Word("to come", "n", "○", "ready"),
+}
+
+#: By state of a run that was asked for, in the order of tables.
+LAUNCHES = {
+    "queued": Word("queued", "q", "…", "ready"),
+    "running": STATUS["PROCESSING"],
+    "done": STATUS["DONE"],
+    "failed": OUTCOMES["failed"],
+    "lost": Word("lost", "L", "?", "bad"),
+    "stopped": Word("stopped", "s", "!", "cut"),
+    "cancelled": Word("cancelled", "X", "–", "out"),  # noqa: RUF001  (a dash)
 }
 
 _ALL = (STATUS, OUTCOMES, VERDICTS, PLACES, NODES, ACTS)

@@ -19,6 +19,8 @@ SinagotError
 ├── AmbiguousRecordError (ValueError)    two files for one id and one pattern
 ├── StepFailedError (RuntimeError)       jobs of a run failed (raise_for_failures)
 ├── WorkspaceBusyError (RuntimeError)    another run works here and --exclusive was asked
+├── HistoryUnavailableError (ConnectionError)  the history of schedules can't be used now
+├── CursorError (ValueError)             a cursor of a long list that no answer has given
 ├── StorageError (OSError)               state, log or output folder can't be written
 ├── StoredDataError (ValueError)         a stored file does not hold what it should
 │   └── MissingDataError (FileNotFoundError)  input data of a workflow are not there
@@ -68,6 +70,10 @@ from sinagot.errors.flows import (
     UnknownStreamError,
     UpstreamCancelled,
     UpstreamFailed,
+)
+from sinagot.errors.histories import (
+    CursorError,
+    HistoryUnavailableError,
 )
 from sinagot.errors.jobs import (
     BadOutputError,
@@ -120,6 +126,7 @@ __all__ = [
     "CallInterruptedError",
     "CommandFailedError",
     "ConfigurationError",
+    "CursorError",
     "DependencyError",
     "EmptyStreamError",
     "ExitPipeline",
@@ -127,6 +134,7 @@ __all__ = [
     "FlowError",
     "FlowStalled",
     "ForeignFileError",
+    "HistoryUnavailableError",
     "InputChangedError",
     "InvalidIdError",
     "JobError",

@@ -24,6 +24,7 @@ from sinagot.pipeline.steps import script_class_of
 from sinagot.scripts.template import ScriptTemplate
 
 if TYPE_CHECKING:
+    from sinagot.config.settings import ScheduleSettings
     from sinagot.pipeline.templates.template import PipelineTemplate
 
 __all__ = ["Pipeline"]
@@ -129,6 +130,7 @@ class Pipeline(Runnable):
         *,
         root: str | os.PathLike[str] | None = None,
         log_settings: LoggerSettings | None = None,
+        settings: ScheduleSettings | None = None,
     ) -> Self:
         """Find a pipeline in the YAML files of a workspace.
 
@@ -142,6 +144,8 @@ class Pipeline(Runnable):
             Folder that holds ``conf``; else that of the environment, of the nearest workspace upwards, or this one.
         log_settings : LoggerSettings, optional
             Where its lines go.
+        settings : ScheduleSettings, optional
+            What holds for templates; else what the environment and the configuration in the folder say.
 
         Returns
         -------
@@ -155,7 +159,7 @@ class Pipeline(Runnable):
         """
         from sinagot.pipeline.templates.loading import TemplateParameters, load_template
 
-        template = load_template(name, externals, root)
+        template = load_template(name, externals, root, settings)
         made = cls(name, TemplateParameters(template), log_settings=log_settings)
         made._template = template
         return made

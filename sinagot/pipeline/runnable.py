@@ -62,7 +62,8 @@ class Runnable(Showing):
     @property
     def width(self) -> int:
         """How many stages may run at once."""
-        return self.place.workers or WIDTH
+        said = None if self._template is None else self._template.settings.max_job_parallel
+        return self.place.workers or said or WIDTH
 
     def check(self) -> list[str]:
         """Give what would go wrong for sure; to be overridden."""
@@ -159,14 +160,20 @@ class Runnable(Showing):
         ------
         ConfigurationError, PipelineDefinitionError
             Parameters are wrong; nothing was run.
+        PipelineError
+            A stage failed, and ``WORKFLOW_CORE_STAGE_RAISE_ERROR`` (or `stage_raise_error` of `[schedule]`) is true.
         """
+        from sinagot.config.schedules import schedule_of
         from sinagot.pipeline.templates.outcome import Result, Status
 
+        settings = schedule_of(None) if self._template is None else self._template.settings
         run = self._prepared(params or {}, logical_date)
         log, scene = self.place.open(self, run.info.run_id, run.parameters)
         try:
             run.execute(log, scene, self._stages)
         except PipelineError as error:
+            if settings.stage_raise_error:
+                raise
             return Result(Status.FAILED, run.told(), run.info.run_id, error.__cause__ or error)
         finally:
             log.log.close()

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sinagot.config.settings import Configuration, EmailSettings, NotifySettings
     from sinagot.engine.accounts.report import RunReport
 
-__all__ = ["message_of", "send_notice"]
+__all__ = ["message_of", "send_message", "send_notice"]
 
 #: Causes of failures in a message, and records that are named for each.
 _MOST_CAUSES, _MOST_NAMED = 10, 20
@@ -46,12 +46,32 @@ def send_notice(report: RunReport, configuration: Configuration) -> list[str]:
     list of str
         What went wrong with that, in words; nothing is raised.
     """
-    settings = configuration.notify
-    ways = _ways(settings)
-    is_wanted = settings.when == "always" or (settings.when == "failures" and not report.ok)
-    if not ways or not is_wanted or report.dry or not any(report.counts[one] for one in _DONE):
+    if report.dry or not any(report.counts[one] for one in _DONE):
         return []
-    message = message_of(report, configuration)
+    return send_message(configuration.notify, lambda: message_of(report, configuration), ok=report.ok)
+
+
+def send_message(settings: NotifySettings, make: Callable[[], dict[str, Any]], *, ok: bool) -> list[str]:
+    """Tell those who want to know of something that is over.
+
+    Parameters
+    ----------
+    settings : NotifySettings
+        Say who is told, and when.
+    make : callable
+        Makes the message, with the keys of `message_of`.
+    ok : bool
+        It went well.
+
+    Returns
+    -------
+    list of str
+        What went wrong with that, in words; nothing is raised.
+    """
+    ways = _ways(settings)
+    if not ways or not (settings.when == "always" or (settings.when == "failures" and not ok)):
+        return []
+    message = make()
     problems: dict[str, str] = {}
     # Each in a thread of its own: a server may answer one byte at a time, and no call of the library bounds that.
     threads = [

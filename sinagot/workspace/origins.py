@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from sinagot.config.params import iter_values
 from sinagot.config.problems import key_text
+from sinagot.config.schedules import variables_said, without_password
 from sinagot.config.settings import Configuration, StepSettings
 from sinagot.config.sources import Source, read_source
 from sinagot.engine.planning.graph import StepNode
@@ -28,7 +29,8 @@ class Shown(NamedTuple):
     #: Dotted, as TOML writes it.
     key: str
     value: Any
-    #: ``"default"``, ``"argument"``, ``"this run"``, the class of a script, or the key of the table that holds it.
+    #: ``"default"``, ``"argument"``, ``"this run"``, the class of a script, an environment variable, or the key of the
+    #: table that holds it.
     origin: str
     file: str | None = None
     line: int | None = None
@@ -85,7 +87,12 @@ class OriginFinder:
             Names of all steps: tables of `[pipelines]` about other names are given here.
         """
         config = self._configuration
+        said = variables_said()
         for path, value in iter_values(config.raw):
+            if path[:2] in said:
+                continue  # a variable wins, see below
+            if path == ("history", "url"):
+                value = without_password(str(value))  # noqa: PLW2901
             if path[:1] == ("pipelines",):
                 if len(path) == 1 or path[1] in steps:
                     continue
@@ -94,6 +101,9 @@ class OriginFinder:
             found = self._find(path)
             place = (str(found[0]), found[1]) if found is not None else (None, None)
             yield Shown(key_text(path), value, "default" if found is None else key_text(path), *place)
+        for path, one in said.items():
+            value = without_password(one.value) if path == ("history", "url") else one.value
+            yield Shown(key_text(path), list(value) if isinstance(value, tuple) else value, one.variable)
         for name in _PATHS:
             key = "data" if name == "dataset" else name
             used = getattr(config, f"{key}_path")

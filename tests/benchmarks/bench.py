@@ -50,6 +50,11 @@ class Sizes(NamedTuple):
     values: int = 50_000
     arrays: int = 200
     waits: int = 1_000
+    #: Of a service; ticks in a row; seconds for which it is watched; requests in a row.
+    schedules: int = 1_000
+    ticks: int = 20_000
+    idle: float = 10.0
+    asked: int = 200
     large: int = 100_000
 
 
@@ -76,6 +81,8 @@ QUICK = Sizes(
     values=20_000,
     arrays=50,
     waits=300,
+    ticks=5_000,
+    idle=5.0,
     large=5_000,
 )
 #: Only to see that everything works: figures of so few records mean nothing.
@@ -103,6 +110,10 @@ SMOKE = Sizes(
     values=50,
     arrays=3,
     waits=5,
+    schedules=3,
+    ticks=50,
+    idle=0.2,
+    asked=3,
     large=20,
 )
 

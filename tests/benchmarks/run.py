@@ -30,6 +30,7 @@ from rows import (
     pipelines,
     reading,
     rivals,
+    schedules,
     starting,
 )
 
@@ -42,6 +43,7 @@ ROWS = {
     "nodes": nodes,
     "pipelines": pipelines,
     "flows": flows,
+    "schedules": schedules,
     "tables": reading,
     "calls": calls,
     "people": people,

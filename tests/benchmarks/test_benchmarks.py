@@ -15,7 +15,7 @@ def test_every_row_can_be_measured(tmp_path: Path) -> None:
     # Half of the time goes into one row, so that two programs share the cores.
     shares = {
         "clusters": ["parallel", "listing", "start", "nodes", "people"],
-        "others": ["noop", "cold", "tables", "calls", "rivals", "pipelines", "flows", "large"],
+        "others": ["noop", "cold", "tables", "calls", "rivals", "pipelines", "flows", "schedules", "large"],
     }
     pages = {name: tmp_path / f"{name}.md" for name in shares}
     running = {

@@ -48,7 +48,8 @@ Program = Callable[..., subprocess.CompletedProcess[str]]
 
 @pytest.fixture(autouse=True)
 def _no_workspace_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("SINAGOT_WORKSPACE", raising=False)
+    for name in ("SINAGOT_WORKSPACE", "WORKFLOW_ROOT_PATH"):
+        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture

@@ -35,6 +35,22 @@ def test_option_wins_over_environment(invoke: Invoke, make_lab: Lab, monkeypatch
     assert invoke(lab.parent, "-w", "lab", "records").exit_code == 0
 
 
+def test_root_of_templates_comes_after_the_workspace(
+    invoke: Invoke, make_lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """WORKFLOW_ROOT_PATH names the workspace where neither -w nor SINAGOT_WORKSPACE does, before the nearest one."""
+    make_lab(1)
+    other = make_lab(1, 2, name="other")
+    monkeypatch.setenv("WORKFLOW_ROOT_PATH", "../lab")
+    assert invoke(other, "records").stdout.split() == ["REC-1"]
+    assert invoke(other, "-w", ".", "records").stdout.split() == ["REC-1", "REC-2"]
+    monkeypatch.setenv("SINAGOT_WORKSPACE", ".")
+    assert invoke(other, "records").stdout.split() == ["REC-1", "REC-2"]
+    monkeypatch.delenv("SINAGOT_WORKSPACE")
+    monkeypatch.setenv("WORKFLOW_ROOT_PATH", "nowhere")
+    assert "WORKFLOW_ROOT_PATH: no such file or folder: nowhere" in invoke(other, "records").stderr
+
+
 def test_several_files_are_merged(invoke: Invoke, make_lab: Lab) -> None:
     """-w may be given several times: the later file wins."""
     lab = make_lab(1, 2)

@@ -60,6 +60,10 @@ class Dashboard:
         """Ask as a program that has the token."""
         return self.client.get(path, **options)
 
+    def html(self, path: str, **options: Any) -> httpx.Response:
+        """Ask for a page, with the token: some addresses are pages to browsers only."""
+        return self.get(path, headers={"Accept": "text/html"}, **options)
+
     def json(self, path: str, **options: Any) -> Any:
         """Ask the API."""
         answer = self.get(f"/api/v1{path}", **options)

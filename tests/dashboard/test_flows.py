@@ -159,7 +159,7 @@ def test_page_tells_processors_errors_and_jobs(dashboard: Dashboard, page: Any) 
     follow(page, page.get_by_role("link", name="Processors of words"))
     assert page.locator("h1").inner_text() == "Flow words"
     assert page.evaluate("window.hurt") is None and page.locator("main script, main img").count() == 0
-    html = dashboard.get("/records/R1").text
+    html = dashboard.html("/records/R1").text
     assert "3 words" in html and "sg-graph" in html and EVIL not in html
 
 
@@ -213,6 +213,6 @@ def test_programs_ask_for_the_same(dashboard: Dashboard) -> None:
     for path in ("/pipelines/words", "/flows/other", "/flows/words?run=no-run", "/pipelines/words/attempts"):
         assert dashboard.get(f"/api/v1{path}").status_code == 404
     for path in ("/pipelines/words", "/flows/other", "/flows/words/no-run", "/parts/records/R1/flow?step=no"):
-        assert dashboard.get(path).status_code == 404
+        assert dashboard.html(path).status_code == 404
     with dashboard.stranger() as stranger:
         assert stranger.get("/flows").status_code == stranger.get("/api/v1/running-flows").status_code == 401

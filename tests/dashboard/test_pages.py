@@ -313,7 +313,7 @@ def test_read_only_changes_nothing(lab: Path, serve: Serve) -> None:
     dashboard = serve(lab, "--read-only")
     before = {path: path.stat().st_mtime_ns for path in lab.rglob("*")}
     for path in (*PAGES, "/records/bad"):
-        assert "data-action" not in dashboard.get(path).text
+        assert "data-action" not in dashboard.html(path).text
     for action in ("run", "exclude", "include", "accept", "cancel"):
         body = {"records": ["R1"], "reason": "so", "run_id": "last"}
         assert dashboard.client.post(f"/api/v1/actions/{action}", json=body).status_code in (403, 422)
@@ -353,5 +353,5 @@ def test_answers_are_bounded(tmp_path: Path, serve: Serve) -> None:
     assert len(found["rows"]) <= 200
     lines = dashboard.json("/records/A/log")["lines"]
     assert max(len(line["message"]) for line in lines) < 25_000
-    assert dashboard.get("/records/A").status_code == 200
+    assert dashboard.html("/records/A").status_code == 200
     assert dashboard.get("/parts/records/A/file", params={"step": "first", "slot": 1}).status_code == 200

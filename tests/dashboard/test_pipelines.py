@@ -168,8 +168,8 @@ def test_programs_ask_for_the_same(dashboard: Dashboard) -> None:
     for path in ("/pipelines/other", "/pipelines/power/attempts?run=no-run", "/pipelines/power?run=.."):
         assert dashboard.get(f"/api/v1{path}").status_code == 404
     for path in ("/pipelines/other", "/pipelines/power/no-run", "/parts/pipelines/power/%2E%2E"):
-        assert dashboard.get(path).status_code == 404
-    assert dashboard.get("/pipelines/power?state=MELTED").status_code == 422
+        assert dashboard.html(path).status_code == 404
+    assert dashboard.html("/pipelines/power?state=MELTED").status_code == 422
     with dashboard.stranger() as stranger:
         assert stranger.get("/pipelines/power").status_code == 401
     (failure,) = dashboard.json("/failures")

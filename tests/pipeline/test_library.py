@@ -481,6 +481,17 @@ def test_only_files_that_may_hold_the_name_are_parsed(
     [
         ("{cron: 0 6 * *}", "on.cron: found 4 fields in '0 6 * *', allowed 5"),
         ("{cron: 0 6 * * $}", "on.cron: found '$', which is no field"),
+        ("{cron: 0 0 6 * * *}", "on.cron: found 6 fields in '0 0 6 * * *', allowed 5 (minute hour day month"),
+        ("{cron: 0 6 * * * 2030 x}", "on.cron: found 7 fields"),
+        ("{cron: 0 6 31 2 *}", "on.cron: found '0 6 31 2 *', which never comes"),
+        ("{cron: 0 6 */20 * MON#2}", "which never comes"),
+        ("{cron: '*/0 * * * *'}", "on.cron: found the minute '*/0', allowed is 0-59"),
+        ("{cron: '*/90 * * * *'}", "found the minute '*/90', allowed are steps up to 60"),
+        ("{cron: 0 24 * * *}", "found the hour '24', allowed is 0-23"),
+        ("{cron: 0 22-2 * * *}", "found the hour '22-2', allowed is 0-23; a range goes upwards"),
+        ("{cron: 0 6 * * FRI-SUN}", "found the day of the week 'FRI-SUN'"),
+        ("{cron: '? 6 * * *'}", "found the minute '?'"),
+        ("{cron: '@reboot'}", "found '@reboot', allowed @yearly"),
         ("{cron: 5}", "on.cron: found 5 (an integer), allowed cron text"),
         ("{cron: }", "on.cron: found nothing, allowed cron text"),
         ("{cron: '@dayly'}", "did you mean '@daily'?"),
@@ -518,21 +529,21 @@ def test_wrong_time_tables_are_told_with_their_line(on_value: str, words: str, t
 
 
 def test_time_tables_of_all_forms_are_read(tmp_path: Path) -> None:
-    """None, a name, a mapping and a list of both are read, with 5 to 7 fields or a word."""
+    """None, a name, a mapping and a list of both are read, with fields or a word."""
     root = write(
         tmp_path,
         x=on("daily") + "  timezone: Europe/Paris\n  desc: each morning\n" + on("hourly", "'@hourly'"),
     )
     catalog = library(root).look()
     places = parse_documents("[]", Path("x.yaml"))[0].places
-    tables = ["daily", {"cron": " 0  0 6 * * MON-FRI "}, "hourly", {"cronjob": "0 0 6 1,15 * ? 2030"}]
+    tables = ["daily", {"cron": " 0  6 * * MON-FRI "}, "hourly", {"cronjob": "0 6 1,15 * ?"}]
     found = read_triggers(tables, places, catalog, "Asia/Tokyo")
     assert found.problems == ()
     assert [trigger[:2] for trigger in found.triggers] == [
         ("0 6 * * *", "Europe/Paris"),
-        ("0 0 6 * * MON-FRI", "Asia/Tokyo"),
-        ("@hourly", "Asia/Tokyo"),
-        ("0 0 6 1,15 * ? 2030", "Asia/Tokyo"),
+        ("0 6 * * MON-FRI", "Asia/Tokyo"),
+        ("0 * * * *", "Asia/Tokyo"),
+        ("0 6 1,15 * *", "Asia/Tokyo"),
     ]
     assert read_triggers(None, places, catalog) == ((), ())
 

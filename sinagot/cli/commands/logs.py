@@ -27,8 +27,9 @@ __all__ = ["command"]
 _ERROR_STATUS = (40, 41)
 #: Lines shown before new ones with --follow.
 _TAIL = 10
-#: Beginning of what runs of pipelines for no record have in place of an id, see `sinagot.engine.acts.solo.solo_id`.
-_OF_PIPELINES = "pipelines/"
+#: Beginnings of what runs of pipelines for no record, schedules and services have in place of an id, see
+#: `sinagot.engine.acts.solo.solo_id`.
+_OF_NO_RECORD = ("pipelines/", "schedules/", "services/")
 
 
 @click.command(
@@ -42,6 +43,7 @@ Examples:
   sinagot logs REC-20200601 --json | grep '"level": "ERROR"'
   sinagot logs table                           a step of `group_scripts`
   sinagot logs pipelines/night                 of `sinagot pipeline run night`
+  sinagot logs schedules/night                 of what services decided about it
 
 Times are local. Exit code 5 when there is no such line.
 """,
@@ -69,7 +71,7 @@ def command(
         step = record if step is None and record != GROUP_ID else step
         # Its lines are kept like those of a record, under a name that none can have.
         found = workspace.make_record(GROUP_ID, None, None)
-    elif record.startswith(_OF_PIPELINES):
+    elif record.startswith(_OF_NO_RECORD):
         found = workspace.make_record(record, None, None)
     else:
         found = workspace.records.get(record)

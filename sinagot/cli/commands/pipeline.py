@@ -10,6 +10,9 @@ Knows the command line; how pipelines are found and shown is `sinagot.cli.pipeli
 
 from __future__ import annotations
 
+import re
+from datetime import UTC, datetime
+
 import click
 
 from sinagot.cli.completion import known
@@ -18,11 +21,30 @@ from sinagot.cli.options import json_option, open_workspace, read_settings, work
 
 __all__ = ["command"]
 
+_RUN_ID = re.compile(r"\d{8}T\d{6}-[0-9a-f]{6,32}")
 _WORDS = """
 \b
 A pipeline is named by its NAME in the workspace, or by its file: FILE.py, or
 FILE.py:name where the file defines several.
 """
+
+
+def _run_id(ctx: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    """Check what services call a run: it becomes the name of a folder."""
+    if value is not None and _RUN_ID.fullmatch(value) is None:
+        raise click.BadParameter(f"{value!r} is no run id", ctx, parameter)
+    return value
+
+
+def _moment(ctx: click.Context, parameter: click.Parameter, value: str | None) -> datetime | None:
+    """Read a moment; one without a zone is UTC."""
+    if value is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError as error:
+        raise click.BadParameter(f"{value!r}: {error}", ctx, parameter) from error
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 @click.group(
@@ -168,17 +190,31 @@ A pipeline that reads files of a record is a step: sinagot run --step NAME.
 )
 @click.argument("name", metavar="NAME|FILE", shell_complete=known("pipelines"))
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Give a parameter, for this run.")
+@click.option("--run-id", hidden=True, metavar="ID", callback=_run_id, help="What the run is called.")
+@click.option(
+    "--release", hidden=True, metavar="TIME", callback=_moment, help="The moment that it is for, ISO."
+)
+@click.option(
+    "--params-from", "file", hidden=True, metavar="FILE", help="Parameters as JSON; - is standard input."
+)
 @json_option
 @workspace_options
-def run(name: str, settings: tuple[str, ...], as_json: bool) -> int:
+def run(
+    name: str,
+    settings: tuple[str, ...],
+    run_id: str | None,
+    release: datetime | None,
+    file: str | None,
+    as_json: bool,
+) -> int:
     """Run a pipeline for no record.
 
     In a workspace it is a run as any other: `sinagot runs` tells of it, and its log is that of `pipelines/NAME`.
     """
-    from sinagot.cli.pipelines import carry_out, find_pipeline
+    from sinagot.cli.pipelines import carry_out, find_pipeline, read_given
 
-    params = read_settings(settings)
-    return carry_out(find_pipeline(name), params, as_json=as_json)
+    params = {**(read_given(file) if file else {}), **read_settings(settings)}
+    return carry_out(find_pipeline(name), params, as_json=as_json, run_id=run_id, logical_date=release)
 
 
 @command.command(
@@ -203,4 +239,15 @@ def export(name: str, file: str, overwrite: bool) -> int:
 
     written = find_pipeline(name).to_airflow(file, overwrite=overwrite)
     say(f"Wrote {clean(str(written))}")
+    return Exit.OK
+
+
+@command.command("answer", hidden=True)
+@click.argument("descriptor", type=int)
+@workspace_options
+def answer(descriptor: int) -> int:
+    """Tell a program of ours which pipelines there are: code of the user is loaded here, and not there."""
+    from sinagot.schedule.examiner import answer_questions
+
+    answer_questions(lambda: open_workspace(show_warnings=False), descriptor)
     return Exit.OK

@@ -5,6 +5,7 @@ Knows options and words; what is served is made by `sinagot.dashboard`.
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,8 @@ from sinagot.cli.options import open_workspace, workspace_options, workspace_wor
 
 if TYPE_CHECKING:
     from types import ModuleType
+
+    from sinagot.dashboard.reception import Reception
 
 __all__ = ["command"]
 
@@ -38,7 +41,10 @@ without a run, also on another machine that sees the dataset.
 From elsewhere:
   ssh -L 8765:localhost:8765 MACHINE              then open the link that serve printed
 
-Ctrl-C ends it; runs that were started from a page go on.
+Where pipelines in conf/ say when they run, they run as long as it is up, and so
+does what is asked for by the API: POST /pipelines/NAME/runs.
+
+Ctrl-C ends it; runs that were started go on.
 """,
 )
 @click.option("--host", default="127.0.0.1", show_default=True, metavar="NAME", help="Address to listen at.")
@@ -65,7 +71,8 @@ Ctrl-C ends it; runs that were started from a page go on.
     help=f"File with the token, which only you can read; else the variable {_VARIABLE}, else a new one is made.",
 )
 @click.option("--open", "is_opened", is_flag=True, help="Open the page in the browser.")
-@click.option("--read-only", is_flag=True, help="Nothing can be started or changed from the pages.")
+@click.option("--read-only", is_flag=True, help="Nothing is started or changed: no schedules either.")
+@click.option("--no-schedules", is_flag=True, help="Leave schedules to other services.")
 @workspace_options
 def command(
     host: str,
@@ -75,8 +82,9 @@ def command(
     token_file: Path | None,
     is_opened: bool,
     read_only: bool,
+    no_schedules: bool,
 ) -> int:
-    """Show the dashboard: what is done, what runs, what failed, in a browser."""
+    """Show the dashboard, answer programs, run what is due: pages, REST API and schedules."""
     dashboard = _load()
     from sinagot.dashboard.auth import is_loopback, new_token
 
@@ -100,6 +108,7 @@ def command(
         allowed_hosts=allowed_hosts,
         read_only=read_only,
         words=_absolute(workspace_words()),
+        decides=not no_schedules,
     )
     from sinagot.dashboard.server import Server, bind
 
@@ -107,6 +116,9 @@ def command(
     name = allowed_hosts[0] if allowed_hosts else "[::1]" if ":" in host else host
     address = f"http://{name}:{listener.getsockname()[1]}{app.state.house.prefix}/"
     _tell(f"{address}#token={token}", is_read_only=read_only)
+    if not read_only and not no_schedules:
+        _tell_schedules(app.state.house.reception)
+    sys.stdout.flush()
     if is_opened:
         import webbrowser
 
@@ -126,6 +138,7 @@ def _load() -> ModuleType:
     """Import the dashboard, or say which extra it needs."""
     try:
         import jinja2  # noqa: F401
+        import prometheus_client  # noqa: F401
         import uvicorn  # noqa: F401
 
         from sinagot.dashboard import app
@@ -133,11 +146,11 @@ def _load() -> ModuleType:
         from sinagot.errors import MissingExtraError
 
         package = (error.name or "").partition(".")[0]
-        if package not in ("fastapi", "jinja2", "starlette", "uvicorn"):
+        if package not in ("fastapi", "jinja2", "prometheus_client", "starlette", "uvicorn"):
             raise
         raise MissingExtraError(
             f"the dashboard needs {package}, which is not installed here; install the extra 'web' of sinagot: "
-            "pip install fastapi jinja2 uvicorn",
+            "pip install fastapi jinja2 prometheus-client uvicorn",
             package=package,
             extra="web",
         ) from error
@@ -177,6 +190,23 @@ def _tell(link: str, *, is_read_only: bool) -> None:
     say(f"  {link}")
     power = "" if is_read_only else ", and can start runs"
     note(f"Whoever has this link sees all data{power}. Ctrl-C ends it.")
-    import sys
 
-    sys.stdout.flush()
+
+def _tell_schedules(reception: Reception) -> None:
+    """Say how many schedules there are, and when the next one runs."""
+    from sinagot.cli.texts import counted, note
+    from sinagot.errors import HistoryUnavailableError
+
+    try:
+        states = reception.service.states()
+    except HistoryUnavailableError as error:
+        note(f"No schedule runs until the history can be reached: {error}")
+        return
+    if not states:
+        return
+    ticks = sorted((one.next_tick, one.name) for one in states if one.next_tick is not None)
+    following = "none of them has a next run"
+    if ticks:
+        moment, name = ticks[0]
+        following = f"the next run is that of {name}, {moment.astimezone():%Y-%m-%d %H:%M}"
+    note(f"{counted(len(states), 'schedule')} here; {following}.")

@@ -12,7 +12,9 @@ from fastapi.responses import HTMLResponse
 
 from sinagot.dashboard.house import AtHome, House
 from sinagot.dashboard.kinds import kind_of
+from sinagot.errors import HistoryUnavailableError
 from sinagot.pipeline.album import read_portraits
+from sinagot.schedule.history.facts import Launch
 
 __all__ = ["router"]
 
@@ -68,12 +70,16 @@ def _runs(house: House) -> dict[str, Any]:
 
 
 def _run(house: House, run_id: str) -> dict[str, Any]:
-    facts = house.chronicle.run(run_id)
+    facts, launch = house.chronicle.run(run_id), _launch(house, run_id)
     if facts is None:
-        raise HTTPException(404, f"there is no run {run_id[:100]!r} here")
+        if launch is None:
+            raise HTTPException(404, f"there is no run {run_id[:100]!r} here")
+        return {"run": None, "run_id": run_id, "launch": launch}
     going = [one for one in house.chronicle.underway() if one.run_id == run_id]
     return {
         "run": facts,
+        "run_id": run_id,
+        "launch": launch,
         "going": going[0] if going else None,
         "timeline": house.chronicle.timeline(facts),
         "can_cancel": house.starter.may_cancel(facts),
@@ -82,6 +88,14 @@ def _run(house: House, run_id: str) -> dict[str, Any]:
         ],
         "flows": house.gallery.running(run_id) if going else (),
     }
+
+
+def _launch(house: House, run_id: str) -> Launch | None:
+    """Give what is on record of a run that was asked for; a history that can't be reached hides no run."""
+    try:
+        return house.reception.launch_of(run_id)
+    except HistoryUnavailableError:
+        return None
 
 
 def _failures(house: House) -> dict[str, Any]:

@@ -27,7 +27,7 @@ from sinagot.errors import PipelineError, StorageError
 from sinagot.runlog.capture import AttemptLog, capture
 from sinagot.runlog.lines import now_utc
 from sinagot.runlog.printing import Printer
-from sinagot.runlog.write import RecordLog
+from sinagot.runlog.write import NoLog, RecordLog
 from sinagot.scripts.codes import StepStatus
 from sinagot.scripts.modules import activated
 from sinagot.scripts.sources import SourceSet
@@ -69,6 +69,8 @@ class Solo(NamedTuple, Generic[_T]):
     params: Mapping[str, Any] = {}
     #: Called with each event of an act, beside the history.
     tell: Callable[[dict[str, Any]], None] = lambda event: None
+    #: Its lines go to a log file, beside the events.
+    writes_log: bool = True
 
 
 def run_solo(options: RunOptions, solo: Solo[_T], *, stop_grace: float, printer: Printer | None = None) -> _T:
@@ -132,7 +134,7 @@ def run_solo(options: RunOptions, solo: Solo[_T], *, stop_grace: float, printer:
 def _begin(options: RunOptions, solo: Solo[Any], whole: Whole) -> Bench:
     """Write down that the run begins, before anything of the user's runs."""
     try:
-        why = unwritable(options.log.folder)
+        why = unwritable(options.log.folder) if solo.writes_log else None
         if why is not None:
             raise StorageError(
                 f"the log folder {options.log.folder} can't be written: {why}; nothing was run. Change its "
@@ -189,7 +191,8 @@ class _Attempt:
             "run_id": options.run_id,
             "attempt": self._name,
         }
-        log = AttemptLog(RecordLog(options.log, self._record_id), context, options.level, printer)
+        kept = RecordLog(options.log, self._record_id) if solo.writes_log else NoLog()
+        log = AttemptLog(kept, context, options.level, printer)
         self._log = log.within(**{solo.kind: solo.name})
         files = () if solo.source is None else tuple(path for path, _ in solo.source.files)
         self._inside = Inside(

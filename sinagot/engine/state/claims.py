@@ -20,13 +20,15 @@ from urllib.parse import quote
 from sinagot.dataset.moves import patiently
 from sinagot.engine.state.owners import ACTIVE, Owner, is_alive, is_torn, read_owner
 
-__all__ = ["Claim", "ClaimDesk", "Held", "file_key", "one_taker"]
+__all__ = ["NO_LINKS", "Claim", "ClaimDesk", "Held", "file_key", "one_taker"]
 
 #: Seconds between two heartbeats; an owner on another host is dead after `BEATS_MISSED` of them.
 BEAT = 10.0
 BEATS_MISSED = 3
 
 _LONGEST_NAME = 200
+#: What a file system without hard links answers.
+NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EMLINK, errno.EACCES, errno.ENOSYS)
 KEPT = 120  # characters of a name that would be longer
 _LOCK_TRIES = 400
 _LOCK_PAUSE = 0.005  # seconds
@@ -186,7 +188,7 @@ class ClaimDesk:
             except FileExistsError:
                 return False
             except OSError as error:
-                if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.EMLINK, errno.EACCES, errno.ENOSYS):
+                if error.errno not in NO_LINKS:
                     raise
                 self._links = False  # a file system without hard links
             else:

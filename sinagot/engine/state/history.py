@@ -44,6 +44,7 @@ __all__ = [
     "read_manifest",
     "read_note",
     "replace_text",
+    "reserve_run",
     "taken_from",
 ]
 
@@ -259,6 +260,22 @@ def _read_facts(path: str) -> dict[str, Any]:
     except (OSError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def reserve_run(state: str, run_id: str) -> bool:
+    """Make the folder of a run that somebody has named before it begins; of all who try, one ever gets True.
+
+    Raises
+    ------
+    OSError
+        It can't be made.
+    """
+    os.makedirs(f"{state}/runs", exist_ok=True)
+    try:
+        os.mkdir(f"{state}/runs/{run_id}")
+    except FileExistsError:
+        return False
+    return True
 
 
 class RunFolder:

@@ -53,6 +53,8 @@ class StageLayout:
     desc: str = ""
     condition: Condition | None = None
     settings: StepSettings = field(default_factory=StepSettings)
+    #: Expressions can name its outputs, and the result has them.
+    is_kept: bool = True
 
 
 @dataclass(frozen=True)
@@ -163,6 +165,7 @@ def _stage(section: Section, around: Surroundings) -> StageLayout:
         section.text("desc"),
         section.condition("if"),
         _settings(section)._replace(timeout=timeout),
+        section.has("id") or around.settings.stage_default_id,
     )
 
 
@@ -182,7 +185,8 @@ def check_stages(
         if stage.condition is not None:
             section.check(stage.condition.check(seen, around.filters))
         section.check(stage.kind.check(seen, around))
-        before[stage.id] = None
+        if stage.is_kept:
+            before[stage.id] = None
 
 
 def _check_needs(section: Section, jobs: Mapping[str, JobLayout]) -> None:

@@ -11,6 +11,7 @@ from itertools import pairwise
 from typing import Any, TypeVar
 
 from sinagot.config.problems import joined_error
+from sinagot.config.settings import ScheduleSettings
 from sinagot.pipeline.description import Description, EdgeView, GroupView, NodeView, ParamView
 from sinagot.pipeline.parameters import REQUIRED, Parameters
 from sinagot.pipeline.templates.layout import JobLayout, StageLayout
@@ -42,7 +43,10 @@ class TemplateParameters(Parameters):
 
 
 def load_template(
-    name: str, externals: Mapping[str, Any] | None = None, root: str | os.PathLike[str] | None = None
+    name: str,
+    externals: Mapping[str, Any] | None = None,
+    root: str | os.PathLike[str] | None = None,
+    settings: ScheduleSettings | None = None,
 ) -> PipelineTemplate:
     """Read a template that can be run.
 
@@ -51,7 +55,7 @@ def load_template(
     ConfigurationError
         There is none of this name, or something of it is wrong; all of it is told.
     """
-    template = read_template(name, externals=externals, root=root)
+    template = read_template(name, externals=externals, root=root, settings=settings)
     if template.problems:
         raise joined_error(list(template.problems))
     return template

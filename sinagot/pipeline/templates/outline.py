@@ -7,6 +7,7 @@ Knows how files are usually written; must not guess: of any other file it says n
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 __all__ = ["needle_of", "outline_of"]
 
@@ -105,6 +106,7 @@ def _is_closed(line: str) -> bool:
     return True
 
 
+@lru_cache(maxsize=64)  # each of many files is asked about one name
 def needle_of(name: str) -> str:
     """Give the part of a name that stands in every file that holds it, unless the file has a backslash.
 

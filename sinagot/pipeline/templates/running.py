@@ -345,7 +345,8 @@ class TemplateRun(PipelineRun):
         seen: dict[str, Any],
         outputs: dict[str, Any],
     ) -> None:
-        into[stage.id] = seen[stage.id] = {"outputs": outputs}
+        if stage.is_kept:
+            into[stage.id] = seen[stage.id] = {"outputs": outputs}
         self.outputs[full] = outputs
 
     def triggered(

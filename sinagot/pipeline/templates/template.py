@@ -7,14 +7,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from sinagot.config.schedules import schedule_in
+from sinagot.config.settings import PolicySettings, ScheduleSettings
 from sinagot.errors import ConfigurationError, ScriptError
+from sinagot.pipeline.templates.folders import find_root
 from sinagot.pipeline.templates.kinds import PIPELINE
 from sinagot.pipeline.templates.layout import JobLayout, problems_of, read_jobs
 from sinagot.pipeline.templates.library import Catalog, Library
 from sinagot.pipeline.templates.places import Place
+from sinagot.pipeline.templates.policies import KEYS, read_policies
 from sinagot.pipeline.templates.registries import Registries
 from sinagot.pipeline.templates.sections import Section
 from sinagot.pipeline.templates.stages.kind import Surroundings
@@ -24,8 +28,8 @@ from sinagot.pipeline.templates.variables import redact_error
 
 __all__ = ["PipelineTemplate", "read_named", "read_template"]
 
-#: Keys of a pipeline; those of the second line are for the scheduler.
-_KEYS = ("desc", "params", "on", "jobs", "overlap", "catchup", "max-catchup", "grace", "retry", "notify")
+#: Keys of a pipeline; the last of them are for the scheduler.
+_KEYS = ("desc", "params", "on", "jobs", *KEYS)
 _RELEASE = dict.fromkeys(("logical_date", "run_id", "pipeline"))
 
 
@@ -41,14 +45,16 @@ class PipelineTemplate:
         When it runs by itself.
     jobs : mapping of str to JobLayout
         In the order of the file.
-    policies : mapping of str to object
-        What the scheduler reads: ``overlap``, ``catchup`` and so on, as written.
+    policies : PolicySettings
+        What becomes of ticks that cannot run as they are due.
     problems : tuple of ConfigurationError
         All that is wrong; a template with problems is never run.
     secrets : frozenset of str
         Texts that nobody is to read.
     root : str
         Folder of the workspace.
+    settings : ScheduleSettings
+        What holds for templates there.
     """
 
     name: str
@@ -56,19 +62,21 @@ class PipelineTemplate:
     declarations: Declarations
     triggers: tuple[Trigger, ...]
     jobs: Mapping[str, JobLayout]
-    policies: Mapping[str, Any]
+    policies: PolicySettings
     place: Place
     problems: tuple[ConfigurationError, ...]
     secrets: frozenset[str]
     filters: Mapping[str, Callable[..., Any]]
     root: str
+    settings: ScheduleSettings = field(default_factory=ScheduleSettings)
 
     def __getstate__(self) -> dict[str, Any]:
         # Those of the process need not travel, and some cannot: they are found again where it is read.
         return {name: value for name, value in self.__dict__.items() if name != "filters"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state, filters=Registries(state["root"]).filters(report=lambda error: None))
+        registries = _registries(state["root"], state["settings"])
+        self.__dict__.update(state, filters=registries.filters(report=lambda error: None))
 
 
 def read_template(
@@ -77,6 +85,7 @@ def read_template(
     externals: Mapping[str, Any] | None = None,
     root: str | os.PathLike[str] | None = None,
     registries: Registries | None = None,
+    settings: ScheduleSettings | None = None,
 ) -> PipelineTemplate:
     """Read a pipeline by its name.
 
@@ -90,15 +99,17 @@ def read_template(
         Folder that holds ``conf``.
     registries : Registries, optional
         Where hooks are looked for.
+    settings : ScheduleSettings, optional
+        What holds for templates; else what the environment and the configuration in the folder say.
 
     Raises
     ------
     ConfigurationError
         There is no such pipeline, or its file cannot be read.
     """
-    library = Library(root)
-    catalog = library.look()
-    return read_named(catalog, name, registries=registries, externals=externals)
+    settings = settings or schedule_in(find_root(root).folder)
+    catalog = Library(root, conf=settings.conf).look()
+    return read_named(catalog, name, registries=registries, externals=externals, settings=settings)
 
 
 def read_named(
@@ -108,11 +119,13 @@ def read_named(
     registries: Registries | None = None,
     externals: Mapping[str, Any] | None = None,
     callers: tuple[str, ...] = (),
+    settings: ScheduleSettings | None = None,
 ) -> PipelineTemplate:
     """Read a pipeline of a catalog; `callers` are the pipelines that trigger it."""
+    settings = settings or schedule_in(catalog.root.folder, catalog.environ)
     found = catalog.find(name, PIPELINE, externals)
     folder = str(catalog.root.folder)
-    registries = registries or Registries(folder)
+    registries = registries or _registries(folder, settings)
     problems: list[ConfigurationError] = []
 
     def take(error: ScriptError) -> None:
@@ -125,7 +138,8 @@ def read_named(
     section.allow(*_KEYS)
     declarations = declare(found.data.get("params"), found.places.below(["params"]), found.secrets)
     problems += declarations.problems
-    triggers = read_triggers(found.data.get("on"), found.places.below(["on"]), catalog, secrets=found.secrets)
+    places = found.places.below(["on"])
+    triggers = read_triggers(found.data.get("on"), places, catalog, settings.timezone, found.secrets)
     problems += triggers.problems
     around = Surroundings(
         (*callers, name),
@@ -135,6 +149,7 @@ def read_named(
         filters,
         found.secrets,
         folder,
+        settings,
     )
     jobs: dict[str, JobLayout] = {}
     below = section.section("jobs", "jobs by name")
@@ -148,13 +163,18 @@ def read_named(
         declarations,
         triggers.triggers,
         jobs,
-        {key: found.data[key] for key in _KEYS[4:] if key in found.data},
+        read_policies(section, settings.policies),
         found.place,
         _each_once([redact_error(one, found.secrets) for error in problems for one in problems_of(error)]),
         found.secrets,
         filters,
         folder,
+        settings,
     )
+
+
+def _registries(folder: str, settings: ScheduleSettings) -> Registries:
+    return Registries(folder, settings.registry or None, settings.filters or None)
 
 
 def _each_once(problems: list[ConfigurationError]) -> tuple[ConfigurationError, ...]:

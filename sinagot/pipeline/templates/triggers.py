@@ -1,38 +1,32 @@
 """When a pipeline is started: what its key ``on:`` says, with names of `on.On` objects looked up.
 
-Knows the form of a cron text and the names of time zones; must not know when the next tick is.
-The scheduler makes ticks of it.
+Knows keys and names; must not know when the next tick is. The scheduler makes ticks of it.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from sinagot.config.hints import closest, did_you_mean, spelled_list
+from sinagot.config.hints import did_you_mean, spelled_list
 from sinagot.config.problems import shown
+from sinagot.config.zones import DEFAULT_ZONE, fault_of_zone
 from sinagot.errors import ConfigurationError
+from sinagot.pipeline.templates.cron import fault_of_cron, looks_like_cron, normalised
 from sinagot.pipeline.templates.kinds import ON
 from sinagot.pipeline.templates.library import Catalog
 from sinagot.pipeline.templates.places import KeyPath, Place, Places
 from sinagot.pipeline.templates.variables import redact_error
 
-__all__ = ["DEFAULT_TIMEZONE", "Trigger", "Triggers", "read_on", "read_triggers"]
+__all__ = ["Trigger", "Triggers", "read_on", "read_triggers"]
 
-DEFAULT_TIMEZONE = "Etc/UTC"
-
-#: Minute to day of the week; then a year, or seconds first and a year last.
-_FIELDS = (5, 6, 7)
-_FIELD = re.compile(r"[0-9A-Za-z*/,?#-]+", re.ASCII)
-_NAMED = ("@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly")
 _KEYS = ("cron", "cronjob", "timezone", "desc")
 
 
 class Trigger(NamedTuple):
     """One time table of a pipeline."""
 
-    #: As written, with single blanks.
+    #: Five fields with single blanks.
     cron: str
     #: Name of a time zone that is known here.
     timezone: str
@@ -53,7 +47,7 @@ def read_triggers(
     on: Any,
     places: Places,
     catalog: Catalog,
-    default_timezone: str = DEFAULT_TIMEZONE,
+    default_timezone: str = DEFAULT_ZONE,
     secrets: Iterable[str] = (),
 ) -> Triggers:
     """Read what stands under ``on:`` of a pipeline.
@@ -89,7 +83,7 @@ def read_triggers(
     >>> found.triggers[0][:2]
     ('0 6 * * *', 'Asia/Bangkok')
     >>> print(read_triggers({"cron": "0 6 * *"}, places, catalog).problems[0])
-    a.yaml:4: daily.on.cron: found 4 fields in '0 6 * *', allowed 5 (minute hour day month weekday), 6 or 7
+    a.yaml:4: daily.on.cron: found 4 fields in '0 6 * *', allowed 5 (minute hour day month weekday)
     """
     triggers: list[Trigger] = []
     problems: list[ConfigurationError] = []
@@ -110,7 +104,7 @@ def read_triggers(
 
 
 def _named(name: str, path: KeyPath, places: Places, catalog: Catalog, default_timezone: str) -> Triggers:
-    if _FIELD.fullmatch(name) is None and len(name.split()) in _FIELDS:
+    if looks_like_cron(name):
         raise places.error(
             path, f"found the cron text {name!r}, allowed a name", hint=f'write cron: "{name}"'
         )
@@ -128,7 +122,7 @@ def _named(name: str, path: KeyPath, places: Places, catalog: Catalog, default_t
     )
 
 
-def read_on(data: Any, places: Places, default_timezone: str = DEFAULT_TIMEZONE) -> Triggers:
+def read_on(data: Any, places: Places, default_timezone: str = DEFAULT_ZONE) -> Triggers:
     """Read one time table: the keys of an `on.On` object, or those of a mapping at a pipeline.
 
     Parameters
@@ -157,53 +151,12 @@ def read_on(data: Any, places: Places, default_timezone: str = DEFAULT_TIMEZONE)
         problems.append(places.error((), what, hint=hint))
         return Triggers((), tuple(problems))
     cron, timezone = data[written[0]], data.get("timezone", default_timezone)
-    fault = _fault_of_cron(cron)
+    fault = fault_of_cron(cron)
     if fault:
         problems.append(places.error(written, fault[0], hint=fault[1], found=cron))
-    fault = _fault_of_timezone(timezone)
+    fault = fault_of_zone(timezone)
     if fault:
         problems.append(places.error(("timezone",), fault[0], hint=fault[1], found=timezone))
     if problems:
         return Triggers((), tuple(problems))
-    return Triggers((Trigger(" ".join(cron.split()), timezone, places.of(written)),), ())
-
-
-def _fault_of_cron(cron: Any) -> tuple[str, str | None] | None:
-    if not isinstance(cron, str):
-        return f"found {'nothing' if cron is None else shown(cron)}, allowed cron text", "write it in quotes"
-    fields = cron.split()
-    if cron.strip().startswith("@"):
-        if cron.strip().lower() in _NAMED:
-            return None
-        return f"found {cron!r}, allowed {spelled_list(_NAMED)}", did_you_mean(cron, _NAMED) or None
-    if len(fields) not in _FIELDS:
-        allowed = "5 (minute hour day month weekday), 6 or 7"
-        return (
-            f"found {len(fields)} field{'s' * (len(fields) != 1)} in {cron[:60]!r}, allowed {allowed}",
-            None,
-        )
-    for field in fields:
-        if _FIELD.fullmatch(field) is None:
-            return f"found {field[:60]!r}, which is no field of a cron text", None
-    return None
-
-
-def _fault_of_timezone(timezone: Any) -> tuple[str, str | None] | None:
-    import zoneinfo
-
-    if not isinstance(timezone, str):
-        return (
-            f"found {'nothing' if timezone is None else shown(timezone)}, allowed the name of a time zone",
-            None,
-        )
-    try:
-        zoneinfo.ZoneInfo(timezone)
-    except (LookupError, ValueError, OSError):
-        known = zoneinfo.available_timezones()
-        cities = {name.rpartition("/")[2]: name for name in sorted(known)} | {name: name for name in known}
-        best = closest(timezone, cities)
-        near = f"did you mean {cities[best]!r}?" if best else "names are like Europe/Paris or Etc/UTC"
-        if not known:
-            near = "this machine knows no time zones: install the package tzdata"
-        return f"unknown time zone {timezone[:60]!r}", near
-    return None
+    return Triggers((Trigger(normalised(cron), timezone, places.of(written)),), ())

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sinagot.config.hints import did_you_mean
+from sinagot.config.schedules import schedule_of
 from sinagot.errors import ConfigurationError, NotFoundError, ScriptError, SinagotError
 from sinagot.pipeline.showing import Showing
 from sinagot.scripts.sources import SourceSet
@@ -116,6 +118,23 @@ class HousePipeline(Showing):
         configuration = None if self._workspace is None else self._workspace.configuration
         return PipelineParameters(configuration, self.name, self.pipeline.parameters, given).origins()
 
+    def as_json(self) -> dict[str, Any]:
+        """Give what is told of it in lists, as plain values; `problem` says why it can't be loaded."""
+        problem = view = None
+        try:
+            view = self.description().as_json()
+        except SinagotError as error:
+            problem = str(error)
+        return {
+            "name": self.name,
+            "kind": self.kind,
+            "file": self.file,
+            "steps": list(self.places),
+            "stages": [node["name"] for node in view["nodes"]] if view else [],
+            "parameters": view["parameters"] if view else [],
+            "problem": problem,
+        }
+
     def problems(self) -> list[str]:
         """Give all that would go wrong for sure, without running anything; nothing when it is fine."""
         from sinagot.workspace.pipelines.checking import problems_of
@@ -156,6 +175,8 @@ class HousePipeline(Showing):
         *,
         printing: bool,
         tell: Callable[[dict[str, Any]], None] = lambda event: None,
+        run_id: str | None = None,
+        logical_date: datetime | None = None,
     ) -> PipelineResult:
         """Run it as `run` does, and say how far it is.
 
@@ -167,12 +188,29 @@ class HousePipeline(Showing):
             Show the lines of the log.
         tell : callable, optional
             Gets the events of stages as they happen; none come outside of a workspace.
+        run_id : str, optional
+            What the run of a workspace is to be called; of those who try one name, one runs.
+        logical_date : datetime, optional
+            The moment that the run is for, which templates know as ``release.logical_date``; now when not given.
+
+        Raises
+        ------
+        WorkspaceBusyError
+            There is a run of this name.
         """
         from sinagot.workspace.pipelines.solo import run_alone, run_outside  # most programs look only
 
         if self._workspace is None:
             return run_outside(self, params)  # its own log settings tell what is shown
-        return run_alone(self._workspace, self, params, printing=printing, tell=tell)
+        return run_alone(
+            self._workspace,
+            self,
+            params,
+            printing=printing,
+            tell=tell,
+            run_id=run_id,
+            logical_date=logical_date,
+        )
 
     def to_airflow(
         self,
@@ -271,7 +309,7 @@ class Pipelines(Mapping[str, HousePipeline]):
 
     def _templates(self, errors: list[SinagotError]) -> Iterator[HousePipeline]:
         root = self._workspace.configuration.root
-        templates, problems = templates_of(root)
+        templates, problems = templates_of(root, schedule_of(self._workspace.configuration))
         errors += problems
         for one in templates:
 

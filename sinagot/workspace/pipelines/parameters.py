@@ -158,6 +158,10 @@ class PipelineParameters:
         is_secret = problem.is_secret or secrets_of({"": self._defaults.get(problem.path[0])})
         return f"found {_SECRET if is_secret else shown(value)} ({says})"
 
+    def faults(self) -> list[tuple[tuple[str, ...], str]]:
+        """Give all that keeps a run from beginning: the path of the value, and what is wrong with it."""
+        return [(one.path, one.text) for one in (*self._unknown(), *self._refused())]
+
     # -- for people and manifests
 
     def origins(self, parameters: Parameters | None = None) -> list[Shown]:

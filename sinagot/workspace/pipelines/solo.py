@@ -7,15 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from sinagot.config.schedules import schedule_of
 from sinagot.config.settings import DEFAULT_STOP_GRACE
 from sinagot.engine.acts.inside import Inside
 from sinagot.engine.acts.solo import Solo, run_solo, stopped_run
 from sinagot.engine.obedience import ScriptStoppedBySignals, obeying
+from sinagot.engine.state.history import reserve_run
 from sinagot.engine.state.names import KnownNames
 from sinagot.engine.stop import StopRequest
-from sinagot.errors import PipelineDefinitionError
+from sinagot.errors import PipelineDefinitionError, WorkspaceBusyError
 from sinagot.pipeline.parameters import Parameters, secrets_of
 from sinagot.pipeline.running import failure_of
 from sinagot.runlog.printing import Printer
@@ -41,6 +44,8 @@ def run_alone(
     *,
     printing: bool,
     tell: Callable[[dict[str, Any]], None] = lambda event: None,
+    run_id: str | None = None,
+    logical_date: datetime | None = None,
 ) -> PipelineResult:
     """Run a pipeline of a workspace for no record; see `HousePipeline.run`.
 
@@ -56,6 +61,15 @@ def run_alone(
         Show the lines of the log.
     tell : callable, optional
         Gets the events of its stages as they happen.
+    run_id : str, optional
+        What the run is to be called, where somebody waits for it by that name; a run of this name is begun once only.
+    logical_date : datetime, optional
+        The moment that the run is for; now when not given.
+
+    Raises
+    ------
+    WorkspaceBusyError
+        There is a run of this name.
     """
     pipeline = one.pipeline
     check_alone(one.name, pipeline)
@@ -64,8 +78,14 @@ def run_alone(
     origins = layers.origins(parameters)
     redact = redactor(secrets_of(parameters) | pipeline.secrets)
     options = run_options(workspace, ignore_missing=False, debug=False, printing=printing)
+    if run_id is not None:
+        options = options._replace(run_id=run_id)
 
     def prepare(folder: str) -> dict[str, Any]:
+        if run_id is not None and not reserve_run(options.state_path, run_id):
+            raise WorkspaceBusyError(
+                f"run {run_id} has begun before, or was given up: nothing was run", run_id=run_id
+            )
         code = {} if one.code is None else {one.name: one.code}
         copy_sources(code.values(), f"{folder}/code")
         _save_names(workspace, [*workspace.pipelines])
@@ -78,16 +98,19 @@ def run_alone(
             "parameters": [shown._asdict() for shown in origins],
             "stages": pipeline.description().as_json(),
         }
+        if logical_date is not None:
+            told["logical_date"] = logical_date.isoformat()
         return {**facts, **redact_value(told, redact)}
 
     solo = Solo(
         "pipeline",
         one.name,
-        lambda inside: perform(pipeline, parameters, inside),
+        lambda inside: perform(pipeline, parameters, inside, logical_date),
         prepare,
         one.code,
         {shown.key: shown.value for shown in origins},
         tell,
+        schedule_of(workspace.configuration).log_enable_write,
     )
     printer = Printer(options.level) if printing else None
     return run_solo(options, solo, stop_grace=workspace.configuration.run.stop_grace, printer=printer)
@@ -150,7 +173,9 @@ def check_alone(name: str, pipeline: Pipeline) -> None:
         raise PipelineDefinitionError(f"pipeline {name!r}: {'; '.join(findings)}", pipeline=name)
 
 
-def perform(pipeline: Pipeline, parameters: Parameters, inside: Inside) -> tuple[PipelineResult, str]:
+def perform(
+    pipeline: Pipeline, parameters: Parameters, inside: Inside, logical_date: datetime | None = None
+) -> tuple[PipelineResult, str]:
     """Run the stages within an attempt; gives the last line of the log beside the result.
 
     Raises
@@ -158,7 +183,7 @@ def perform(pipeline: Pipeline, parameters: Parameters, inside: Inside) -> tuple
     PipelineError
         A stage failed.
     """
-    run = pipeline.run_of(parameters, inside.run_id, whole=inside.whole)
+    run = pipeline.run_of(parameters, inside.run_id, whole=inside.whole, logical_date=logical_date)
     scene = pipeline.place.scene(
         inside.log,
         note=inside.note,

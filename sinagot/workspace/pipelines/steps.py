@@ -10,9 +10,10 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from sinagot.config.pipelines import stray_tables
+from sinagot.config.schedules import schedule_of
 from sinagot.errors import ScriptError
 from sinagot.scripts.spec import StepSpec
-from sinagot.workspace.pipelines.templates import CONF_FOLDER
+from sinagot.workspace.pipelines.templates import conf_folder
 
 if TYPE_CHECKING:
     from sinagot.workspace.contracts import House
@@ -96,8 +97,8 @@ def table_doubts(workspace: House, templates: Iterable[str] | None = None) -> li
     pipelines = {name for name, _, _, spec in steps if not isinstance(spec, StepSpec) or spec.is_pipeline}
     others = {name for name, _, _, _ in steps} - pipelines
     root = workspace.configuration.root
-    folders = (CONF_FOLDER, PIPELINES_FOLDER)
-    are_all_known = templates is not None or not any((root / folder).is_dir() for folder in folders)
+    folders = (conf_folder(root, schedule_of(workspace.configuration)), root / PIPELINES_FOLDER)
+    are_all_known = templates is not None or not any(folder.is_dir() for folder in folders)
     known = {*pipelines, *(templates or ())}
     return stray_tables(workspace.configuration, known, others, are_all_known=are_all_known)
 

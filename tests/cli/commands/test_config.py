@@ -186,3 +186,30 @@ def test_run_takes_parameters(invoke: Invoke, make_lab: Lab, setting: str, code:
     assert text in result.stderr
     if code == 0:
         assert (lab / "dataset" / "one" / "REC-1.txt").read_text() == "2.0"
+
+
+def test_show_tells_which_variable_said_it(
+    invoke: Invoke, make_lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A value of schedules has its line, or the name of the variable that wins over it; passwords are not shown."""
+    lab = make_lab(
+        1,
+        toml=TOML
+        + "[schedule]\ntimezone = 'Europe/Paris'\nmax_runs = 2\n[history]\nurl = 'postgresql://a:s3cret@b/c'\n",
+    )
+    found = values(json.loads(invoke(lab, "config", "show", "--json").stdout)["configuration"])
+    assert found["schedule.timezone"] == ("Europe/Paris", 17) and found["schedule.max_runs"] == (2, 18)
+    assert found["history.url"] == ("postgresql://a:***@b/c", 20)
+    monkeypatch.setenv("WORKFLOW_CORE_TIMEZONE", "Asia/Tokyo")
+    monkeypatch.setenv("WORKFLOW_CORE_REGISTRY", ".,lab.hooks")
+    monkeypatch.setenv("WORKFLOW_API_DB_URL", "postgresql://a:s3cret@other/c")
+    found = values(json.loads(invoke(lab, "config", "show", "--json").stdout)["configuration"])
+    assert found["schedule.timezone"] == ("Asia/Tokyo", "WORKFLOW_CORE_TIMEZONE")
+    assert found["schedule.registry"] == ([".", "lab.hooks"], "WORKFLOW_CORE_REGISTRY")
+    assert found["schedule.max_runs"] == (2, 18)
+    assert found["history.url"] == ("postgresql://a:***@other/c", "WORKFLOW_API_DB_URL")
+    shown = invoke(lab, "config", "show").stdout
+    assert "WORKFLOW_CORE_TIMEZONE" in shown and "s3cret" not in shown
+    monkeypatch.setenv("WORKFLOW_CORE_TIMEZONE", "Asia/Tokio")
+    refused = invoke(lab, "config", "show")
+    assert refused.exit_code == 4 and "WORKFLOW_CORE_TIMEZONE: unknown time zone" in refused.stderr

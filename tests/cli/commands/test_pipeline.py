@@ -456,3 +456,34 @@ def test_a_template_runs_as_the_others(lab: Path, invoke: Invoke) -> None:
     checked = invoke(lab, "pipeline", "check")
     assert checked.exit_code == 4 and "workspace.toml:8: pipelines.hello.times: refused" in checked.stdout
     assert len(Workspace(lab).runs) == 1
+
+
+def test_a_template_is_checked_with_its_time_tables_and_policies(lab: Path, invoke: Invoke) -> None:
+    """`pipeline check` tells wrong cron lines and policies with their lines; folder and zone are the configured ones."""
+    (lab / "flows").mkdir()
+    (lab / "workspace.toml").write_text(TOML + "[schedule]\nconf = 'flows'\n")
+    text = "hello:\n  type: pipeline.Pipeline\n  on: {cron: '0 6 31 2 *'}\n  overlap: skipp\n  jobs:\n"
+    (lab / "flows" / "a.yaml").write_text(text + "    one:\n      stages: [{name: say, echo: hello}]\n")
+    checked = invoke(lab, "pipeline", "check")
+    assert checked.exit_code == 4
+    assert "a.yaml:3: hello.on.cron: found '0 6 31 2 *', which never comes" in checked.stdout
+    assert (
+        "a.yaml:4: hello.overlap: found 'skipp'" in checked.stdout
+        and "did you mean 'skip'?" in checked.stdout
+    )
+
+
+def test_a_run_may_write_no_log_file(lab: Path, invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where it is switched off, a run for no record leaves no log file, and its events and its end all the same."""
+    (lab / "conf").mkdir()
+    (lab / "conf" / "a.yaml").write_text(
+        "hello:\n  type: pipeline.Pipeline\n  jobs:\n    one:\n      stages: [{name: say, echo: hello}]\n"
+    )
+    monkeypatch.setenv("WORKFLOW_LOG_ENABLE_WRITE", "false")
+    assert invoke(lab, "pipeline", "run", "hello").exit_code == 0
+    assert not (lab / "dataset" / "LOG").exists()
+    run = Workspace(lab).runs.last
+    assert run is not None and (run.kind, run.ok) == ("pipeline", True)
+    monkeypatch.setenv("WORKFLOW_LOG_ENABLE_WRITE", "true")
+    assert invoke(lab, "pipeline", "run", "hello").exit_code == 0
+    assert "hello" in (lab / "dataset" / "LOG" / "pipelines%2Fhello.log").read_text()

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol
 
+from sinagot.config.settings import ScheduleSettings
 from sinagot.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -51,6 +52,8 @@ class Surroundings:
     secrets: frozenset[str] = frozenset()
     #: Folder of the workspace.
     root: str = "."
+    #: What holds for templates there.
+    settings: ScheduleSettings = field(default_factory=ScheduleSettings)
 
 
 @dataclass(frozen=True)

@@ -50,7 +50,11 @@ class Trigger:
         else:
             try:
                 template = read_named(
-                    around.catalog, name, registries=around.registries, callers=around.pipelines
+                    around.catalog,
+                    name,
+                    registries=around.registries,
+                    callers=around.pipelines,
+                    settings=around.settings,
                 )
                 problems = template.problems
             except ConfigurationError as error:

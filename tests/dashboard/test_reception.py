@@ -1,0 +1,82 @@
+"""When a service begins to work beside the pages, and when it does not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sinagot.dashboard import reception
+from sinagot.dashboard.reception import Reception
+from sinagot.errors import HistoryUnavailableError
+from sinagot.testing import await_true, make_workspace
+from tests.dashboard.test_api import TEMPLATES
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Path:
+    """Give a workspace without pipelines."""
+    make_workspace(tmp_path / "lab", records=1).close()
+    return tmp_path / "lab"
+
+
+@pytest.fixture
+def make(lab: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Give a maker of receptions that look often; they are closed with the test."""
+    from sinagot.workspace.workspace import Workspace
+
+    monkeypatch.setattr(reception, "_LOOK", 0.01)
+    made = []
+
+    def start(**options: bool) -> Reception:
+        made.append(Reception(Workspace(lab), ["-w", str(lab)], **{"read_only": False, **options}))
+        made[-1].begin()
+        return made[-1]
+
+    yield start
+    for one in made:
+        one.close()
+
+
+def _schedule(lab: Path) -> None:
+    (lab / "conf").mkdir()
+    (lab / "conf" / "all.yaml").write_text(TEMPLATES)
+
+
+def test_service_begins_with_the_first_schedule(lab: Path, make: Any) -> None:
+    """Without a schedule nothing works and nothing is written; one that is added later begins."""
+    found = make()
+    assert not found.is_running and not (lab / "dataset" / ".sinagot").exists()
+    _schedule(lab)
+    await_true(lambda: found.is_running, "the service to begin")
+    await_true(lambda: found.service.state_of("yearly").newest, "its first decision")
+
+
+@pytest.mark.parametrize("options", [{"read_only": True}, {"decides": False}])
+def test_service_does_not_begin_by_itself(lab: Path, make: Any, options: dict[str, bool]) -> None:
+    """Read-only, or with schedules left to others, there is no service for schedules; they are told all the same."""
+    _schedule(lab)
+    found = make(**options)
+    assert not found.is_running
+    assert found.service.state_of("yearly").newest is None
+
+
+def test_service_begins_when_the_history_is_back(
+    lab: Path, make: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A history that can't be reached keeps no page away; the service begins when it can."""
+    _schedule(lab)
+    is_away, really = True, reception.open_history
+
+    def open_history(*arguments: Any) -> Any:
+        if is_away:
+            raise HistoryUnavailableError("away", address="nowhere")
+        return really(*arguments)
+
+    monkeypatch.setattr(reception, "open_history", open_history)
+    found = make()
+    assert not found.is_running
+    is_away = False
+    await_true(lambda: found.is_running, "the service to begin")

@@ -1,0 +1,182 @@
+"""Laws of the history in a database: those of every history, in SQLite, and what addresses and tables ask for."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import socket
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from sinagot.errors import ConfigurationError, HistoryUnavailableError, MissingExtraError
+from sinagot.schedule.history.connecting import read_url
+from sinagot.schedule.history.contract import History
+from sinagot.schedule.history.database import DatabaseHistory
+from sinagot.schedule.history.facts import Decision
+from sinagot.schedule.history.files import FileHistory
+from sinagot.schedule.history.notation import key_of
+from sinagot.schedule.history.opening import open_history
+from sinagot.schedule.history.tables import DECISIONS, METADATA, REVISION, VERSION_TABLE
+from tests.schedule.history.actor import a_pair
+from tests.schedule.history.contract import HistoryContract, Place, lines_of, start_actor
+
+
+class DatabaseContract(HistoryContract):
+    """The contract, in any database."""
+
+    def fill(self, history: History, decisions: list[Decision]) -> None:
+        """Insert many rows at once."""
+        assert isinstance(history, DatabaseHistory)
+        rows = [{"schedule_key": key_of(decision.schedule), **decision._asdict()} for decision in decisions]
+        history._database.write(lambda connection, is_again: connection.execute(DECISIONS.insert(), rows))
+
+    def test_programs_that_open_it_at_once_make_it_once(self, place: Place) -> None:
+        """Programs that open a database without tables at the same time all find them."""
+        if place[1] is not None and place[1].startswith("sqlite"):
+            assert not Path(place[1].removeprefix("sqlite:///")).exists()
+        assert lines_of(start_actor("open", place, "4")) == ["opened"] * 4
+        history = open_history(*place)
+        assert history.decide(*a_pair("run"))
+        history.close()
+
+    def test_the_tables_are_those_of_the_program(self, place: Place, history: History) -> None:
+        """What the migrations make is what the program reads and writes."""
+        assert isinstance(history, DatabaseHistory)
+
+        def compare(connection: Any, is_again: bool) -> list[Any]:
+            context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
+            return list(compare_metadata(context, METADATA))
+
+        assert history._database.write(compare) == []
+
+    def test_newer_tables_are_told(self, place: Place, history: History) -> None:
+        """Tables of a newer program are an error that says what to do, and are left as they are."""
+        assert isinstance(history, DatabaseHistory)
+
+        def set_to(revision: str) -> Any:
+            statement = sa.text(f"UPDATE {VERSION_TABLE} SET version_num = '{revision}'")
+            return lambda connection, is_again: connection.execute(statement)
+
+        history._database.write(set_to("0999"))
+        with pytest.raises(ConfigurationError, match=r"made by a newer sinagot.*0999.*install that version"):
+            open_history(*place)
+        history._database.write(set_to(REVISION))
+        open_history(*place).close()
+
+    def test_others_tables_are_left_alone(self, place: Place, history: History) -> None:
+        """All that is made in the database has a name of ours."""
+        assert isinstance(history, DatabaseHistory)
+        names = history._database.write(lambda connection, is_again: sa.inspect(connection).get_table_names())
+        assert len(names) == 6
+        assert all(name.startswith("sinagot_") for name in names)
+
+
+class TestSqlite(DatabaseContract):
+    """The contract, in a file of SQLite."""
+
+    @pytest.fixture
+    def place(self, tmp_path: Path) -> Place:
+        """Say where a fresh history is."""
+        return str(tmp_path / "state"), f"sqlite:///{tmp_path / 'history.db'}"
+
+    def test_readers_do_not_wait_for_a_writer(self, place: Place, history: History) -> None:
+        """While somebody writes, others read what was there before."""
+        history.decide(*a_pair("run"))
+        assert place[1] is not None
+        writer = sqlite3.connect(place[1].removeprefix("sqlite:///"), isolation_level=None)
+        writer.execute("BEGIN EXCLUSIVE")
+        writer.execute("DELETE FROM sinagot_launches")
+        assert [launch.run_id for launch in history.open_launches()] == ["run"]
+        writer.execute("ROLLBACK")
+        assert writer.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        writer.close()
+
+    def test_nothing_is_made_in_the_state_folder(self, place: Place, history: History) -> None:
+        """With a database the state folder is not touched."""
+        history.decide(*a_pair("run"))
+        assert not Path(place[0]).exists()
+
+
+def test_revisions_follow_one_another() -> None:
+    """The newest migration is the one that the program knows, and their names sort as they follow."""
+    config = Config()
+    config.set_main_option("script_location", "sinagot.schedule.history:migrations")
+    script = ScriptDirectory.from_config(config)
+    revisions = [one.revision for one in script.walk_revisions()]
+    assert script.get_heads() == [REVISION]
+    assert revisions == sorted(revisions, reverse=True)
+    assert all(re.fullmatch(r"\d{4}", revision) for revision in revisions)
+
+
+def test_without_an_address_it_is_in_files(tmp_path: Path) -> None:
+    """A history without address is in files, and opening it makes none."""
+    for url in (None, ""):
+        assert isinstance(open_history(tmp_path / "state", url), FileHistory)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("url", "match"),
+    [
+        ("somewhere", "can't be understood"),
+        ("postgresql://ada:s3cret-word@host:many/lab", "can't be understood"),
+        ("mysql://ada:s3cret-word@host/lab", "no history in 'mysql'"),
+        ("sqlite://", "in memory"),
+        ("sqlite:///:memory:", "in memory"),
+        ("postgresql://ada:s3cret-word@127.0.0.1/lab?nonsense=1", "nonsense"),
+    ],
+)
+def test_a_wrong_address_is_told(tmp_path: Path, url: str, match: str) -> None:
+    """An address that can't be used is an error that says what to write, without the password."""
+    with pytest.raises((ConfigurationError, HistoryUnavailableError), match=match) as caught:
+        open_history(tmp_path, url)
+    assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["postgresql", "postgres", "postgresql+psycopg2", "postgresql+psycopg"])
+def test_postgresql_goes_by_many_names(name: str) -> None:
+    """However PostgreSQL is written, it is reached by the driver that we need."""
+    assert read_url(f"{name}://host/lab").drivername == "postgresql+psycopg"
+
+
+def test_a_server_that_is_not_there_is_told(tmp_path: Path) -> None:
+    """A server that can't be reached is an error with its address, without what is secret, and at once."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # nobody listens
+        host = f"127.0.0.1:{taken.getsockname()[1]}"
+        url = f"postgresql://ada:s3cret-word@{host}/lab?sslpassword=hidden-word&sslmode=prefer"
+        with pytest.raises(HistoryUnavailableError, match="refused") as caught:
+            open_history(tmp_path, url)
+    assert host in str(caught.value) and host in str(caught.value.address)
+    for text in (str(caught.value), caught.value.address, repr(caught.value.__cause__)):
+        assert "s3cret" not in str(text) and "hidden" not in str(text)
+
+
+def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:
+    """A folder that is not there, and a file of somebody else, are errors with the address."""
+    with pytest.raises(HistoryUnavailableError, match=r"absent/x\.db.*unable to open"):
+        open_history(tmp_path, f"sqlite:///{tmp_path}/absent/x.db")
+    (tmp_path / "other").write_bytes(b"plain text, no tables at all" * 100)
+    with pytest.raises(HistoryUnavailableError, match="not a database"):
+        open_history(tmp_path, f"sqlite:///{tmp_path}/other")
+
+
+@pytest.mark.parametrize("package", ["sqlalchemy", "alembic", "psycopg"])
+def test_a_missing_package_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, package: str) -> None:
+    """Without a package that the database needs the error names the extra; files need none."""
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        "sinagot.schedule.history.opening.find_spec", lambda name: None if name == package else find(name)
+    )
+    with pytest.raises(MissingExtraError, match=rf"{package}.*sinagot\[history\]") as caught:
+        open_history(tmp_path, "postgresql://host/lab")
+    assert vars(caught.value)["extra"] == "history"
+    assert open_history(tmp_path).pauses() == {}
