@@ -344,7 +344,7 @@ def _guess(suffix: str) -> Any:
 def _require(kind: type[TypeHandler], suffix: str, where: str) -> None:
     package, extra = kind.needs.get(suffix, kind.needs.get("", ("", "")))
     if package and find_spec(package) is None:
-        what = f'pip install "sinagot[{extra}]"' if extra else f"pip install {package}"
+        what = f"pip install {package}" + (f" (the extra {extra!r} of sinagot)" if extra else "")
         raise MissingExtraError(
             f"{where}: files {suffix} need the package {package}, which is not installed: {what}",
             package=package,

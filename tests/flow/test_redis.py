@@ -545,7 +545,7 @@ class TestConfig:
             "except MissingExtraError as error: print(error, error.extra)\n"
         )
         done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
-        assert "pip install sinagot[redis]" in done.stdout and done.stdout.endswith("redis\n"), done.stderr
+        assert "pip install redis" in done.stdout and done.stdout.endswith("redis\n"), done.stderr
         assert issubclass(MissingExtraError, ImportError)
 
 

@@ -43,7 +43,7 @@ def check_installed() -> None:
     except ImportError as error:
         raise MissingExtraError(
             "redis_config needs the package redis, which is not installed here; install it with: "
-            "pip install redis (the extra 'redis': pip install sinagot[redis])",
+            "pip install redis (the extra 'redis' of sinagot)",
             package="redis",
             extra="redis",
         ) from error

@@ -56,8 +56,8 @@ def open_history(state_path: str | os.PathLike[str], url: str | None = None) -> 
     for package in needed:
         if find_spec(package) is None:
             raise MissingExtraError(
-                f"a history in a database needs the package {package}, which is not installed here; install the "
-                "extra 'history': pip install sinagot[history]",
+                f"a history in a database needs the package {package}, which is not installed here; install "
+                f"{' '.join(needed)} with pip (the extra 'history' of sinagot)",
                 package=package,
                 extra="history",
             )
