@@ -91,7 +91,7 @@ def test_missing_package_is_told_with_the_extra(monkeypatch: pytest.MonkeyPatch)
     class Frames(sg.Workflow):
         table: pd.DataFrame = sg.seed()
 
-    with pytest.raises(MissingExtraError, match=r"sinagot\[parquet\]"):
+    with pytest.raises(MissingExtraError, match="extra 'parquet'"):
 
         class Wrong(sg.Workspace[Frames]):
             table = sg.LocalStorage("t.parquet")

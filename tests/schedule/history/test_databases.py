@@ -176,7 +176,7 @@ def test_a_missing_package_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(
         "sinagot.schedule.history.opening.find_spec", lambda name: None if name == package else find(name)
     )
-    with pytest.raises(MissingExtraError, match=rf"{package}.*sinagot\[history\]") as caught:
+    with pytest.raises(MissingExtraError, match=rf"{package}.*extra 'history'") as caught:
         open_history(tmp_path, "postgresql://host/lab")
     assert vars(caught.value)["extra"] == "history"
     assert open_history(tmp_path).pauses() == {}
