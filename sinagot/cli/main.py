@@ -39,7 +39,7 @@ COMMANDS = {
     "why": "Say what a run would do with a record, and why.",
     "logs": "Show the log of a record, oldest line first.",
     "runs": "Show the history of runs, one of them, or what differs.",
-    "serve": "Show the dashboard: what is done, what runs, what failed, in a browser.",
+    "serve": "Show the dashboard, answer programs, run what is due: pages, REST API and schedules.",
     "records": "List the ids of the records, one a line.",
     "exclude": "Exclude records, or a task, modality or step of them.",
     "include": "Take exclusions back.",
