@@ -64,6 +64,20 @@ def test_a_restart_forgets_nothing(make_lab: Make) -> None:
     assert lab.launches("night") == []
 
 
+def test_what_is_long_over_is_forgotten(make_lab: Make) -> None:
+    """After ninety days a decision is gone; the newest one of a schedule stays, however old it is."""
+    lab = make_lab(template("night", catchup="none"), template("yearly", on="0 0 1 1 *"))
+    service = lab.service()
+    service.step()
+    lab.clock.go(hours=1, minutes=30)
+    service.step()
+    assert lab.verdicts("night") == [("10:00", "begun", 1), ("11:00", "missed", 1)]
+    lab.clock.go(days=100)
+    service.step()
+    assert [verdict for _, verdict, _ in lab.verdicts("night")] == ["missed"]
+    assert lab.verdicts("yearly") == [("10:00", "begun", 1)]
+
+
 def test_two_services_run_each_tick_once(make_lab: Make) -> None:
     """Two services on one folder decide at the same moment, five times: five decisions, five runs."""
     lab = make_lab(template("often", on="* * * * *", overlap="allow"))
