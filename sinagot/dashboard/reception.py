@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fastapi import HTTPException
 
+from sinagot.config.schedules import history_of
 from sinagot.dashboard.problems import Fault, RefusedError, pointer
 from sinagot.errors import SinagotError
 from sinagot.schedule.examiner import Catalogue, Examiner
@@ -86,7 +87,7 @@ class Reception:
         with self._lock:
             if self._history is None:
                 configuration = self._workspace.configuration
-                self._history = open_history(configuration.state_path, configuration.history.url)
+                self._history = open_history(configuration.state_path, history_of(configuration).url)
             return self._history
 
     @property

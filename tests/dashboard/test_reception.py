@@ -80,3 +80,11 @@ def test_service_begins_when_the_history_is_back(
     assert not found.is_running
     is_away = False
     await_true(lambda: found.is_running, "the service to begin")
+
+
+def test_variable_names_the_history(lab: Path, make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pages and the API keep to the history of WORKFLOW_API_DB_URL, as the commands do."""
+    pytest.importorskip("sqlalchemy")
+    monkeypatch.setenv("WORKFLOW_API_DB_URL", f"sqlite:///{lab}/history.db")
+    history = make().history
+    assert type(history).__name__ == "DatabaseHistory" and (lab / "history.db").exists()
