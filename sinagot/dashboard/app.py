@@ -167,6 +167,7 @@ def create_app(
         prefix=house.prefix,
         stranger=_stranger,
         is_plain=_is_plain,
+        cut_off=house.reception.hurry,
     )
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
     _add_doors(app, house, metrics)

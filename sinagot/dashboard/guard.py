@@ -6,6 +6,7 @@ that are too large, and gives every answer the headers that keep a browser from 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
@@ -68,6 +69,8 @@ class Guard:
         The page for who has no cookie, as ASGI app.
     is_plain : callable
         Says whether a path is one of the API without its beginning: programs get the API there, browsers a page.
+    cut_off : callable
+        Called where the server does not wait for the end of the app.
     """
 
     def __init__(
@@ -79,6 +82,7 @@ class Guard:
         prefix: str,
         stranger: _App,
         is_plain: Callable[[str], bool],
+        cut_off: Callable[[], object],
     ) -> None:
         self._app = app
         self._keys = keys
@@ -86,11 +90,12 @@ class Guard:
         self._prefix = prefix
         self._stranger = stranger
         self._is_plain = is_plain
+        self._cut_off = cut_off
 
     async def __call__(self, scope: _Scope, receive: _Receive, send: _Send) -> None:
         """Answer a request, or let the app do so."""
         if scope["type"] == "lifespan":
-            await self._app(scope, receive, send)
+            await self._app(scope, self._until_cut_off(receive), send)
             return
         if scope["type"] != "http":  # there are no websockets here
             await send({"type": "websocket.close", "code": 1008})
@@ -116,6 +121,18 @@ class Guard:
         except _TooLargeError:
             if not guarded.has_begun:
                 await _refuse(guarded.send, 413, f"the body is larger than {LARGEST_BODY} bytes")
+
+    def _until_cut_off(self, receive: _Receive) -> _Receive:
+        """Let a server that ends at once be one that ends: else it would tell people of a task that was cancelled."""
+
+        async def received() -> MutableMapping[str, Any]:
+            try:
+                return await receive()
+            except asyncio.CancelledError:
+                self._cut_off()
+                return {"type": "lifespan.shutdown"}
+
+        return received
 
     def _is_for_program(self, scope: _Scope, headers: _Headers, path: str) -> bool:
         """Say whether a program asks for a plain address of the API: pages are asked for as HTML, or with a cookie."""
