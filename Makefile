@@ -6,11 +6,13 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 ARGS   ?=
 # Processes that share the tests; 0 runs them in one, in order of a seed that can be repeated.
-WORKERS ?= 2
+WORKERS ?= 3
 AIRFLOW      ?= apache-airflow-core>=3.0
 AIRFLOW_VENV ?= .venv-airflow
 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
+# Tests start thousands of programs: each would compile the package anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test check format lint types layers docs screenshots bench chaos airflow clean
@@ -67,7 +69,7 @@ bench: $(STAMP) ## measure and write docs/benchmarks.md (ARGS=--quick: two minut
 	@$(BIN)/python tests/benchmarks/run.py $(ARGS)
 
 chaos: $(STAMP) ## kill, fill and freeze it: the full set of tests, then the campaign, which writes docs/reliability.md
-	@SINAGOT_CHAOS=full $(BIN)/python -m pytest -q --timeout=1800 tests/chaos $(ARGS)
+	@SINAGOT_CHAOS=full $(BIN)/python -m pytest -q --timeout=1800 tests/chaos tests/benchmarks $(ARGS)
 	@$(BIN)/python -m tests.chaos.campaign --trials 20 --write docs/reliability.md
 
 # Some three minutes: Airflow brings a hundred packages, so it gets an environment of its own.

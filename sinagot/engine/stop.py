@@ -21,6 +21,8 @@ __all__ = ["RunTerminated", "StopRequest", "run_interrupted"]
 
 #: Seconds that runs within a run get to end their workers, after their grace.
 _SETTLE = 2.0
+#: Seconds between two signals of which the first was not heard.
+_INSIST = 0.5
 
 
 def run_interrupted(report: Any = None) -> KeyboardInterrupt:
@@ -69,6 +71,7 @@ class StopRequest:
         self._deadline = 0.0
         self._old: dict[int, Any] = {}
         self._timer: threading.Timer | None = None
+        self._is_over = threading.Event()
         self._followers: list[StopRequest] = []
 
     def __enter__(self) -> Self:
@@ -88,6 +91,7 @@ class StopRequest:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._is_over.set()
         if self._timer is not None:
             self._timer.cancel()
         for number, handler in self._old.items():
@@ -158,9 +162,16 @@ class StopRequest:
 
     def _again(self, seconds: float) -> None:
         """Send the signal once more, after a while."""
-        self._timer = threading.Timer(seconds, os.kill, (os.getpid(), self.signum or signal.SIGTERM))
+        self._timer = threading.Timer(seconds, self._insist)
         self._timer.daemon = True
         self._timer.start()
+
+    def _insist(self) -> None:
+        """Send the signal until it is heard: Python tells one that comes just before a wait when the wait is over."""
+        heard = self.times
+        while self.times == heard and not self._is_over.is_set():
+            os.kill(os.getpid(), self.signum or signal.SIGTERM)
+            self._is_over.wait(_INSIST)
 
     def _tell_followers(self) -> None:
         for follower in self._followers:

@@ -25,7 +25,7 @@ pytestmark = [
 CALLS = ("write", "rename", "link", "unlink", "mkdir", "rmdir", "fsync", "flock", "ftruncate", "pwrite64")
 ERRORS = ("ENOSPC", "EIO", "EDQUOT", "EINTR")
 #: Of so many places `make test` chooses some by chance, `make chaos` takes all.
-FEW = 6
+FEW = 4
 
 RUN = """
 import os, sys

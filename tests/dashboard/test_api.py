@@ -57,7 +57,7 @@ def test_description_is_kept(dashboard: Dashboard) -> None:
         names.append(f"{operation.method.upper()} {operation.path}")
 
         @settings(
-            max_examples=6,
+            max_examples=4,
             deadline=None,
             database=None,
             phases=[Phase.generate],

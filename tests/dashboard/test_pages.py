@@ -13,6 +13,7 @@ import pytest
 from sinagot.engine.state.decisions import Decisions
 from sinagot.testing import await_true, make_workspace, script_text
 from tests.dashboard.conftest import Dashboard, Serve
+from tests.dashboard.reading import check_anybody_can_read
 from tests.dashboard.running import follow
 
 EVIL = '<img src=x onerror="window.hurt=1">'
@@ -183,31 +184,16 @@ def test_grid_filters_sorts_and_goes_by_keys(page: Any, dashboard: Dashboard) ->
     page.wait_for_url("**/records/**")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_screen_readers_find_nothing_serious(browser: Any, dashboard: Dashboard, scheme: str) -> None:
+def test_screen_readers_find_nothing_serious(browser: Any, dashboard: Dashboard) -> None:
     """axe-core finds nothing serious or critical on any page, on light and on dark ground, wide and narrow."""
-    from axe_playwright_python.sync_playwright import Axe
-
-    size = {"width": 1280 if scheme == "light" else 400, "height": 800}
-    context = browser.new_context(color_scheme=scheme, viewport=size, bypass_csp=True)
-    page = context.new_page()
-    _enter(page, dashboard)
-    run_id = dashboard.get("/api/v1/status") and next(
-        path.name for path in (dashboard.folder / "dataset" / ".sinagot" / "runs").iterdir()
-    )
+    run_id = dashboard.json("/runs")[0]["run_id"]
     pages = (*PAGES, "/records/bad", "/records/R1", f"/runs/{run_id}", "/records/nobody")
-    for path in pages if scheme == "light" else ("/", "/grid", "/failures", "/records/bad"):
-        page.goto(f"{dashboard.url}{path}")
+
+    def is_ready(page: Any, path: str) -> None:
         if path == "/grid":
             page.wait_for_selector("#grid .row a")
-        found = Axe().run(page)
-        grave = [
-            (one["id"], one["nodes"][0]["html"])
-            for one in found.response["violations"]
-            if one["impact"] in ("serious", "critical")
-        ]
-        assert not grave, (path, grave)
-    context.close()
+
+    check_anybody_can_read(browser, dashboard, pages, is_ready=is_ready)
 
 
 def test_run_is_seen_as_it_goes(tmp_path: Path, serve: Serve, page: Any) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from sinagot.testing import await_true, make_workspace
 from tests.dashboard.conftest import Dashboard, Serve
+from tests.dashboard.reading import check_anybody_can_read
 from tests.dashboard.running import enter, follow, running
 
 EVIL = "<img src=x onerror=window.hurt=1>"
@@ -118,32 +119,11 @@ def test_page_tells_stages_errors_and_jobs(dashboard: Dashboard, page: Any) -> N
     assert page.evaluate("window.hurt") is None and page.locator("main script, main img").count() == 0
 
 
-@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 390)])
-def test_anybody_can_read_it(browser: Any, dashboard: Dashboard, scheme: str, width: int) -> None:
+def test_anybody_can_read_it(browser: Any, dashboard: Dashboard) -> None:
     """axe-core finds nothing serious, on light and on dark ground; nothing is wider than a telephone."""
-    from axe_playwright_python.sync_playwright import Axe
-
-    context = browser.new_context(
-        color_scheme=scheme, viewport={"width": width, "height": 800}, bypass_csp=True
-    )
-    page = context.new_page()
-    page.set_default_timeout(60_000)
-    enter(page, dashboard, "/pipelines")
     run_id = dashboard.json("/runs")[0]["run_id"]
-    for path in (
-        "/pipelines",
-        "/pipelines/power",
-        f"/pipelines/power/{run_id}?state=ERROR",
-        f"/runs/{run_id}",
-    ):
-        page.goto(f"{dashboard.url}{path}")
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
-        found = Axe().run(page).response["violations"]
-        grave = [
-            (one["id"], one["nodes"][0]["html"]) for one in found if one["impact"] in ("serious", "critical")
-        ]
-        assert not grave, (path, grave)
-    context.close()
+    own = f"/pipelines/power/{run_id}?state=ERROR"
+    check_anybody_can_read(browser, dashboard, ["/pipelines", "/pipelines/power", own, f"/runs/{run_id}"])
 
 
 def test_programs_ask_for_the_same(dashboard: Dashboard) -> None:

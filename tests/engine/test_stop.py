@@ -81,6 +81,26 @@ def test_script_in_this_thread_is_interrupted_after_the_grace(plain_handlers) ->
         assert stop.signum == signal.SIGTERM
 
 
+def test_end_of_grace_is_told_until_it_is_heard(plain_handlers, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A signal that Python does not tell at once, because a wait was just beginning, is sent again."""
+    kill, sent = os.kill, []
+
+    def deaf(pid: int, number: int) -> None:
+        sent.append(number)
+        if len(sent) not in (2, 3):
+            kill(pid, number)
+
+    monkeypatch.setattr(os, "kill", deaf)
+    monkeypatch.setattr("sinagot.engine.stop._INSIST", 0.02)
+    with StopRequest(0.02, here=True) as stop:
+        stop.script_running = True
+        with pytest.raises(KeyboardInterrupt):
+            send(signal.SIGTERM)
+            for _ in range(1200):
+                time.sleep(0.05)
+    assert len(sent) >= 4
+
+
 def test_script_in_this_thread_is_interrupted_by_the_second_signal(plain_handlers) -> None:
     """A second Ctrl-C raises in the script at once."""
     with StopRequest(30.0, here=True) as stop:

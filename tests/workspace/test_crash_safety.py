@@ -205,8 +205,13 @@ DRIVER = "from sinagot import Workspace; Workspace('.').steps.run()"
 
 
 def start(lab) -> subprocess.Popen:
-    """Start a program that runs the workspace; give it when its script has begun."""
-    lab.wish("a-REC-1", "self.path.output.write_text('torn')\nimport time\ntime.sleep(60)")
+    """Start a program that runs the workspace; give it when its script has begun.
+
+    The script waits in short pieces: Python tells a signal that comes just before a wait when the wait is over.
+    """
+    lab.wish(
+        "a-REC-1", "self.path.output.write_text('torn')\nimport time\nfor _ in range(1200): time.sleep(0.05)"
+    )
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
     program = subprocess.Popen(
         [sys.executable, "-c", DRIVER], cwd=lab.root, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE
