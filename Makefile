@@ -39,7 +39,7 @@ demo: $(STAMP) ## run the harbor example on a copy in .demo/harbor
 	@$(BIN)/python .demo/harbor/demo.py
 
 test: $(STAMP) ## all tests: laws, unit tests, doctests, code blocks of README and docs, a minute of faults
-	@$(BIN)/python -m tests.suite -q -n $(WORKERS) --dist loadfile $(ARGS)
+	@$(BIN)/python -m tests.suite -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: lint types layers docs test ## everything that CI runs
 
