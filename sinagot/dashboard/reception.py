@@ -210,13 +210,13 @@ class Reception:
             return launch
 
     def _launch(self, pipeline: str, params: Mapping[str, Any]) -> Launch:
-        faults = self._examiner.check(pipeline, params)
-        if faults:
+        checked = self._examiner.check(pipeline, params)
+        if checked.faults:
             raise RefusedError(
-                [Fault(detail=text, pointer=pointer("params", *path)) for path, text in faults]
+                [Fault(detail=text, pointer=pointer("params", *path)) for path, text in checked.faults]
             )
         with span("sinagot.launch", pipeline=pipeline, origin=str(Origin.API)) as facts:
-            launch = self._work().launch(pipeline, params, Origin.API)
+            launch = self._work().launch(pipeline, params, Origin.API, checked=checked)
             facts(run_id=launch.run_id)
         return launch
 

@@ -18,6 +18,7 @@ from sinagot.config.quantities import seconds_text
 from sinagot.engine.request import new_run_id
 from sinagot.errors import NotFoundError, WorkspaceBusyError
 from sinagot.runlog.secrets import MASK
+from sinagot.schedule.checking import Checked, check_run
 from sinagot.schedule.clock import Clock
 from sinagot.schedule.diary import Diary
 from sinagot.schedule.history.facts import OPEN_STATES, Decision, Launch, Origin, Pause, State
@@ -27,9 +28,6 @@ from sinagot.schedule.presence import Presence
 from sinagot.schedule.registrar import Registrar
 from sinagot.schedule.roster import Entry, Roster
 from sinagot.schedule.states import ScheduleState
-from sinagot.workspace.pipelines.catalogue import HousePipeline, Pipelines
-from sinagot.workspace.pipelines.parameters import PipelineParameters
-from sinagot.workspace.pipelines.solo import check_alone
 
 if TYPE_CHECKING:
     from sinagot.schedule.history.contract import History
@@ -113,7 +111,12 @@ class Desk:
     # -- runs
 
     def launch(
-        self, pipeline: str, params: Mapping[str, Any] | None = None, origin: Origin = Origin.API
+        self,
+        pipeline: str,
+        params: Mapping[str, Any] | None = None,
+        origin: Origin = Origin.API,
+        *,
+        checked: Checked | None = None,
     ) -> Launch:
         """Ask for a run of a pipeline, for no record; it may be called on any thread.
 
@@ -125,6 +128,9 @@ class Desk:
             Parameters; they win over those of the configuration.
         origin : Origin
             Who asks.
+        checked : Checked, optional
+            What `sinagot.schedule.examiner.Examiner` has answered, without faults: then nothing of the pipeline is
+            loaded in this process.
 
         Returns
         -------
@@ -142,7 +148,7 @@ class Desk:
         HistoryUnavailableError
             It can't be put on record.
         """
-        return self._ask(pipeline, params or {}, origin)
+        return self._ask(pipeline, params or {}, origin, checked=checked)
 
     def launch_tick(
         self, schedule: str, tick: datetime, params: Mapping[str, Any] | None = None, *, force: bool = False
@@ -193,22 +199,20 @@ class Desk:
         origin: Origin,
         schedule: str | None = None,
         tick: datetime | None = None,
+        checked: Checked | None = None,
     ) -> Launch:
-        self.roster.look()
-        one: HousePipeline = Pipelines(self._workspace)[name]
-        check_alone(one.name, one.pipeline)
-        layers = PipelineParameters(self.roster.configuration, one.name, one.pipeline.parameters, params)
-        parameters = layers.checked()
-        hidden = {shown.key for shown in layers.origins(parameters) if shown.value == MASK}
+        if checked is None:
+            self.roster.look()
+            checked = check_run(self._workspace, self.roster.configuration, name, params)
         plain: dict[str, Any] = json.loads(json.dumps(dict(params), default=str))
-        secrets = {key: value for key, value in plain.items() if key in hidden}
+        secrets = {key: value for key, value in plain.items() if key in checked.secrets}
         launch = Launch(
             new_run_id(),
-            one.name,
+            checked.name,
             origin,
             State.QUEUED,
             self.clock.now(),
-            {key: MASK if key in hidden else value for key, value in plain.items()},
+            {key: MASK if key in secrets else value for key, value in plain.items()},
             schedule,
             tick,
             service=self.name,

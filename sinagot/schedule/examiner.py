@@ -23,6 +23,7 @@ from sinagot.engine.executors.trees import kill_tree
 from sinagot.errors import ConfigurationError, SinagotError, WorkspaceBusyError
 
 if TYPE_CHECKING:
+    from sinagot.schedule.checking import Checked
     from sinagot.workspace.contracts import House
     from sinagot.workspace.pipelines.catalogue import Pipelines
 
@@ -81,7 +82,7 @@ class Examiner:
                 self._known = (time.monotonic(), found)
             return self._known[1]
 
-    def check(self, name: str, params: Mapping[str, Any]) -> list[tuple[tuple[str, ...], str]]:
+    def check(self, name: str, params: Mapping[str, Any]) -> Checked:
         """Check that a pipeline can run for no record with some parameters.
 
         Parameters
@@ -93,8 +94,8 @@ class Examiner:
 
         Returns
         -------
-        list of (tuple of str, str)
-            Of each parameter that is unknown, missing or refused, its path, and what is wrong with it.
+        Checked
+            What is wrong with parameters, and which of them are secret.
 
         Raises
         ------
@@ -106,7 +107,7 @@ class Examiner:
             Others ask for so long.
         """
         with self._alone():
-            found: list[tuple[tuple[str, ...], str]] = self._ask(("check", name, dict(params)))
+            found: Checked = self._ask(("check", name, dict(params)))
             return found
 
     @contextmanager
@@ -222,17 +223,14 @@ def _list(workspace: House) -> Catalogue:
     return Catalogue(rows, tuple(map(str, found.errors)))
 
 
-def _check(workspace: House, name: str, params: dict[str, Any]) -> list[tuple[tuple[str, ...], str]]:
-    from sinagot.workspace.pipelines.parameters import PipelineParameters
-    from sinagot.workspace.pipelines.solo import check_alone
+def _check(workspace: House, name: str, params: dict[str, Any]) -> Checked:
+    from sinagot.schedule.checking import examine
 
     found = _pipelines(workspace)
     one = found.get(name)
     if one is None:
         one = found[name] if not name.endswith(".py") and ".py:" not in name else _refuse_file(name, found)
-    pipeline = one.pipeline
-    check_alone(one.name, pipeline)
-    return PipelineParameters(workspace.configuration, one.name, pipeline.parameters, params).faults()
+    return examine(one, workspace.configuration, params)
 
 
 def _refuse_file(name: str, found: Pipelines) -> Any:

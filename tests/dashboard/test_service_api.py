@@ -53,6 +53,27 @@ def wait():
 
 pipeline = Pipeline("waits", stages={"wait": Stage(wait)})
 """
+#: A file and a hook that note which process has loaded them.
+NOTES = """
+import os
+from pathlib import Path
+from sinagot.pipeline import Pipeline, Stage, tag
+from sinagot.pipeline.parameters import Secret
+
+with (Path(__file__).parents[{level}] / "loaded").open("a") as file:
+    file.write(f"{{os.getpid()}}\\n")
+
+@tag("lab")
+def {name}() -> dict:
+    return {{"word": "x"}}
+
+pipeline = Pipeline("{name}", {{"word": Secret("a-default-word")}}, stages={{"it": Stage({name})}})
+"""
+HOOKED = """
+hooked:
+  type: pipeline.Pipeline
+  jobs: {only: {stages: [{name: It, uses: notes/hooked@lab}]}}
+"""
 OVER = ("done", "failed", "cancelled", "stopped", "lost")
 
 
@@ -123,6 +144,32 @@ def test_run_is_asked_for_and_followed_to_its_end(dashboard: Dashboard) -> None:
     over = dashboard.get(f"/runs/{run_id}/events", headers={"Last-Event-ID": "end"})
     assert over.status_code == 204
     _problem(dashboard.client.delete(f"/runs/{run_id}"), 409)
+
+
+def test_no_code_of_pipelines_runs_in_the_server(dashboard: Dashboard) -> None:
+    """Files of pipelines and hooks are loaded by other programs alone; secret parameters are known all the same."""
+    folder = dashboard.folder
+    made = {
+        "pipelines/loud.py": NOTES.format(name="loud", level=1),
+        "notes.py": NOTES.format(name="hooked", level=0),
+        "conf/hooked.yaml": HOOKED,
+    }
+    for name, text in made.items():
+        (folder / name).write_text(text)
+    try:
+        asked = [
+            _post(dashboard, name, json={"params": params}).json()["run_id"]
+            for name, params in (("loud", {"word": "hunter2-hunter2"}), ("hooked", {}))
+        ]
+        await_true(lambda: all(_state(dashboard, one) in OVER for one in asked), "the end of the runs")
+        assert [_state(dashboard, one) for one in asked] == ["done", "done"]
+        written = [path for path in (folder / "dataset").rglob("*") if path.is_file()]
+        assert written and not any(b"hunter2" in path.read_bytes() for path in written)
+        pids = (folder / "loaded").read_text().split()
+        assert len(set(pids)) >= 2 and str(dashboard.process.pid) not in pids
+    finally:
+        for name in made:
+            (folder / name).unlink()
 
 
 def _events(dashboard: Dashboard, run_id: str, last: str = "") -> list[tuple[str, str, str]]:

@@ -41,8 +41,8 @@ def examiner(lab: Path) -> Iterator[Examiner]:
 
 def test_parameters_are_checked_without_a_run(examiner: Examiner) -> None:
     """What is unknown is told with its path, what fits is fine, and names of files are names of nothing."""
-    assert examiner.check("day", {"count": 1}) == []
-    ((path, text),) = examiner.check("day", {"cuont": 1})
+    assert examiner.check("day", {"count": 1}) == ("day", (), frozenset())
+    ((path, text),) = examiner.check("day", {"cuont": 1}).faults
     assert path == ("cuont",) and "count" in text
     for name in ("night", "pipelines/day.py", "pipelines/day.py:pipeline", "../lab/pipelines/day.py"):
         with pytest.raises(NotFoundError, match="day"):
@@ -54,7 +54,7 @@ def test_files_are_seen_as_they_are_now(lab: Path, examiner: Examiner) -> None:
     assert [row["name"] for row in examiner.catalogue().rows] == ["day"]
     (lab / "pipelines" / "day.py").write_text(GOOD.format(name="dawn"))
     (lab / "pipelines" / "night.py").write_text("print('x'\n")
-    assert examiner.check("dawn", {}) == []
+    assert not examiner.check("dawn", {}).faults
     with pytest.raises(NotFoundError):
         examiner.check("day", {})
 
@@ -68,4 +68,4 @@ def test_file_that_kills_its_program_is_told(lab: Path, examiner: Examiner) -> N
     found = examiner.catalogue()
     assert found.rows == () and "pipeline check" in found.errors[0]
     bad.write_text("raise RuntimeError('no')\n")
-    assert examiner.check("day", {}) == []
+    assert not examiner.check("day", {}).faults

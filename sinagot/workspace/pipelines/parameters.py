@@ -162,6 +162,13 @@ class PipelineParameters:
         """Give all that keeps a run from beginning: the path of the value, and what is wrong with it."""
         return [(one.path, one.text) for one in (*self._unknown(), *self._refused())]
 
+    def secrets(self, parameters: Parameters) -> frozenset[str]:
+        """Give the names of parameters of a run whose values nobody is to read."""
+        return frozenset(name for name, value in parameters.items() if self._is_secret(name, value))
+
+    def _is_secret(self, name: str, value: Any) -> bool:
+        return bool(secrets_of({"": value, " ": self._defaults.get(name)}))
+
     # -- for people and manifests
 
     def origins(self, parameters: Parameters | None = None) -> list[Shown]:
@@ -176,7 +183,7 @@ class PipelineParameters:
         found: list[Shown] = []
         finder = None if self._configuration is None else OriginFinder(self._configuration)
         for name, value in values.items():
-            is_secret = bool(secrets_of({"": value, " ": self._defaults.get(name)}))
+            is_secret = self._is_secret(name, value)
             plain = _SECRET if is_secret else None if value is REQUIRED else plain_value(value)
             layer = next((one for one in reversed(self.layers) if name in one.values), None)
             if layer is None:
