@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -18,15 +18,18 @@ from sinagot.cli.options import open_workspace, workspace_words
 from sinagot.cli.texts import clean, columns, painted, say, shortened, warn
 
 if TYPE_CHECKING:
+    from sinagot.schedule.history.contract import History
     from sinagot.schedule.history.facts import Decision, Launch
     from sinagot.schedule.service import Service
     from sinagot.schedule.states import ScheduleState
+    from sinagot.workspace.contracts import House
 
 __all__ = [
     "decision_json",
     "decision_lines",
     "local",
     "opened",
+    "run_service",
     "serve",
     "state_json",
     "state_lines",
@@ -49,33 +52,72 @@ _TONES = {
 
 
 @contextmanager
-def opened(*, is_loud: bool = False, decides: bool = True) -> Iterator[Service]:
-    """Open the service of the workspace that the command line means; it is not started.
+def opened(*, decides: bool = True) -> Iterator[Service]:
+    """Open the service of the workspace that the command line means, for one question; it is not started.
 
     Parameters
     ----------
-    is_loud : bool
-        Show what it logs.
     decides : bool
         As of `Service`.
+
+    Raises
+    ------
+    HistoryUnavailableError
+        Its history can't be reached: who asks one question does not wait.
     """
-    from sinagot.config.schedules import history_of
-    from sinagot.schedule.history.opening import open_history
     from sinagot.schedule.service import Service
 
-    workspace = open_workspace(show_warnings=is_loud)
-    configuration = workspace.configuration
-    history = open_history(configuration.state_path, history_of(configuration).url)
+    workspace = open_workspace(show_warnings=False)
+    history = _history_of(workspace)
     try:
-        yield Service(
-            workspace,
-            history,
-            words=workspace_words(),
-            decides=decides,
-            **({"tell": _tell} if is_loud else {}),
-        )
+        yield Service(workspace, history, words=workspace_words(), decides=decides)
     finally:
         history.close()
+
+
+def _history_of(workspace: House) -> History:
+    from sinagot.config.schedules import history_of
+    from sinagot.schedule.history.opening import open_history
+
+    configuration = workspace.configuration
+    return open_history(configuration.state_path, history_of(configuration).url)
+
+
+def run_service(*, once: bool, until: datetime | None) -> None:
+    """Run the service of the workspace that the command line means, and show what it logs.
+
+    While its history can't be reached it waits, but not with `once`: who asked comes again by himself.
+
+    Parameters
+    ----------
+    once, until : bool, datetime
+        As of `Service.run`.
+    """
+    from sinagot.schedule.history.waiting import await_history
+    from sinagot.schedule.service import Service
+
+    workspace = open_workspace(show_warnings=True)
+    asked: list[int] = []
+
+    def is_unwanted() -> bool:
+        return bool(asked) or (until is not None and datetime.now(UTC) >= until)
+
+    with _handled(lambda signum, frame: asked.append(signum)):
+        if once:
+            history: History | None = _history_of(workspace)
+        else:
+            history = await_history(lambda: _history_of(workspace), is_unwanted, _tell)
+        if history is None:
+            _tell("INFO", "ends: its history was not reached")
+            return
+        try:
+            service = Service(workspace, history, words=workspace_words(), tell=_tell)
+            with serve(service):
+                if asked:  # between the two
+                    service.ask_to_stop()
+                service.run(once=once, until=until)
+        finally:
+            history.close()
 
 
 def _tell(level: str, text: str) -> None:
@@ -103,6 +145,13 @@ def serve(service: Service) -> Iterator[None]:
         times += 1
         service.ask_to_stop(end=True if times > 1 else None)
 
+    with _handled(stop):
+        yield
+
+
+@contextmanager
+def _handled(stop: Callable[[int, Any], None]) -> Iterator[None]:
+    """Let a function hear SIGINT and SIGTERM."""
     former = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
@@ -136,9 +185,8 @@ def wait_for(service: Service, launch: Launch) -> tuple[Launch, int]:
         asked.append(signum)
         pause.set()
 
-    former = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     done = 0
-    try:
+    with _handled(stop):
         while launch.state in OPEN_STATES:
             pause.wait(_LOOK)
             pause.clear()
@@ -146,9 +194,6 @@ def wait_for(service: Service, launch: Launch) -> tuple[Launch, int]:
                 done += 1
                 service.cancel(launch.run_id, user_name())
             launch = service.launch_of(launch.run_id)
-    finally:
-        for number, handler in former.items():
-            signal.signal(number, handler)
     if asked:
         return launch, 128 + asked[0]
     return launch, Exit.OK if launch.state == State.DONE else Exit.FAILED

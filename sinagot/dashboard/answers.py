@@ -39,6 +39,8 @@ class HealthAnswer(BaseModel):
 
     status: str
     version: str
+    #: ``ok``, or ``away`` while the history of schedules can't be reached: then nothing is decided or started.
+    history: str
 
 
 class StepAnswer(BaseModel):

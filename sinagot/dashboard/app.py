@@ -209,9 +209,11 @@ def _add_doors(app: FastAPI, house: House, counted: Metrics) -> None:
     async def health(request: Request) -> Response:
         """Say that the server is there: to anybody, whatever runs; as text, or as JSON where that is asked for."""
         # No thread, no file: nothing that another request could hold.
+        is_away = house.reception.is_away
         if "json" in request.headers.get("accept", ""):
-            return JSONResponse({"status": "ok", "version": __version__})
-        return PlainTextResponse("ok\n")
+            facts = {"status": "ok", "version": __version__, "history": "away" if is_away else "ok"}
+            return JSONResponse(facts)
+        return PlainTextResponse("ok; the history of schedules is away\n" if is_away else "ok\n")
 
     @app.get(
         "/metrics",

@@ -8,18 +8,25 @@ from __future__ import annotations
 
 import re
 import threading
+import time
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fastapi import HTTPException
 
 from sinagot.config.schedules import history_of
 from sinagot.dashboard.problems import Fault, RefusedError, pointer
-from sinagot.errors import SinagotError
+from sinagot.errors import (
+    ConfigurationError,
+    HistoryUnavailableError,
+    MissingExtraError,
+    SinagotError,
+)
 from sinagot.schedule.examiner import Catalogue, Examiner
 from sinagot.schedule.history.facts import OPEN_STATES, Launch, Origin
 from sinagot.schedule.history.opening import open_history
+from sinagot.schedule.history.waiting import begin_to_open
 from sinagot.schedule.service import Service
 from sinagot.schedule.spans import span
 
@@ -34,6 +41,9 @@ BY = "API"
 #: Seconds between two looks for something to do, while there is nothing.
 _LOOK = 5.0
 _GLANCE = 0.05
+#: Seconds for which nobody else asks a server that has not answered; for which the pages wait for its first answer.
+_SILENT = 1.0
+_PATIENT = 2.0
 _RUN_ID = re.compile(r"\d{8}T\d{6}-[0-9a-f]{6,32}")
 #: Requests that are known again by their keys.
 _MOST_KEYS = 10_000
@@ -71,6 +81,15 @@ class Reception:
         self.read_only = read_only
         self.decides = decides
         self._lock = threading.RLock()
+        #: Held while the history is opened, which may take long: nothing else waits for that.
+        self._opening = threading.Lock()
+        self._away: HistoryUnavailableError | None = None
+        self._silent_until = 0.0
+        #: Why the history will never be opened.
+        self.failure: SinagotError | None = None
+        #: Called then; and with what people should know.
+        self.note_failure: Callable[[], object] = lambda: None
+        self.tell: Callable[[str], object] = lambda text: None
         self._history: History | None = None
         self._service: Service | None = None
         self._is_running = False
@@ -84,20 +103,67 @@ class Reception:
     @property
     def history(self) -> History:
         """What services keep of this workspace."""
-        with self._lock:
+        found = self._history
+        if found is not None:
+            return found
+        with self._opening:
             if self._history is None:
-                configuration = self._workspace.configuration
-                self._history = open_history(configuration.state_path, history_of(configuration).url)
+                if self._away is not None and time.monotonic() < self._silent_until:
+                    raise HistoryUnavailableError(str(self._away), address=self._away.address)
+                self._open()
+            assert self._history is not None
             return self._history
+
+    def _open(self) -> None:
+        configuration = self._workspace.configuration
+        try:
+            made = open_history(configuration.state_path, history_of(configuration).url)
+        except HistoryUnavailableError as error:
+            self._away = error
+            self._silent_until = time.monotonic() + min(_LOOK, _SILENT)
+            raise
+        with self._lock:
+            if self._over.is_set():
+                made.close()
+                raise HistoryUnavailableError("the server is about to end", address=None)
+            self._history = made
+        if self._away is not None:
+            self._away = None
+            self.tell("The history of schedules can be reached now.")
+
+    def reach(self) -> str:
+        """Open the history, but do not wait long; gives why it can't be reached, nothing when it is open.
+
+        Raises
+        ------
+        ConfigurationError, MissingExtraError
+            It will never be opened.
+        """
+        try:
+            begin_to_open(lambda: self.history).result(_PATIENT)
+        except HistoryUnavailableError as error:
+            return str(error)
+        except TimeoutError:
+            text = "its server has not answered yet"
+            if self._history is None:
+                self._away = self._away or HistoryUnavailableError(text, address=None)
+            return text
+        return ""
+
+    @property
+    def is_away(self) -> bool:
+        """Say whether the history can't be reached, as far as is known; nothing is asked for that."""
+        if self._history is None:
+            return self._away is not None or self.failure is not None
+        return self._is_running and self._service is not None and self._service.is_held_up
 
     @property
     def service(self) -> Service:
         """The service, which runs or does not: it tells of schedules in any case."""
+        history = self.history
         with self._lock:
             if self._service is None:
-                self._service = Service(
-                    self._workspace, self.history, words=self._words, decides=self.decides
-                )
+                self._service = Service(self._workspace, history, words=self._words, decides=self.decides)
             return self._service
 
     @property
@@ -117,18 +183,31 @@ class Reception:
 
     def begin(self) -> None:
         """Start the service where there is something to do, now or later: schedules, or runs that are left to it."""
-        if not self.read_only and not self._has_begun():
-            threading.Thread(target=self._watch, name="sinagot-reception", daemon=True).start()
+        if not self.read_only:
+            looked = threading.Event()
+            threading.Thread(
+                target=self._watch, args=(looked,), name="sinagot-reception", daemon=True
+            ).start()
+            looked.wait(_PATIENT)
 
-    def _watch(self) -> None:
-        while not self._over.wait(_LOOK):
-            if self._has_begun():
-                return
+    def _watch(self, looked: threading.Event) -> None:
+        has_begun = self._has_begun()
+        looked.set()
+        while not has_begun and not self._over.wait(_LOOK):
+            has_begun = self._has_begun()
 
     def _has_begun(self) -> bool:
         """Start the service, if there is something to do; a history that is away is asked again later."""
         try:
-            if (self.decides and self.service.states()) or self.history.open_launches():
+            history = self.history
+        except HistoryUnavailableError:
+            return False
+        except (ConfigurationError, MissingExtraError) as error:
+            self.failure = error
+            self.note_failure()
+            return True
+        try:
+            if (self.decides and self.service.states()) or history.open_launches():
                 self._work()
         except (SinagotError, OSError):
             return False
@@ -138,13 +217,14 @@ class Reception:
 
     def _work(self) -> Service:
         """Give the service, which runs from now on."""
+        service = self.service
         with self._lock:
             if self._over.is_set():
                 raise HTTPException(503, "the server is about to end", headers={"Retry-After": "10"})
             if not self._is_running:
-                self.service.start()
+                service.start()
                 self._is_running = True
-            return self.service
+            return service
 
     def hurry(self) -> None:
         """Let `close` wait no longer for what runs; it goes on, for the next service to watch."""

@@ -100,6 +100,10 @@ class Server(uvicorn.Server):
         self.should_exit = True
         self.stopped_by = sig
 
+    def give_up(self) -> None:
+        """End without a signal; any thread may call it."""
+        self.should_exit = True
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End all streams, then the server."""
         self._app.state.house.close_streams()

@@ -105,6 +105,11 @@ class Service(Desk):
         entry = self.roster.entries.get(name) or self._seen.get(name)
         return PolicySettings() if entry is None else entry.policies
 
+    @property
+    def is_held_up(self) -> bool:
+        """Whether the history, or something else, is in the way: nothing is decided or started until it is over."""
+        return self._tried is not None
+
     # -- beginning and end
 
     def start(self) -> None:

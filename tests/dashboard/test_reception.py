@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 
 from sinagot.dashboard import reception
 from sinagot.dashboard.reception import Reception
-from sinagot.errors import HistoryUnavailableError
+from sinagot.errors import ConfigurationError, HistoryUnavailableError
 from sinagot.testing import await_true, make_workspace
 from tests.dashboard.test_api import TEMPLATES
 
@@ -77,9 +78,30 @@ def test_service_begins_when_the_history_is_back(
 
     monkeypatch.setattr(reception, "open_history", open_history)
     found = make()
-    assert not found.is_running
+    assert not found.is_running and found.is_away and "away" in found.reach()
     is_away = False
     await_true(lambda: found.is_running, "the service to begin")
+    assert not found.is_away and found.reach() == ""
+
+
+def test_history_that_will_never_be_there_is_told(
+    lab: Path, make: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What waiting does not help is raised for who asks, and ends the server where it shows up later."""
+    answers: list[Exception] = []
+
+    def open_history(*arguments: Any) -> Any:
+        raise answers[0]
+
+    monkeypatch.setattr(reception, "open_history", open_history)
+    answers[:] = [HistoryUnavailableError("away", address="nowhere")]
+    found = make()
+    ended = threading.Event()
+    found.note_failure = ended.set
+    answers[:] = [ConfigurationError("history.url: a newer sinagot", key="history.url")]
+    assert ended.wait(60) and found.failure is answers[0] and found.is_away
+    with pytest.raises(ConfigurationError, match="newer"):
+        found.reach()
 
 
 def test_variable_names_the_history(lab: Path, make: Any, monkeypatch: pytest.MonkeyPatch) -> None:

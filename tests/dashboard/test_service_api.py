@@ -403,6 +403,21 @@ def test_read_only_starts_nothing(tmp_path: Path, serve: Serve) -> None:
     assert "schedule" not in dashboard.text
 
 
+def test_server_waits_for_its_history(tmp_path: Path, serve: Serve) -> None:
+    """While the history is away the server answers, and says so to anybody; schedules run when it is back."""
+    lab = _lab(tmp_path / "lab", f'[history]\nurl = "sqlite:///{tmp_path}/later/history.db"\n')
+    dashboard = serve(lab)
+    assert "until the history can be reached" in dashboard.text
+    as_json = {"Accept": "application/json"}
+    with dashboard.stranger(**as_json) as stranger:
+        assert stranger.get("/health").json()["history"] == "away"
+        assert "away" in stranger.get("/health", headers={"Accept": "text/plain"}).text
+        _problem(dashboard.get("/schedules"), 503)
+        (tmp_path / "later").mkdir()
+        await_true(lambda: stranger.get("/health").json()["history"] == "ok", "the history")
+    await_true(lambda: dashboard.json("/schedules/yearly")["newest"], "the first decision", 60)
+
+
 def test_too_many_that_wait_are_sent_away(tmp_path: Path, serve: Serve) -> None:
     """Where as many wait as may wait the answer is 503 and says when to come again; serve says what is scheduled."""
     lab = _lab(tmp_path / "lab", "[schedule]\nmax_runs = 1\nmax_waiting = 1\n")

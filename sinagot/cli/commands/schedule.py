@@ -162,6 +162,7 @@ Exit codes:
 \b
 The first Ctrl-C or SIGTERM ends the service: runs that go on get a while, and
 then go on without it; the next service takes them up. The second ends them too.
+A history in a database that can't be reached is waited for, but not with --once.
 """,
 )
 @click.argument("name", required=False, metavar="[NAME]")
@@ -201,10 +202,9 @@ def run(
         raise click.UsageError("--once and --until are about the service; a run of NAME ends by itself")
     if name is not None and moment is not None:
         return _run_one(name, moment, settings, force)
-    from sinagot.cli.schedules import opened, serve
+    from sinagot.cli.schedules import run_service
 
-    with opened(is_loud=True) as service, serve(service):
-        service.run(once=once, until=until)
+    run_service(once=once, until=until)
     return Exit.OK
 
 

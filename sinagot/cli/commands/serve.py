@@ -112,18 +112,24 @@ def command(
     )
     from sinagot.dashboard.server import Server, bind
 
+    reception = app.state.house.reception
     listener = bind(host, port)
+    try:
+        trouble = reception.reach()
+    except BaseException:
+        listener.close()
+        raise
     name = allowed_hosts[0] if allowed_hosts else "[::1]" if ":" in host else host
     address = f"http://{name}:{listener.getsockname()[1]}{app.state.house.prefix}/"
     _tell(f"{address}#token={token}", is_read_only=read_only)
-    if not read_only and not no_schedules:
-        _tell_schedules(app.state.house.reception)
+    _tell_schedules(reception, trouble, decides=not read_only and not no_schedules)
     sys.stdout.flush()
     if is_opened:
         import webbrowser
 
         webbrowser.open(f"{address}#token={token}")
     server = Server(app)
+    reception.note_failure = server.give_up
     try:
         server.run(sockets=[listener])
     except KeyboardInterrupt:  # before it was ready
@@ -131,6 +137,8 @@ def command(
     finally:
         listener.close()
         workspace.close()
+    if reception.failure is not None:
+        raise reception.failure
     return 128 + server.stopped_by if server.stopped_by else Exit.OK
 
 
@@ -192,16 +200,19 @@ def _tell(link: str, *, is_read_only: bool) -> None:
     note(f"Whoever has this link sees all data{power}. Ctrl-C ends it.")
 
 
-def _tell_schedules(reception: Reception) -> None:
-    """Say how many schedules there are, and when the next one runs."""
+def _tell_schedules(reception: Reception, trouble: str, *, decides: bool) -> None:
+    """Say how many schedules there are, and when the next one runs, or why nobody knows."""
     from sinagot.cli.texts import counted, note
     from sinagot.errors import HistoryUnavailableError
 
+    reception.tell = _tell_now
+    states = []
     try:
-        states = reception.service.states()
+        states = reception.service.states() if decides and not trouble else []
     except HistoryUnavailableError as error:
-        note(f"No schedule runs until the history can be reached: {error}")
-        return
+        trouble = str(error)
+    if trouble:
+        note(f"No schedule runs, and no run can be asked for, until the history can be reached: {trouble}")
     if not states:
         return
     ticks = sorted((one.next_tick, one.name) for one in states if one.next_tick is not None)
@@ -210,3 +221,13 @@ def _tell_schedules(reception: Reception) -> None:
         moment, name = ticks[0]
         following = f"the next run is that of {name}, {moment.astimezone():%Y-%m-%d %H:%M}"
     note(f"{counted(len(states), 'schedule')} here; {following}.")
+
+
+def _tell_now(text: str) -> None:
+    """Say something while the server runs, on any thread."""
+    from datetime import datetime
+
+    from sinagot.cli.texts import note
+
+    note(f"{datetime.now().astimezone():%H:%M:%S}  {text}")
+    sys.stdout.flush()
