@@ -117,7 +117,9 @@ class Reception:
     def _open(self) -> None:
         configuration = self._workspace.configuration
         try:
-            made = open_history(configuration.state_path, history_of(configuration).url)
+            made = open_history(
+                configuration.state_path, history_of(configuration).url, is_read_only=self.read_only
+            )
         except HistoryUnavailableError as error:
             self._away = error
             self._silent_until = time.monotonic() + min(_LOOK, _SILENT)

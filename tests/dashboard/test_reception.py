@@ -71,10 +71,10 @@ def test_service_begins_when_the_history_is_back(
     _schedule(lab)
     is_away, really = True, reception.open_history
 
-    def open_history(*arguments: Any) -> Any:
+    def open_history(*arguments: Any, **options: Any) -> Any:
         if is_away:
             raise HistoryUnavailableError("away", address="nowhere")
-        return really(*arguments)
+        return really(*arguments, **options)
 
     monkeypatch.setattr(reception, "open_history", open_history)
     found = make()
@@ -90,7 +90,7 @@ def test_history_that_will_never_be_there_is_told(
     """What waiting does not help is raised for who asks, and ends the server where it shows up later."""
     answers: list[Exception] = []
 
-    def open_history(*arguments: Any) -> Any:
+    def open_history(*arguments: Any, **options: Any) -> Any:
         raise answers[0]
 
     monkeypatch.setattr(reception, "open_history", open_history)

@@ -403,6 +403,22 @@ def test_read_only_starts_nothing(tmp_path: Path, serve: Serve) -> None:
     assert "schedule" not in dashboard.text
 
 
+def test_read_only_makes_no_tables(tmp_path: Path) -> None:
+    """Without tables the pages say so, and none are made; they are shown as soon as a service has made them."""
+    from sinagot.dashboard.reception import Reception
+    from sinagot.schedule.history.database import DatabaseHistory
+    from sinagot.workspace.workspace import Workspace
+
+    file = tmp_path / "history.db"
+    lab = _lab(tmp_path / "lab", f'[history]\nurl = "sqlite:///{file}"\n')
+    found = Reception(Workspace(lab), ["-w", str(lab)], read_only=True)
+    assert "no tables yet" in found.reach() and found.is_away and not file.exists()
+    DatabaseHistory(f"sqlite:///{file}").close()
+    await_true(lambda: not found.reach(), "the tables")
+    assert found.service.state_of("yearly").newest is None and not found.is_away
+    found.close()
+
+
 def test_server_waits_for_its_history(tmp_path: Path, serve: Serve) -> None:
     """While the history is away the server answers, and says so to anybody; schedules run when it is back."""
     lab = _lab(tmp_path / "lab", f'[history]\nurl = "sqlite:///{tmp_path}/later/history.db"\n')

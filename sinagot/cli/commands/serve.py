@@ -122,7 +122,7 @@ def command(
     name = allowed_hosts[0] if allowed_hosts else "[::1]" if ":" in host else host
     address = f"http://{name}:{listener.getsockname()[1]}{app.state.house.prefix}/"
     _tell(f"{address}#token={token}", is_read_only=read_only)
-    _tell_schedules(reception, trouble, decides=not read_only and not no_schedules)
+    _tell_schedules(reception, trouble)
     sys.stdout.flush()
     if is_opened:
         import webbrowser
@@ -200,7 +200,7 @@ def _tell(link: str, *, is_read_only: bool) -> None:
     note(f"Whoever has this link sees all data{power}. Ctrl-C ends it.")
 
 
-def _tell_schedules(reception: Reception, trouble: str, *, decides: bool) -> None:
+def _tell_schedules(reception: Reception, trouble: str) -> None:
     """Say how many schedules there are, and when the next one runs, or why nobody knows."""
     from sinagot.cli.texts import counted, note
     from sinagot.errors import HistoryUnavailableError
@@ -208,10 +208,13 @@ def _tell_schedules(reception: Reception, trouble: str, *, decides: bool) -> Non
     reception.tell = _tell_now
     states = []
     try:
-        states = reception.service.states() if decides and not trouble else []
+        if reception.decides and not reception.read_only and not trouble:
+            states = reception.service.states()
     except HistoryUnavailableError as error:
         trouble = str(error)
-    if trouble:
+    if trouble and reception.read_only:
+        note(f"What schedules have done can't be shown: {trouble}")
+    elif trouble:
         note(f"No schedule runs, and no run can be asked for, until the history can be reached: {trouble}")
     if not states:
         return

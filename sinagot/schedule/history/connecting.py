@@ -5,9 +5,11 @@ Knows SQLAlchemy, which is an extra, and how SQLite and PostgreSQL want to be us
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection, Engine
@@ -90,6 +92,8 @@ class Database:
         Its address.
     patience : float
         Seconds for which a broken connection is made anew before that is an error.
+    is_read_only : bool
+        Nothing can be written, and no file is made.
 
     Raises
     ------
@@ -97,14 +101,15 @@ class Database:
         When the address can't be used.
     """
 
-    def __init__(self, url: str, patience: float) -> None:
+    def __init__(self, url: str, patience: float, *, is_read_only: bool = False) -> None:
         self._url = read_url(url)
         hidden = {name: "***" for name in _SECRET if name in self._url.query}
         #: The address without what is secret.
         self.address = self._url.update_query_dict(hidden).render_as_string(hide_password=True)
         self.patience = patience
+        self.is_read_only = is_read_only
         try:
-            self._engine = _make_engine(self._url)
+            self._engine = _make_engine(self._url, is_read_only=is_read_only)
         except (ArgumentError, NoSuchModuleError, TypeError) as error:
             raise ConfigurationError(f"history.url: {self.address} can't be used: {error}") from error
 
@@ -112,6 +117,11 @@ class Database:
     def is_sqlite(self) -> bool:
         """Whether it is a file of SQLite."""
         return self._url.get_backend_name() == "sqlite"
+
+    @property
+    def is_absent(self) -> bool:
+        """Whether it is a file that is not there; who writes makes it."""
+        return self.is_sqlite and not os.path.exists(str(self._url.database).removeprefix("file:"))
 
     def read(self, work: Callable[[Connection], _Result], *, patience: float | None = None) -> _Result:
         """Ask, in one transaction, and again when the connection breaks.
@@ -180,10 +190,12 @@ def _may_pass(error: Exception) -> bool:
     return error.connection_invalidated or getattr(error.orig, "sqlstate", "") == _READ_ONLY
 
 
-def _make_engine(url: URL) -> Engine:
+def _make_engine(url: URL, *, is_read_only: bool) -> Engine:
     if url.get_backend_name() == "sqlite":
-        engine = sa.create_engine(url, hide_parameters=True)
+        engine = sa.create_engine(_reading(url) if is_read_only else url, hide_parameters=True)
         sa.event.listen(engine, "connect", _prepare_sqlite)
+        if not is_read_only:
+            sa.event.listen(engine, "connect", _prepare_sqlite_to_write)
         sa.event.listen(engine, "begin", _begin_sqlite)
         return engine
     # A host that is gone says nothing: the connection finds out by itself.
@@ -202,7 +214,23 @@ def _make_engine(url: URL) -> Engine:
         pool_timeout=_LOCK,
     )
     sa.event.listen(engine, "connect", _prepare_postgresql)
+    if is_read_only:
+        sa.event.listen(engine, "connect", _forbid_writing)
     return engine
+
+
+def _reading(url: URL) -> URL:
+    """Give the address of a file of SQLite that is only read: as it is, one that is not there would be made."""
+    path = str(url.database)
+    if path.startswith("file:"):
+        return url.update_query_dict({"mode": "ro", "uri": "true"})
+    return url.set(database=f"file:{quote(path)}").update_query_dict({"mode": "ro", "uri": "true"})
+
+
+def _forbid_writing(connection: Any, record: Any) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SET default_transaction_read_only = on")
+    connection.commit()
 
 
 def _prepare_postgresql(connection: Any, record: Any) -> None:
@@ -220,6 +248,11 @@ def _prepare_sqlite(connection: Any, record: Any) -> None:
     )
     cursor = connection.cursor()
     cursor.execute(f"PRAGMA busy_timeout = {_LOCK * 1000}")
+    cursor.close()
+
+
+def _prepare_sqlite_to_write(connection: Any, record: Any) -> None:
+    cursor = connection.cursor()
     cursor.execute("PRAGMA journal_mode = WAL")
     cursor.execute("PRAGMA synchronous = FULL")
     cursor.close()

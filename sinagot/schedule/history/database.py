@@ -53,6 +53,8 @@ class DatabaseHistory(History):
         Its address: ``postgresql://...`` or ``sqlite:///...``. The tables are made, or brought up to date, at once.
     patience : float, default 10
         Seconds for which a connection that broke is made anew before that is an error.
+    is_read_only : bool
+        Nothing is made or changed: tables have to be there.
 
     Raises
     ------
@@ -73,8 +75,8 @@ class DatabaseHistory(History):
     >>> history.close()
     """
 
-    def __init__(self, url: str, *, patience: float = 10.0) -> None:
-        self._database = Database(url, patience)
+    def __init__(self, url: str, *, patience: float = 10.0, is_read_only: bool = False) -> None:
+        self._database = Database(url, patience, is_read_only=is_read_only)
         try:
             prepare(self._database)
         except BaseException:

@@ -19,7 +19,9 @@ _NEEDED = ("sqlalchemy", "alembic")
 _DRIVER = "psycopg"
 
 
-def open_history(state_path: str | os.PathLike[str], url: str | None = None) -> History:
+def open_history(
+    state_path: str | os.PathLike[str], url: str | None = None, *, is_read_only: bool = False
+) -> History:
     """Open the history of schedules.
 
     Parameters
@@ -28,6 +30,8 @@ def open_history(state_path: str | os.PathLike[str], url: str | None = None) -> 
         The state folder of the workspace.
     url : str, optional
         Address of a database (``[history] url``); by default the history is in files below the state folder.
+    is_read_only : bool
+        For who changes nothing: no table is made or brought up to date.
 
     Returns
     -------
@@ -41,7 +45,7 @@ def open_history(state_path: str | os.PathLike[str], url: str | None = None) -> 
     ConfigurationError
         When the address can't be used, or the tables were made by a newer program.
     HistoryUnavailableError
-        When the database can't be reached.
+        When the database can't be reached, or is only read and has no tables yet, or older ones.
 
     Examples
     --------
@@ -63,4 +67,4 @@ def open_history(state_path: str | os.PathLike[str], url: str | None = None) -> 
             )
     from sinagot.schedule.history.database import DatabaseHistory
 
-    return DatabaseHistory(url)
+    return DatabaseHistory(url, is_read_only=is_read_only)

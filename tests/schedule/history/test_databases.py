@@ -71,6 +71,31 @@ class DatabaseContract(HistoryContract):
         history._database.write(set_to(REVISION))
         open_history(*place).close()
 
+    def test_who_only_reads_makes_nothing(self, place: Place) -> None:
+        """A reader makes and changes no table: what is not there, or older, is told; what is there can be read."""
+        url = str(place[1])
+        with pytest.raises(HistoryUnavailableError, match="no tables yet"):
+            open_history(*place, is_read_only=True)
+        if url.startswith("sqlite"):
+            assert not Path(url.removeprefix("sqlite:///")).exists()
+        writer = DatabaseHistory(url)
+        assert writer.decide(*a_pair("run"))
+        for _ in range(2):  # beside who writes, and after
+            reader = DatabaseHistory(url, patience=0, is_read_only=True)
+            assert [one.run_id for one in reader.open_launches()] == ["run"]
+            with pytest.raises(HistoryUnavailableError):
+                reader.decide(*a_pair("next", 1))
+            reader.close()
+            writer.close()
+        writer._database.write(
+            lambda connection, is_again: connection.execute(
+                sa.text(f"UPDATE {VERSION_TABLE} SET version_num = '0000'")
+            )
+        )
+        with pytest.raises(HistoryUnavailableError, match=r"older sinagot \(0000\)"):
+            open_history(*place, is_read_only=True)
+        writer.close()
+
     def test_others_tables_are_left_alone(self, place: Place, history: History) -> None:
         """All that is made in the database has a name of ours."""
         assert isinstance(history, DatabaseHistory)
