@@ -80,7 +80,8 @@ def _history_of(workspace: House) -> History:
     from sinagot.schedule.history.opening import open_history
 
     configuration = workspace.configuration
-    return open_history(configuration.state_path, history_of(configuration).url)
+    settings = history_of(configuration)
+    return open_history(configuration.state_path, settings.url, name=settings.name)
 
 
 def run_service(*, once: bool, until: datetime | None) -> None:

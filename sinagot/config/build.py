@@ -72,8 +72,12 @@ def build(
         watch=_watch(tables.get("watch", {})),
         notify=notify_settings(tables.get("notify", {})),
         schedule=schedule_settings(tables.get("schedule", {})),
-        history=settings.HistorySettings(tables.get("history", {}).get("url")),
+        history=_history(tables.get("history", {})),
     )
+
+
+def _history(table: dict[str, Any]) -> settings.HistorySettings:
+    return settings.HistorySettings(table.get("url"), table.get("name"))
 
 
 def _task(name: str, table: dict[str, Any]) -> settings.TaskSettings:

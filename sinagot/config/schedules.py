@@ -180,7 +180,7 @@ def history_of(
         The variables; those of the process by default.
     """
     said = variables_said(environ).get(("history", "url"))
-    return configuration.history if said is None else settings.HistorySettings(said.value)
+    return configuration.history if said is None else configuration.history._replace(url=said.value)
 
 
 def without_password(url: str) -> str:

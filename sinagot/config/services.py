@@ -131,6 +131,8 @@ class History(_Table):
 
     url: Text | None = None
     """Address of a database, as SQLAlchemy writes it; files in the state folder when absent."""
+    name: Text | None = None
+    """By what the database knows this workspace, on all machines; when absent the state folder keeps a name."""
 
 
 class _ParamTable(_Table):

@@ -258,9 +258,10 @@ class ScheduleSettings(NamedTuple):
 
 
 class HistorySettings(NamedTuple):
-    """Where the history of ticks and launches is kept: the address of a database, or files."""
+    """Where the history of ticks and launches is kept: the address of a database, or files; and by which name."""
 
     url: str | None = None
+    name: str | None = None
 
 
 class CommandSettings(NamedTuple):

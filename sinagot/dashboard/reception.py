@@ -117,8 +117,9 @@ class Reception:
     def _open(self) -> None:
         configuration = self._workspace.configuration
         try:
+            settings = history_of(configuration)
             made = open_history(
-                configuration.state_path, history_of(configuration).url, is_read_only=self.read_only
+                configuration.state_path, settings.url, name=settings.name, is_read_only=self.read_only
             )
         except HistoryUnavailableError as error:
             self._away = error

@@ -73,7 +73,7 @@ def test_files_say_all_and_variables_win(folder: Path) -> None:
     for name, (text, value) in SAID.items():
         table, key, _ = VARIABLES[name]
         if table == "history":
-            assert history_of(configuration, {name: text}).url == value
+            assert history_of(configuration, {name: text}) == configuration.history._replace(url=value)
             assert schedule_of(configuration, {name: text}) == WRITTEN
             continue
         expected = WRITTEN._replace(**{key: value})

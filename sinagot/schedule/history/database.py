@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Row
 
+from sinagot.schedule.history.belonging import Belonging, check_owner
 from sinagot.schedule.history.connecting import Database
 from sinagot.schedule.history.contract import History
 from sinagot.schedule.history.facts import (
@@ -55,11 +56,13 @@ class DatabaseHistory(History):
         Seconds for which a connection that broke is made anew before that is an error.
     is_read_only : bool
         Nothing is made or changed: tables have to be there.
+    belonging : Belonging, optional
+        Whose history it has to be; not asked when not given.
 
     Raises
     ------
     ConfigurationError
-        When the address can't be used, or the tables were made by a newer program.
+        When the address can't be used, or the tables were made by a newer program or are another workspace's.
     HistoryUnavailableError
         When the database can't be reached.
 
@@ -75,10 +78,19 @@ class DatabaseHistory(History):
     >>> history.close()
     """
 
-    def __init__(self, url: str, *, patience: float = 10.0, is_read_only: bool = False) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        patience: float = 10.0,
+        is_read_only: bool = False,
+        belonging: Belonging | None = None,
+    ) -> None:
         self._database = Database(url, patience, is_read_only=is_read_only)
         try:
             prepare(self._database)
+            if belonging is not None:
+                check_owner(self._database, belonging)
         except BaseException:
             self._database.close()
             raise

@@ -20,7 +20,11 @@ _DRIVER = "psycopg"
 
 
 def open_history(
-    state_path: str | os.PathLike[str], url: str | None = None, *, is_read_only: bool = False
+    state_path: str | os.PathLike[str],
+    url: str | None = None,
+    *,
+    name: str | None = None,
+    is_read_only: bool = False,
 ) -> History:
     """Open the history of schedules.
 
@@ -30,6 +34,8 @@ def open_history(
         The state folder of the workspace.
     url : str, optional
         Address of a database (``[history] url``); by default the history is in files below the state folder.
+    name : str, optional
+        By what a database knows the workspace (``[history] name``); by default the state folder keeps a name.
     is_read_only : bool
         For who changes nothing: no table is made or brought up to date.
 
@@ -43,7 +49,7 @@ def open_history(
     MissingExtraError
         When a package that the database needs is not installed.
     ConfigurationError
-        When the address can't be used, or the tables were made by a newer program.
+        When the address can't be used, or the tables were made by a newer program or are another workspace's.
     HistoryUnavailableError
         When the database can't be reached, or is only read and has no tables yet, or older ones.
 
@@ -65,6 +71,8 @@ def open_history(
                 package=package,
                 extra="history",
             )
+    from sinagot.schedule.history.belonging import Belonging
     from sinagot.schedule.history.database import DatabaseHistory
 
-    return DatabaseHistory(url, is_read_only=is_read_only)
+    belonging = Belonging(os.fspath(state_path), name or None)
+    return DatabaseHistory(url, is_read_only=is_read_only, belonging=belonging)

@@ -33,10 +33,11 @@ __all__ = [
     "REVISION",
     "SERVICES",
     "VERSION_TABLE",
+    "WORKSPACE",
 ]
 
 #: The revision of the schema that this program reads and writes.
-REVISION = "0001"
+REVISION = "0002"
 #: Alembic's own table; under a name of ours, as the database may be somebody else's too.
 VERSION_TABLE = "sinagot_schema"
 
@@ -160,6 +161,16 @@ SERVICES = Table(
     Column("start", Word, nullable=False),
     Column("since", Moment, nullable=False),
     Column("beat", BigInteger, nullable=False),
+)
+
+#: Whose all this is: one row.
+WORKSPACE = Table(
+    "sinagot_workspace",
+    METADATA,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("name", Word, nullable=False),
+    Column("place", Word, nullable=False),
+    Column("since", Moment, nullable=False),
 )
 
 #: Decisions before this tick were removed: none of them is made again.

@@ -11,20 +11,21 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from sinagot.errors import ConfigurationError, HistoryUnavailableError, MissingExtraError
-from sinagot.schedule.history.connecting import read_url
+from sinagot.schedule.history.connecting import Database, read_url
 from sinagot.schedule.history.contract import History
 from sinagot.schedule.history.database import DatabaseHistory
 from sinagot.schedule.history.facts import Decision
 from sinagot.schedule.history.files import FileHistory
 from sinagot.schedule.history.notation import key_of
 from sinagot.schedule.history.opening import open_history
-from sinagot.schedule.history.tables import DECISIONS, METADATA, REVISION, VERSION_TABLE
+from sinagot.schedule.history.tables import DECISIONS, LAUNCHES, METADATA, REVISION, VERSION_TABLE
 from tests.schedule.history.actor import a_pair
 from tests.schedule.history.contract import HistoryContract, Place, lines_of, start_actor
 
@@ -71,6 +72,45 @@ class DatabaseContract(HistoryContract):
         history._database.write(set_to(REVISION))
         open_history(*place).close()
 
+    def test_another_workspace_is_refused(self, place: Place, history: History, tmp_path: Path) -> None:
+        """Tables are those of the workspace that opened them first; another one is told what to write, and changes nothing."""
+        state, url = place
+        with pytest.raises(ConfigurationError, match="is that of another workspace") as caught:
+            open_history(tmp_path / "other", url)
+        (name,) = re.findall('name = "(.*?)"', str(caught.value))
+        assert not (tmp_path / "other").exists()
+        open_history(state, url).close()
+        for is_read_only in (False, True):
+            open_history(tmp_path / "other", url, name=name, is_read_only=is_read_only).close()
+            with pytest.raises(ConfigurationError, match="another workspace"):
+                open_history(state, url, name="else", is_read_only=is_read_only)
+
+    def test_tables_of_the_first_revision_are_brought_up_to_date(self, place: Place) -> None:
+        """What older tables hold is there afterwards; they belong to the workspace that opens them first."""
+        state, url = place
+        assert url is not None
+        database = Database(url, 10)
+
+        def make(connection: Any, is_again: bool) -> None:
+            config = Config()
+            config.set_main_option("script_location", "sinagot.schedule.history:migrations")
+            config.attributes["connection"] = connection
+            command.upgrade(config, "0001")
+            decision, launch = a_pair("run")
+            row = {"schedule_key": key_of(decision.schedule), **decision._asdict()}
+            connection.execute(DECISIONS.insert().values(row))
+            keys = {"run_key": "run", "pipeline_key": "hourly", "schedule_key": "hourly"}
+            connection.execute(LAUNCHES.insert().values({**launch._asdict(), **keys, "params": "{}"}))
+
+        database.write(make)
+        database.close()
+        history = open_history(state, url)
+        assert [one.run_id for one in history.open_launches()] == ["run"]
+        assert not history.decide(*a_pair("run"))
+        history.close()
+        with pytest.raises(ConfigurationError, match="another workspace"):
+            open_history(f"{state}-2", url)
+
     def test_who_only_reads_makes_nothing(self, place: Place) -> None:
         """A reader makes and changes no table: what is not there, or older, is told; what is there can be read."""
         url = str(place[1])
@@ -100,7 +140,7 @@ class DatabaseContract(HistoryContract):
         """All that is made in the database has a name of ours."""
         assert isinstance(history, DatabaseHistory)
         names = history._database.write(lambda connection, is_again: sa.inspect(connection).get_table_names())
-        assert len(names) == 6
+        assert len(names) == 7
         assert all(name.startswith("sinagot_") for name in names)
 
 
@@ -124,10 +164,13 @@ class TestSqlite(DatabaseContract):
         assert writer.execute("PRAGMA journal_mode").fetchone() == ("wal",)
         writer.close()
 
-    def test_nothing_is_made_in_the_state_folder(self, place: Place, history: History) -> None:
-        """With a database the state folder is not touched."""
+    def test_state_folder_keeps_nothing_but_a_name(self, place: Place, history: History) -> None:
+        """With a database the state folder keeps a name for the workspace; one that has a name is not touched."""
         history.decide(*a_pair("run"))
-        assert not Path(place[0]).exists()
+        assert [path.name for path in Path(place[0]).rglob("*") if path.is_file()] == ["workspace.json"]
+        other = f"{place[0]}-2"
+        open_history(other, f"{place[1]}.other", name="lab").close()
+        assert not Path(other).exists()
 
 
 def test_revisions_follow_one_another() -> None:
