@@ -137,10 +137,8 @@ class FileHistory(History):
         place = read_cursor(before) if before is not None else None
         wanted = (
             (asked, key, launch)
-            for asked, key, launch in self._launches.walk(place)
-            if (schedule is None or launch.schedule == schedule)
-            and (pipeline is None or launch.pipeline == pipeline)
-            and (states is None or launch.state in states)
+            for asked, key, launch in self._launches.walk(place, schedule, pipeline)
+            if states is None or launch.state in states
         )
         return page_of(wanted, limit)
 

@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from sinagot.schedule.history.facts import OPEN_STATES, Launch
 from sinagot.schedule.history.notation import (
@@ -33,6 +33,15 @@ __all__ = ["LaunchFiles"]
 _VERSION = re.compile(r"(\d{6})\.json")
 #: Seconds after which nobody makes a launch any more that he has begun to make.
 _LONG_AGO = 3600.0
+#: Launches that are remembered, and launches of which is remembered where they are and what they are found by.
+_MOST_READ, _MOST_KNOWN = 10_000, 200_000
+
+
+class _Fixed(NamedTuple):
+    """What of a launch never changes, and it is found by."""
+
+    schedule: str | None
+    pipeline: str
 
 
 class LaunchFiles:
@@ -51,6 +60,12 @@ class LaunchFiles:
         self._is_decided = is_decided
         self._root = f"{files.root}/launches"
         self._open = f"{files.root}/open"
+        #: By the name of its folder, the file of a version that was read and what is in it: it is made once. Whether
+        #: there is a newer one is looked up each time.
+        self._read: dict[str, tuple[str, Launch]] = {}
+        self._fixed: dict[str, _Fixed] = {}
+        #: Names of folders by the keys of their runs.
+        self._names: dict[str, str] = {}
 
     def put(self, launch: Launch, *, with_decision: bool) -> bool:
         """Put down a new launch, with a decision to follow nobody sees it before that; False when it is there."""
@@ -88,6 +103,10 @@ class LaunchFiles:
 
     def find(self, run_id: str) -> Launch | None:
         """Give the launch of a run."""
+        known = self._names.get(run_id)
+        found = None if known is None else self._current(known)
+        if found is not None:
+            return found
         end = f"~{key_of(run_id)}"
         days = self._days()
         likely = _days_about(run_id)
@@ -105,17 +124,26 @@ class LaunchFiles:
         found = [self._current(name) for name in self._files.names(self._open)]
         return [launch for launch in found if launch is not None and launch.state in OPEN_STATES]
 
-    def walk(self, before: tuple[str, str] | None) -> Iterator[tuple[str, str, Launch]]:
-        """Give launches with the stamp and key that they are sorted by, the one asked for last first."""
+    def walk(
+        self, before: tuple[str, str] | None, schedule: str | None = None, pipeline: str | None = None
+    ) -> Iterator[tuple[str, str, Launch]]:
+        """Give launches with the stamp and key that they are sorted by, the one asked for last first.
+
+        Of others than those of the schedule and the pipeline, if one is given, no file is read that was read before.
+        """
         for day in self._days():
             if before is not None and day > before[0][:8]:
                 continue
             for name in reversed(self._files.names(f"{self._root}/{day}")):
                 asked, _, key = name.partition("~")
-                if before is None or (asked, key) < before:
-                    launch = self._current(name)
-                    if launch is not None:
-                        yield asked, key, launch
+                if before is not None and (asked, key) >= before:
+                    continue
+                known = self._fixed.get(name)
+                if known is not None and not _is_of(known, schedule, pipeline):
+                    continue
+                launch = self._current(name)
+                if launch is not None and _is_of(launch, schedule, pipeline):
+                    yield asked, key, launch
 
     def heal(self, now: float) -> None:
         """Remove the marks of launches that are over, and launches whose decision was never made."""
@@ -167,6 +195,9 @@ class LaunchFiles:
             if found is None:
                 continue
             newest = int(found[1]) if newest is None else newest
+            known = self._read.get(name)
+            if known is not None and known[0] == file:
+                return known[1]._replace(version=newest)
             plain = self._files.read(f"{folder}/{file}")
             if plain is None:
                 continue
@@ -176,8 +207,24 @@ class LaunchFiles:
                 continue
             if plain.get("with_decision") and newest == launch.version and not self._is_decided(launch):
                 return None
+            self._remember(name, file, launch)
             return launch._replace(version=newest)
         return None
+
+    def _remember(self, name: str, file: str, launch: Launch) -> None:
+        if len(self._fixed) >= _MOST_KNOWN:
+            self._fixed.clear()
+            self._names.clear()
+        self._fixed[name] = _Fixed(launch.schedule, launch.pipeline)
+        self._names[launch.run_id] = name
+        if launch.version:  # the first one may hang on a decision
+            if len(self._read) >= _MOST_READ:
+                self._read.clear()
+            self._read[name] = file, launch
+
+
+def _is_of(one: _Fixed | Launch, schedule: str | None, pipeline: str | None) -> bool:
+    return (schedule is None or one.schedule == schedule) and (pipeline is None or one.pipeline == pipeline)
 
 
 def _name(launch: Launch) -> str:

@@ -56,6 +56,34 @@ def files_below(folder: Path) -> list[str]:
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*"))
 
 
+def test_what_was_read_is_not_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a list only what has changed since is read; of one schedule nothing of others is; changes by others are seen."""
+    other = FileHistory(tmp_path)
+    for number in range(6):
+        _, launch = a_pair(f"run-{number}", number, "even" if number % 2 == 0 else "odd")
+        other.add(launch)
+        assert other.change(launch, state=State.DONE) is not None
+    history = FileHistory(tmp_path)
+    assert len(history.launches()[0]) == 6
+    touched: list[str] = []
+    for name in ("names", "read"):
+        really = getattr(history._files, name)
+        monkeypatch.setattr(
+            history._files, name, lambda path, really=really: touched.append(path) or really(path)
+        )
+    found = history.launches(schedule="even")[0]
+    assert [one.run_id for one in found] == ["run-4", "run-2", "run-0"]
+    assert not [path for path in touched if path.endswith(".json") or "run-1" in path or "run-3" in path]
+    assert other.change(found[0], message="looked at") is not None
+    touched.clear()
+    assert history.launches(schedule="even", limit=1)[0][0].message == "looked at"
+    assert [path.rpartition("/")[2] for path in touched if path.endswith(".json")] == ["000002.json"]
+    touched.clear()
+    newest = history.launch("run-4")
+    assert newest is not None and newest.message == "looked at"
+    assert len(touched) == 1
+
+
 class TestFiles(HistoryContract):
     """The contract, in files."""
 
