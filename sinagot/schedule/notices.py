@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 __all__ = ["launch_message", "tell_of"]
 
 _OUTCOMES = {State.DONE: Outcome.DONE, State.FAILED: Outcome.FAILED, State.LOST: Outcome.FAILED}
+#: Ends that somebody wanted: no failures, for who wants to hear of those alone.
+_AS_WISHED = (State.DONE, State.CANCELLED)
 _LONGEST = 500  # characters of a cause
 #: Causes of failures in a message, and records that are named for each.
 _MOST_CAUSES, _MOST_NAMED = 10, 20
@@ -54,8 +56,8 @@ def tell_of(
 
     def send() -> None:
         make = lambda: launch_message(launch, configuration)  # noqa: E731  (of two lines)
-        for text in send_message(settings, make, ok=launch.state == State.DONE):
-            problem(text)
+        for text in send_message(settings, make, ok=launch.state in _AS_WISHED):
+            problem(f"run {launch.run_id}: {text}")
 
     thread = threading.Thread(target=send, name="sinagot-notice", daemon=True)
     thread.start()

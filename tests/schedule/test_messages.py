@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from sinagot.schedule.history.facts import State
-from tests.schedule.houses import ECHO, FAIL, Lab, template
+from tests.schedule.houses import ECHO, FAIL, WAIT, Lab, template
 from tests.services import PostOffice
 
 Make = Callable[..., Lab]
@@ -49,4 +49,30 @@ def test_a_message_that_fails_is_a_line_of_the_log(make_lab: Make) -> None:
     service.stop()
     service.run()
     (warning,) = [text for level, text in lab.said if level == "WARNING"]
-    assert warning.startswith("good: message not sent (command program)")
+    (launch,) = lab.launches("good")
+    assert warning.startswith(f"good: run {launch.run_id}: message not sent (command program)")
+
+
+def test_who_cancels_a_run_needs_no_message(make_lab: Make) -> None:
+    """Where failures alone are told, a run that somebody has cancelled is none; where all is told, it is told."""
+    with PostOffice() as office:
+        lab = make_lab(template("quiet", WAIT, notify="failures"), template("good", WAIT), toml=office.toml)
+        names = ("quiet", "good")
+        lab.seen(*names)
+        service = lab.service()
+        service._launcher.limit = 2
+        lab.clock.go(hours=1)
+        lab.drive(
+            service,
+            lambda: all(lab.launches(name) and lab.launches(name)[0].pid for name in names),
+            "both run",
+        )
+        for name in names:
+            service.cancel(lab.launches(name)[0].run_id, "ann")
+        lab.drive(service, lambda: lab.all_over(*names), "both are over")
+        assert lab.states("quiet") == lab.states("good") == [State.CANCELLED]
+        service.stop()
+        service.run()
+    assert [letter.subject.partition(": ")[2] for letter in office.letters] == [
+        "good for 2026-03-02 11:00 UTC: cancelled"
+    ]
