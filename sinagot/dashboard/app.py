@@ -31,7 +31,7 @@ from sinagot.dashboard.house import House
 from sinagot.dashboard.metrics import CONTENT_TYPE, Meter, Metrics
 from sinagot.dashboard.pages import history, overview, pipelines, records, schedules, settings
 from sinagot.dashboard.problems import RefusedError, describe, faults_of, problem_response, sentence_of
-from sinagot.errors import ConfigurationError, SinagotError
+from sinagot.errors import ConfigurationError, HistoryUnavailableError, SinagotError
 from sinagot.version import __version__
 
 if TYPE_CHECKING:
@@ -42,6 +42,8 @@ __all__ = ["create_app", "parse_prefix"]
 #: Seconds that a browser keeps the cookie.
 _COOKIE_AGE = 12 * 3600
 _API_PARTS = (api, accounts_api, service_api, pipelines_api, actions)
+#: A pipeline in one run: a page, though a pipeline might have such a name.
+_PAGE_OF_RUN = re.compile(r"/pipelines/.+/\d{8}T\d{6}-[^/]*", re.DOTALL)
 #: Beginnings of addresses of the API that programs may also ask for without `/api/v1`.
 _PLAIN = ("status", "pipelines", "runs", "records", "schedules")
 
@@ -188,7 +190,9 @@ def _plain_patterns() -> list[re.Pattern[str]]:
 
 def _is_plain(path: str) -> bool:
     """Say whether a path is one of the API, but for its beginning; those of pages alone are not."""
-    return any(pattern.match(f"{API}{path}") for pattern in _plain_patterns())
+    return not _PAGE_OF_RUN.fullmatch(path) and any(
+        pattern.match(f"{API}{path}") for pattern in _plain_patterns()
+    )
 
 
 def _add_doors(app: FastAPI, house: House, counted: Metrics) -> None:
@@ -264,7 +268,11 @@ async def _stranger(scope: Any, receive: Any, send: Any) -> None:
 async def _explain(request: Request, error: Exception) -> Response:
     """Say what went wrong: as JSON to programs, as a page to people."""
     house: House = request.app.state.house
-    status, detail = getattr(error, "status_code", 409), getattr(error, "detail", str(error))
+    is_away = isinstance(error, HistoryUnavailableError)
+    status, detail = (
+        getattr(error, "status_code", 503 if is_away else 409),
+        getattr(error, "detail", str(error)),
+    )
     faults = None
     if isinstance(error, RequestValidationError):
         faults = faults_of(error.errors())

@@ -202,8 +202,31 @@ def flows(house: AtHome, offset: _Offset = 0, limit: _Limit = 50) -> FlowsAnswer
     return FlowsAnswer.model_validate(plain(_listed(rows, FLOWS, offset, limit)))
 
 
-@router.get("/flows/{step}", responses=ABSENT)
-@router.get("/pipelines/{step}", responses=ABSENT)
+@router.get("/flows/{step:path}/attempts", responses=ABSENT)
+@router.get("/pipelines/{step:path}/attempts", responses=ABSENT)
+def attempts(
+    house: AtHome,
+    kind: AsKind,
+    step: str,
+    run: _Run = "",
+    stage: Annotated[
+        str, Query(max_length=400, description="The stage that `state` is about; else any.")
+    ] = "",
+    state: Annotated[str, Query(pattern=STATES, description="Only jobs with a stage of this state.")] = "",
+    offset: _Offset = 0,
+    limit: _Limit = 50,
+) -> AttemptsAnswer:
+    """Give the stages, or processors, of each job: of its newest attempt in the run."""
+    found = _exhibit(house, kind, step, run)
+    total, rows = house.gallery.attempts(found, stage=stage, state=state, offset=offset, limit=limit)
+    facts = [{**one._asdict(), "acts": [act._asdict() for act in one.acts]} for one in rows]
+    return AttemptsAnswer.model_validate(
+        plain({"run_id": found.run.run_id, "total": total, "offset": offset, "attempts": facts})
+    )
+
+
+@router.get("/flows/{step:path}", responses=ABSENT)
+@router.get("/pipelines/{step:path}", responses=ABSENT)
 def pipeline(house: AtHome, kind: AsKind, step: str, run: _Run = "") -> PipelineRunAnswer:
     """Tell what it is, when it runs by itself, what a run has done at each stage or processor, how they are joined."""
     catalogue = _catalogue(house) if kind == PIPELINES else Catalogue()
@@ -249,29 +272,6 @@ def _schedule(house: House, name: str) -> Any:
         return schedule_answer(service.state_of(name), service.next_ticks(name)).model_dump()
     except SinagotError:  # it has none, or nobody can say
         return None
-
-
-@router.get("/flows/{step}/attempts", responses=ABSENT)
-@router.get("/pipelines/{step}/attempts", responses=ABSENT)
-def attempts(
-    house: AtHome,
-    kind: AsKind,
-    step: str,
-    run: _Run = "",
-    stage: Annotated[
-        str, Query(max_length=400, description="The stage that `state` is about; else any.")
-    ] = "",
-    state: Annotated[str, Query(pattern=STATES, description="Only jobs with a stage of this state.")] = "",
-    offset: _Offset = 0,
-    limit: _Limit = 50,
-) -> AttemptsAnswer:
-    """Give the stages, or processors, of each job: of its newest attempt in the run."""
-    found = _exhibit(house, kind, step, run)
-    total, rows = house.gallery.attempts(found, stage=stage, state=state, offset=offset, limit=limit)
-    facts = [{**one._asdict(), "acts": [act._asdict() for act in one.acts]} for one in rows]
-    return AttemptsAnswer.model_validate(
-        plain({"run_id": found.run.run_id, "total": total, "offset": offset, "attempts": facts})
-    )
 
 
 def _exhibit(house: House, kind: Kind, step: str, run: str) -> Exhibit:

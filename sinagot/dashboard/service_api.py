@@ -113,7 +113,7 @@ def _told() -> Iterator[None]:
 
 
 @router.post(
-    "/pipelines/{name}/runs",
+    "/pipelines/{name:path}/runs",
     status_code=202,
     responses={
         **_CONFLICT,
@@ -139,7 +139,7 @@ def launch(
     return launch_answer(made)
 
 
-@router.get("/pipelines/{name}/runs")
+@router.get("/pipelines/{name:path}/runs")
 def launches(house: AtHome, name: str, cursor: Cursor = "", limit: Limit = 100) -> LaunchesAnswer:
     """List the runs of a pipeline that the API or its schedule asked for, the last first."""
     with _told():
@@ -256,14 +256,24 @@ def schedules(house: AtHome, cursor: Cursor = "", limit: Limit = 100) -> Schedul
     )
 
 
-@router.get("/schedules/{name}")
+@router.get("/schedules/{name:path}/decisions")
+def decisions(house: AtHome, name: str, cursor: Cursor = "", limit: Limit = 100) -> TicksAnswer:
+    """List what was decided about the ticks of a schedule, the latest first; also of one that is gone."""
+    with _told():
+        found, more = house.reception.history.decisions(name, before=read_cursor(cursor), limit=limit)
+        if not found and not cursor:
+            house.reception.service.state_of(name)
+    return TicksAnswer(decisions=[tick_answer(one) for one in found], next=write_cursor(more))
+
+
+@router.get("/schedules/{name:path}")
 def schedule(house: AtHome, name: str) -> ScheduleAnswer:
     """Tell of a schedule: its next moments, whether it is paused, what was decided last, what goes on."""
     with _told():
         return _schedule(house, name)
 
 
-@router.put("/schedules/{name}", responses=_CONFLICT)
+@router.put("/schedules/{name:path}", responses=_CONFLICT)
 def change(house: MayAct, name: str, wish: ScheduleRequest) -> ScheduleAnswer:
     """Pause a schedule, or let it go on; what it would have done in the pause is not made up for."""
     with _told():
@@ -274,21 +284,11 @@ def change(house: MayAct, name: str, wish: ScheduleRequest) -> ScheduleAnswer:
         return _schedule(house, name)
 
 
-@router.delete("/schedules/{name}", status_code=204, responses=_CONFLICT)
+@router.delete("/schedules/{name:path}", status_code=204, responses=_CONFLICT)
 def pause(house: MayAct, name: str) -> None:
     """Pause a schedule; what defines it is its file, which stays."""
     with _told():
         house.reception.service.pause(name, BY, "deleted by the API")
-
-
-@router.get("/schedules/{name}/decisions")
-def decisions(house: AtHome, name: str, cursor: Cursor = "", limit: Limit = 100) -> TicksAnswer:
-    """List what was decided about the ticks of a schedule, the latest first; also of one that is gone."""
-    with _told():
-        found, more = house.reception.history.decisions(name, before=read_cursor(cursor), limit=limit)
-        if not found and not cursor:
-            house.reception.service.state_of(name)
-    return TicksAnswer(decisions=[tick_answer(one) for one in found], next=write_cursor(more))
 
 
 def _schedule(house: House, name: str) -> ScheduleAnswer:

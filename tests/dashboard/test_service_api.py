@@ -344,6 +344,34 @@ def test_pipelines_of_all_kinds_are_listed(dashboard: Dashboard) -> None:
     assert dashboard.json("/pipelines/quick")["schedule"] is None
 
 
+def test_names_may_have_slashes(dashboard: Dashboard) -> None:
+    """Pipelines and schedules with a slash in their names are named as they are, and with the slash encoded."""
+    file = dashboard.folder / "conf" / "slash.yaml"
+    file.write_text(
+        TEMPLATES.replace("quick:", "day/two:").replace("yearly:", "new/year:").partition("\nevery-")[0]
+    )
+    try:
+        asked = [
+            _post(dashboard, name, json={"params": {"name": "Ada"}}).json()["run_id"]
+            for name in ("day/two", "day%2Ftwo")
+        ]
+        for name in ("day/two", "day%2Ftwo"):
+            found = dashboard.json(f"/pipelines/{name}/runs")["runs"]
+            assert [one["run_id"] for one in found] == asked[::-1]
+            assert dashboard.json(f"/pipelines/{name}")["step"] == "day/two"
+        await_true(lambda: all(_state(dashboard, one) in OVER for one in asked), "the end of the runs")
+        for path in ("/pipelines/day%2Ftwo", f"/pipelines/day%2Ftwo/{asked[0]}"):
+            assert "day/two" in dashboard.html(path).text, path
+        for name in ("new/year", "new%2Fyear"):
+            assert dashboard.client.put(f"/schedules/{name}", json={"paused": True}).json()["paused"]
+            assert dashboard.json(f"/schedules/{name}")["name"] == "new/year"
+            assert dashboard.json(f"/schedules/{name}/decisions").keys() == {"decisions", "next"}
+            assert dashboard.client.put(f"/schedules/{name}", json={"paused": False}).status_code == 200
+            assert dashboard.client.delete(f"/schedules/{name}").status_code == 204
+    finally:
+        file.unlink()
+
+
 def test_schedule_is_paused_and_goes_on(dashboard: Dashboard) -> None:
     """PUT pauses a schedule with a reason and lets it go on; DELETE pauses it; its next moments are told all the while."""
     (one,) = dashboard.json("/schedules")["schedules"]

@@ -5,6 +5,7 @@ Knows which accounts are shown; must not know how they are made.
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any
 
 from fastapi import APIRouter, HTTPException, Query, Request
@@ -22,6 +23,8 @@ router = APIRouter(include_in_schema=False)
 #: Attempts of one page; steps without a run that are looked for in the newest view, at most so long.
 _PAGE = 50
 _PATIENCE = 0.2
+#: Name and run; a name may have slashes.
+_OF_RUN = re.compile(r"(.+)/(\d{8}T\d{6}-[^/]*)", re.DOTALL)
 #: What a state may be in an address.
 STATES = f"^(|{'|'.join(ACTS)})$"
 
@@ -44,68 +47,34 @@ def pipelines_part(request: Request, house: AtHome, kind: AsKind) -> HTMLRespons
     return house.page("pipelines_part.html", request, **_pipelines(house, kind))
 
 
-@router.get("/flows/{step}")
-@router.get("/pipelines/{step}")
-def newest(
-    request: Request,
-    house: AtHome,
-    kind: AsKind,
-    step: str,
-    stage: _Stage = "",
-    state: _State = "",
-    offset: _Offset = 0,
-) -> HTMLResponse:
-    """Show one in its newest run; a run that begins is followed."""
-    return house.page("pipeline.html", request, **_pipeline(house, kind, step, "", stage, state, offset))
-
-
-@router.get("/parts/flows/{step}")
-@router.get("/parts/pipelines/{step}")
-def newest_part(
-    request: Request,
-    house: AtHome,
-    kind: AsKind,
-    step: str,
-    stage: _Stage = "",
-    state: _State = "",
-    offset: _Offset = 0,
-) -> HTMLResponse:
-    """Show what changes of the page."""
-    return house.page("pipeline_part.html", request, **_pipeline(house, kind, step, "", stage, state, offset))
-
-
-@router.get("/flows/{step}/{run_id}")
-@router.get("/pipelines/{step}/{run_id}")
+@router.get("/flows/{rest:path}")
+@router.get("/pipelines/{rest:path}")
 def pipeline(
     request: Request,
     house: AtHome,
     kind: AsKind,
-    step: str,
-    run_id: str,
+    rest: str,
     stage: _Stage = "",
     state: _State = "",
     offset: _Offset = 0,
 ) -> HTMLResponse:
-    """Show one in a run."""
-    return house.page("pipeline.html", request, **_pipeline(house, kind, step, run_id, stage, state, offset))
+    """Show one in a run, or in its newest one: a run that begins is followed."""
+    return house.page("pipeline.html", request, **_pipeline(house, kind, rest, stage, state, offset))
 
 
-@router.get("/parts/flows/{step}/{run_id}")
-@router.get("/parts/pipelines/{step}/{run_id}")
+@router.get("/parts/flows/{rest:path}")
+@router.get("/parts/pipelines/{rest:path}")
 def pipeline_part(
     request: Request,
     house: AtHome,
     kind: AsKind,
-    step: str,
-    run_id: str,
+    rest: str,
     stage: _Stage = "",
     state: _State = "",
     offset: _Offset = 0,
 ) -> HTMLResponse:
     """Show what changes of the page."""
-    return house.page(
-        "pipeline_part.html", request, **_pipeline(house, kind, step, run_id, stage, state, offset)
-    )
+    return house.page("pipeline_part.html", request, **_pipeline(house, kind, rest, stage, state, offset))
 
 
 def _pipelines(house: House, kind: Kind) -> dict[str, Any]:
@@ -134,9 +103,9 @@ def exhibit_of(house: House, kind: Kind, step: str, run_id: str) -> Exhibit | No
     return found
 
 
-def _pipeline(
-    house: House, kind: Kind, step: str, run_id: str, stage: str, state: str, offset: int
-) -> dict[str, Any]:
+def _pipeline(house: House, kind: Kind, rest: str, stage: str, state: str, offset: int) -> dict[str, Any]:
+    run = _OF_RUN.fullmatch(rest)
+    step, run_id = (run[1], run[2]) if run is not None else (rest, "")
     found = exhibit_of(house, kind, step, run_id)
     facts: dict[str, Any] = {
         "kind": kind,

@@ -102,8 +102,11 @@ def _living(house: House) -> list[ServiceFacts]:
 
 
 def _schedules(house: House) -> dict[str, Any]:
-    service = house.reception.service
-    facts: dict[str, Any] = {"rows": [], "services": [], "problem": ""}
+    facts: dict[str, Any] = {"rows": [], "services": [], "problem": "", "wrong_files": []}
+    try:
+        service = house.reception.service
+    except HistoryUnavailableError as error:
+        return facts | {"problem": str(error)}
     try:
         facts["rows"] = [
             (one, _moment(one.next_tick, _zone_of(one.on)) if one.next_tick is not None else None)
