@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +19,7 @@ from sinagot.config.zones import default_zone, fault_of_zone
 from sinagot.errors import ConfigurationError
 from sinagot.pipeline.templates.cron import fault_of_cron, normalised, parsed
 from sinagot.pipeline.templates.folders import find_root
+from sinagot.pipeline.templates.intervals import INTERVAL_KEYS, IntervalFault, cron_of_interval
 from sinagot.pipeline.templates.kinds import ON
 from sinagot.pipeline.templates.library import Library
 from sinagot.pipeline.templates.triggers import read_on
@@ -28,10 +28,7 @@ from sinagot.schedule.ticks import TimeTable, time_table
 
 __all__ = ["On", "Pointer"]
 
-_INTERVALS = ("daily", "weekly", "monthly")
-_WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-_KEYS = ("interval", "day", "time", "timezone")
-_TIME = re.compile(r"(\d{1,2}):(\d{2})(?::00)?", re.ASCII)
+_KEYS = (*INTERVAL_KEYS, "timezone")
 _LEAST = dt.timedelta(microseconds=1)
 
 
@@ -113,9 +110,10 @@ class On:
         settings = schedule_in(find_root(root).folder)
         found = Library(root, conf=settings.conf).find(name, ON, externals)
         said = externals or {}
-        for key, other in (("cron", "cronjob"), ("cronjob", "cron")):
-            if key in said and other not in said:
-                found.data.pop(other, None)
+        for key in ("cron", "cronjob", "interval"):
+            if key in said:  # it wins over the other ways to say when
+                for other in {"cron", "cronjob", *INTERVAL_KEYS}.difference(said):
+                    found.data.pop(other, None)
         read = read_on(found.data, found.places, settings.timezone)
         if read.problems:
             raise joined_error([redact_error(problem, found.secrets) for problem in read.problems])
@@ -150,11 +148,9 @@ class On:
                 raise ConfigurationError.at(
                     f"unknown key, known are {spelled_list(_KEYS, 'and')}", key=str(key), hint=near
                 )
-        interval = value.get("interval")
-        if interval not in _INTERVALS:
-            near = (did_you_mean(interval, _INTERVALS) if isinstance(interval, str) else "") or None
-            raise _refused("interval", interval, spelled_list(_INTERVALS), near)
-        text = f"{_time_of(value.get('time', '00:00'))} {_day_of(interval, value.get('day'))}"
+        text = cron_of_interval(value)
+        if isinstance(text, IntervalFault):
+            raise ConfigurationError.at(text.text, key=text.key, hint=text.hint, found=text.found)
         return cls(text, value.get("timezone") or "")
 
     @property
@@ -296,41 +292,6 @@ class Pointer:
     def reset(self) -> None:
         """Go back to the start."""
         self._now = self.start
-
-
-def _time_of(written: Any) -> str:
-    if isinstance(written, dt.time):
-        written = f"{written:%H:%M:%S}"
-    match = _TIME.fullmatch(written) if isinstance(written, str) else None
-    if match is None or int(match[1]) > 23 or int(match[2]) > 59:
-        raise _refused("time", written, "a time such as '06:30'")
-    return f"{int(match[2])} {int(match[1])}"
-
-
-def _day_of(interval: str, written: Any) -> str:
-    if interval == "daily":
-        if written is not None:
-            raise ConfigurationError.at("every day has no day", key="day", found=written)
-        return "* * *"
-    if interval == "monthly":
-        text = "1" if written is None else str(written)
-        is_number = not isinstance(written, bool) and text.isascii() and text.isdigit()
-        if is_number and 1 <= int(text[:3]) <= 31:
-            return f"{int(text)} * *"
-    weekday = _weekday(written if written is not None else "monday")
-    if weekday is not None:
-        return f"* * {weekday}#1" if interval == "monthly" else f"* * {weekday}"
-    near = (did_you_mean(written, _WEEKDAYS) if isinstance(written, str) else "") or None
-    raise _refused(
-        "day", written, "a weekday" + (", or a number from 1 to 31" * (interval == "monthly")), near
-    )
-
-
-def _weekday(written: Any) -> str | None:
-    """Give the short name of a weekday that is written whole, or by its first three letters."""
-    word = written.strip().lower() if isinstance(written, str) else ""
-    found = [name for name in _WEEKDAYS if word in (name, name[:3])]
-    return found[0][:3].upper() if found else None
 
 
 def _refused(key: str, found: Any, allowed: str, hint: str | None = None) -> ConfigurationError:

@@ -497,6 +497,18 @@ def test_only_files_that_may_hold_the_name_are_parsed(
         ("{cron: '@dayly'}", "did you mean '@daily'?"),
         ("{cron: 0 6 * * *, cronjob: 0 6 * * *}", "both cron and cronjob"),
         ("{timezone: Asia/Bangkok}", "has no cron"),
+        ("{cron: 0 6 * * *, interval: daily}", "both cron and interval"),
+        ("{cron: 0 6 * * *, day: friday}", "on.day: goes with interval, not with cron"),
+        (
+            "{interval: dayly}",
+            "on.interval: found 'dayly', allowed daily, weekly or monthly; did you mean 'daily'?",
+        ),
+        ("{interval: monthly, time: 25:00}", "on.time: found '25:00', allowed a time such as '06:30'"),
+        (
+            "{interval: weekly, day: fryday}",
+            "on.day: found 'fryday', allowed a weekday; did you mean 'friday'?",
+        ),
+        ("{interval: monthly, timezone: bangkok}", "did you mean 'Asia/Bangkok'?"),
         ("{cron: 0 6 * * *, timezone: Asia/Bankok}", "did you mean 'Asia/Bangkok'?"),
         ("{cron: 0 6 * * *, timezone: bangkok}", "did you mean 'Asia/Bangkok'?"),
         ("{cron: 0 6 * * *, timezone: ../../etc/passwd}", "unknown time zone"),
@@ -504,7 +516,7 @@ def test_only_files_that_may_hold_the_name_are_parsed(
         ("{cron: 0 6 * * *, timezone: 7}", "found 7 (an integer), allowed the name of a time zone"),
         (
             "{cron: 0 6 * * *, timzone: UTC}",
-            "unknown key, known are cron, cronjob, timezone and desc; did you mean",
+            "unknown key, known are cron, cronjob, interval, day, time, timezone and desc; did you mean",
         ),
         ("5", "found 5 (an integer), allowed the name of an on.On object"),
         ("[daily, 5]", "found 5 (an integer)"),
@@ -537,6 +549,7 @@ def test_time_tables_of_all_forms_are_read(tmp_path: Path) -> None:
     catalog = library(root).look()
     places = parse_documents("[]", Path("x.yaml"))[0].places
     tables = ["daily", {"cron": " 0  6 * * MON-FRI "}, "hourly", {"cronjob": "0 6 1,15 * ?"}]
+    tables += [{"interval": "weekly", "day": "friday", "time": "18:30", "timezone": "Europe/Paris"}]
     found = read_triggers(tables, places, catalog, "Asia/Tokyo")
     assert found.problems == ()
     assert [trigger[:2] for trigger in found.triggers] == [
@@ -544,6 +557,7 @@ def test_time_tables_of_all_forms_are_read(tmp_path: Path) -> None:
         ("0 6 * * MON-FRI", "Asia/Tokyo"),
         ("0 * * * *", "Asia/Tokyo"),
         ("0 6 1,15 * *", "Asia/Tokyo"),
+        ("30 18 * * FRI", "Europe/Paris"),
     ]
     assert read_triggers(None, places, catalog) == ((), ())
 

@@ -13,6 +13,7 @@ from sinagot.config.problems import shown
 from sinagot.config.zones import DEFAULT_ZONE, fault_of_zone
 from sinagot.errors import ConfigurationError
 from sinagot.pipeline.templates.cron import fault_of_cron, looks_like_cron, normalised
+from sinagot.pipeline.templates.intervals import INTERVAL_KEYS, IntervalFault, cron_of_interval
 from sinagot.pipeline.templates.kinds import ON
 from sinagot.pipeline.templates.library import Catalog
 from sinagot.pipeline.templates.places import KeyPath, Place, Places
@@ -20,7 +21,8 @@ from sinagot.pipeline.templates.variables import redact_error
 
 __all__ = ["Trigger", "Triggers", "read_on", "read_triggers"]
 
-_KEYS = ("cron", "cronjob", "timezone", "desc")
+_WAYS = ("cron", "cronjob", "interval")
+_KEYS = ("cron", "cronjob", *INTERVAL_KEYS, "timezone", "desc")
 
 
 class Trigger(NamedTuple):
@@ -55,8 +57,8 @@ def read_triggers(
     Parameters
     ----------
     on : object
-        None, the name of an `on.On` object, a mapping with ``cron`` (or ``cronjob``) and ``timezone``, or a list of
-        names and mappings.
+        None, the name of an `on.On` object, a mapping with ``cron`` (or ``cronjob``, or ``interval`` with ``day`` and
+        ``time``) and ``timezone``, or a list of names and mappings.
     places : Places
         Of the value.
     catalog : Catalog
@@ -128,7 +130,8 @@ def read_on(data: Any, places: Places, default_timezone: str = DEFAULT_ZONE) -> 
     Parameters
     ----------
     data : object
-        A mapping with ``cron`` or ``cronjob``, and perhaps ``timezone`` and ``desc``.
+        A mapping with ``cron`` or ``cronjob``, or ``interval`` and perhaps ``day`` and ``time``; and perhaps
+        ``timezone`` and ``desc``.
     places : Places
         Of the mapping.
     default_timezone : str
@@ -144,19 +147,30 @@ def read_on(data: Any, places: Places, default_timezone: str = DEFAULT_ZONE) -> 
             near = did_you_mean(key, _KEYS) or None
             known = spelled_list(_KEYS, "and")
             problems.append(places.error((key,), f"unknown key, known are {known}", hint=near))
-    written = [key for key in ("cron", "cronjob") if key in data]
+    written = [key for key in _WAYS if key in data]
     if len(written) != 1:
-        what = "both cron and cronjob are written, allowed is one" if written else "has no cron"
-        hint = None if written else 'write one, such as cron: "*/5 * * * *"'
+        what = f"both {written[0]} and {written[1]} are written, allowed is one" if written else "has no cron"
+        hint = None if written else 'write one, such as cron: "*/5 * * * *", or interval: daily'
         problems.append(places.error((), what, hint=hint))
         return Triggers((), tuple(problems))
-    cron, timezone = data[written[0]], data.get("timezone", default_timezone)
-    fault = fault_of_cron(cron)
-    if fault:
-        problems.append(places.error(written, fault[0], hint=fault[1], found=cron))
+    way, timezone = written[0], data.get("timezone", default_timezone)
+    cron = data[way]
+    if way == "interval":
+        cron = cron_of_interval(data)
+        if isinstance(cron, IntervalFault):
+            problems.append(places.error((cron.key,), cron.text, hint=cron.hint, found=cron.found))
+    else:
+        problems += [
+            places.error((key,), f"goes with interval, not with {way}")
+            for key in INTERVAL_KEYS
+            if key in data
+        ]
+        fault = fault_of_cron(cron)
+        if fault:
+            problems.append(places.error((way,), fault[0], hint=fault[1], found=cron))
     fault = fault_of_zone(timezone)
     if fault:
         problems.append(places.error(("timezone",), fault[0], hint=fault[1], found=timezone))
     if problems:
         return Triggers((), tuple(problems))
-    return Triggers((Trigger(normalised(cron), timezone, places.of(written)),), ())
+    return Triggers((Trigger(normalised(cron), timezone, places.of((way,))),), ())
