@@ -213,6 +213,8 @@ class LogAnswer(BaseModel):
     has_more: bool
     is_cut: bool
     bad: int
+    #: Gives older lines as ``cursor``.
+    next: str | None
 
 
 class PreviewAnswer(BaseModel):

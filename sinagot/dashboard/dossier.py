@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 from fastapi import HTTPException
 from pydantic import BaseModel, ConfigDict, Field
 
+from sinagot.dashboard.cursors import read_cursor, write_cursor
 from sinagot.engine.accounts.excerpts import Excerpt, excerpt_of
 from sinagot.engine.state.decisions import Decisions
-from sinagot.errors import SinagotError
+from sinagot.errors import CursorError, SinagotError
 from sinagot.runlog.recent import LinePage, recent_lines
 from sinagot.scripts.codes import StepStatus
 from sinagot.workspace.looks import survey_of
@@ -46,6 +47,8 @@ class LogQuery(BaseModel):
     step: str = Field("", max_length=300)
     #: Lines to pass over, from the newest on.
     skip: int = Field(0, ge=0, le=10_000_000)
+    #: `next` of the page before, which costs the same however old the lines are; `skip` counts from there.
+    cursor: str = Field("", max_length=200, pattern="^([0-9a-f][0-9a-f])*$")
 
 
 class Dossier:
@@ -202,8 +205,12 @@ def log_page(workspace: Workspace, record_id: str, query: LogQuery) -> LinePage:
         return not text or any(text in str(line.get(name, "")).casefold() for name in _SEARCHED)
 
     folder = str(workspace.configuration.log_path)
-    page = recent_lines(folder, record_id, skip=query.skip, limit=_PAGE, wanted=wanted)
-    return page._replace(lines=[_shown(line) for line in page.lines])
+    try:
+        before = read_cursor(query.cursor)
+        page = recent_lines(folder, record_id, skip=query.skip, limit=_PAGE, wanted=wanted, before=before)
+    except CursorError as error:
+        raise HTTPException(404, str(error)) from error
+    return page._replace(lines=[_shown(line) for line in page.lines], next=write_cursor(page.next))
 
 
 _SEARCHED = ("message", "exc_type", "traceback", "step_label")

@@ -22,6 +22,7 @@ __all__ = [
     "lines_backwards",
     "open_part",
     "open_parts",
+    "placed_backwards",
     "read_pieces",
 ]
 
@@ -230,7 +231,13 @@ class LineParser:
 
 def lines_backwards(stream: io.FileIO) -> Iterator[bytes]:
     """Give the lines of a file from its end, holding one piece and one line at most."""
+    return (line for _, line in placed_backwards(stream))
+
+
+def placed_backwards(stream: io.FileIO, end: int | None = None) -> Iterator[tuple[int, bytes]]:
+    """Give the lines of a file backwards, each with the place where it begins; those before `end`, if it is given."""
     place = stream.seek(0, os.SEEK_END)
+    place = place if end is None else min(place, end)
     tail = b""
     is_skipping = False
     while place > 0:
@@ -238,6 +245,8 @@ def lines_backwards(stream: io.FileIO) -> Iterator[bytes]:
         place -= size
         stream.seek(place)
         lines = (stream.read(size) or b"").split(b"\n")
+        begin = place + len(lines[0]) + 1
+        begins = [begin := begin + more for more in (0, *(len(line) + 1 for line in lines[1:-1]))]
         if is_skipping:
             if len(lines) == 1:
                 continue
@@ -245,12 +254,12 @@ def lines_backwards(stream: io.FileIO) -> Iterator[bytes]:
             is_skipping = False
         lines[-1] += tail
         tail = lines.pop(0)
-        yield from reversed(lines)
+        yield from zip(reversed(begins[: len(lines)]), reversed(lines), strict=True)
         if len(tail) > MAX_LINE:
             tail = b""
             is_skipping = True
     if tail:
-        yield tail
+        yield 0, tail
 
 
 def all_lines(streams: Iterable[io.FileIO], parser: LineParser) -> Iterator[list[bytes]]:

@@ -6,14 +6,20 @@ it.
 
 from __future__ import annotations
 
+import io
 import os
+import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from sinagot.errors import CursorError
 from sinagot.runlog.lines import log_file_name
-from sinagot.runlog.parts import LineParser, lines_backwards, open_parts
+from sinagot.runlog.parts import LineParser, open_parts, placed_backwards
 
 __all__ = ["LinePage", "recent_lines"]
+
+#: Device, number of the file, byte.
+_PLACE = re.compile(r"\d{1,20}:\d{1,20}:\d{1,18}", re.ASCII)
 
 
 class LinePage(NamedTuple):
@@ -26,6 +32,8 @@ class LinePage(NamedTuple):
     is_cut: bool
     #: Lines that could not be read.
     bad: int
+    #: Where older lines are looked for, as `recent_lines` takes it; None where there are none.
+    next: str | None = None
 
 
 def recent_lines(
@@ -35,6 +43,7 @@ def recent_lines(
     skip: int = 0,
     limit: int = 200,
     wanted: Callable[[dict[str, Any]], bool] | None = None,
+    before: str | None = None,
     most_bytes: int = 32 * 1024 * 1024,
 ) -> LinePage:
     """Give the newest lines of a record.
@@ -49,21 +58,33 @@ def recent_lines(
         So many lines are passed over, and so many given.
     wanted : callable, optional
         Says of a line whether it counts.
+    before : str, optional
+        `LinePage.next` of the page before: nothing that is newer is read.
     most_bytes : int
         Reading ends after so many bytes.
+
+    Raises
+    ------
+    CursorError
+        No page gave that `before`.
 
     Examples
     --------
     >>> recent_lines("no/such/folder", "REC-1").lines
     []
     """
+    file, place = _read_place(before) if before is not None else ("", None)
     parser = LineParser()
     streams, parser.bad = open_parts(os.path.join(folder, log_file_name(record_id)))
     found: list[dict[str, Any]] = []
-    seen = 0
+    seen, last = 0, None
     try:
         for stream in streams:
-            for raw in lines_backwards(stream):
+            mine = _file_of(stream)
+            if file and mine != file:
+                continue  # newer; turned meanwhile, it has the same number under another name
+            file = ""
+            for begin, raw in placed_backwards(stream, place):
                 seen += len(raw) + 1
                 if seen > most_bytes:
                     return LinePage(found, False, True, parser.bad)
@@ -73,10 +94,24 @@ def recent_lines(
                 if skip:
                     skip -= 1
                 elif len(found) == limit:
-                    return LinePage(found, True, False, parser.bad)
+                    return LinePage(found, True, False, parser.bad, last)
                 else:
                     found.append(line)
+                    last = f"{mine}:{begin}"
+            place = None
     finally:
         for one in streams:
             one.close()
     return LinePage(found, False, False, parser.bad)
+
+
+def _file_of(stream: io.FileIO) -> str:
+    about = os.fstat(stream.fileno())
+    return f"{about.st_dev}:{about.st_ino}"
+
+
+def _read_place(text: str) -> tuple[str, int]:
+    if not _PLACE.fullmatch(text):
+        raise CursorError(f"no cursor of a log: {text[:100]!r}", cursor=text)
+    file, _, place = text.rpartition(":")
+    return file, int(place)

@@ -358,6 +358,9 @@ def test_names_may_have_slashes(dashboard: Dashboard) -> None:
         for name in ("day/two", "day%2Ftwo"):
             found = dashboard.json(f"/pipelines/{name}/runs")["runs"]
             assert [one["run_id"] for one in found] == asked[::-1]
+            address = f"/api/v1/pipelines/{name}"
+            # The list of pipelines is made anew each second.
+            await_true(lambda address=address: dashboard.get(address).status_code == 200, "it in the list")
             assert dashboard.json(f"/pipelines/{name}")["step"] == "day/two"
         await_true(lambda: all(_state(dashboard, one) in OVER for one in asked), "the end of the runs")
         for path in ("/pipelines/day%2Ftwo", f"/pipelines/day%2Ftwo/{asked[0]}"):

@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
+from sinagot.errors import CursorError
 from sinagot.runlog.recent import recent_lines
 
 
@@ -25,6 +28,30 @@ def test_pages_join_to_the_whole_log(tmp_path: Path) -> None:
         numbers += [line["number"] for line in page.lines]
         more = page.has_more
     assert numbers == [*range(29, -1, -1), *range(24, -1, -1)]
+
+
+@pytest.mark.parametrize("filler", ["", "é" * 40_000])
+def test_pages_by_their_place_join_too(tmp_path: Path, filler: str) -> None:
+    """Each page goes on where the last one ended, though the log grows and is turned meanwhile, and reads no more."""
+    _write(tmp_path, 30, filler)
+    _write(tmp_path, 25, filler, part=".1")
+    numbers: list[int] = []
+    before: str | None = None
+    size = len(json.dumps({"number": 29, "message": filler})) + 1
+    for page_number in range(8):
+        page = recent_lines(str(tmp_path), "R", limit=7, before=before, most_bytes=8 * size + 8)
+        assert not page.is_cut
+        numbers += [line["number"] for line in page.lines]
+        before = page.next
+        assert page.has_more == (before is not None) == (page_number < 7)
+        if page_number == 1:
+            for old, new in ((".1", ".2"), ("", ".1")):
+                (tmp_path / f"R.log{old}").rename(tmp_path / f"R.log{new}")
+            _write(tmp_path, 3)
+    assert numbers == [*range(29, -1, -1), *range(24, -1, -1)]
+    with pytest.raises(CursorError):
+        recent_lines(str(tmp_path), "R", before="1:2")
+    assert recent_lines(str(tmp_path), "R", before="1:2:3").lines == []
 
 
 def test_lines_that_are_wanted_are_counted_alone(tmp_path: Path) -> None:
