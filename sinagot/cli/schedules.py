@@ -94,6 +94,7 @@ def run_service(*, once: bool, until: datetime | None) -> None:
     once, until : bool, datetime
         As of `Service.run`.
     """
+    from sinagot.config.schedules import history_of
     from sinagot.schedule.history.waiting import await_history
     from sinagot.schedule.service import Service
 
@@ -104,7 +105,7 @@ def run_service(*, once: bool, until: datetime | None) -> None:
         return bool(asked) or (until is not None and datetime.now(UTC) >= until)
 
     with _handled(lambda signum, frame: asked.append(signum)):
-        if once:
+        if once or not history_of(workspace.configuration).url:  # files are there
             history: History | None = _history_of(workspace)
         else:
             history = await_history(lambda: _history_of(workspace), is_unwanted, _tell)

@@ -42,7 +42,7 @@ def app_of_environment(make: Callable[..., FastAPI]) -> FastAPI:
     Raises
     ------
     ConfigurationError
-        No workspace is named, or hosts without a token of one's own.
+        No workspace is named, or hosts without a token of one's own; or the address of the history can't be used.
     """
     named = os.environ.get(WORKSPACE) or os.environ.get("WORKFLOW_ROOT_PATH")
     if not named:
@@ -59,6 +59,7 @@ def app_of_environment(make: Callable[..., FastAPI]) -> FastAPI:
     workspace, words = _open(named)
     token = given or new_token()
     app = make(workspace, token=token, allowed_hosts=hosts, words=words)
+    app.state.house.reception.reach()  # one that is away is waited for
     if not given:
         sys.stderr.write(f"The token is {token}\nWhoever has it sees all data, and can start runs.\n")
     return app

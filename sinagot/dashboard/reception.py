@@ -25,7 +25,7 @@ from sinagot.errors import (
 )
 from sinagot.schedule.examiner import Catalogue, Examiner
 from sinagot.schedule.history.facts import OPEN_STATES, Launch, Origin
-from sinagot.schedule.history.opening import open_history
+from sinagot.schedule.history.opening import check_address, open_history
 from sinagot.schedule.history.waiting import begin_to_open
 from sinagot.schedule.service import Service
 from sinagot.schedule.spans import span
@@ -142,6 +142,7 @@ class Reception:
         ConfigurationError, MissingExtraError
             It will never be opened.
         """
+        check_address(history_of(self._workspace.configuration).url)
         try:
             begin_to_open(lambda: self.history).result(_PATIENT)
         except HistoryUnavailableError as error:

@@ -53,6 +53,7 @@ def test_another_server_serves_the_app(tmp_path: Path) -> None:
         ({"SINAGOT_WORKSPACE": "nowhere"}, "nowhere"),
         ({"SINAGOT_WORKSPACE": "lab", "SINAGOT_ALLOW_HOSTS": "lab.example.org"}, "SINAGOT_TOKEN"),
         ({"SINAGOT_WORKSPACE": "lab", "SINAGOT_TOKEN": "short"}, "characters"),
+        ({"SINAGOT_WORKSPACE": "lab", "WORKFLOW_API_DB_URL": "oracle://db/lab"}, "no history in 'oracle'"),
     ],
 )
 def test_what_is_missing_is_told_without_a_traceback(

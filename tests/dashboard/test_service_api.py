@@ -163,7 +163,9 @@ def test_no_code_of_pipelines_runs_in_the_server(dashboard: Dashboard) -> None:
         ]
         await_true(lambda: all(_state(dashboard, one) in OVER for one in asked), "the end of the runs")
         assert [_state(dashboard, one) for one in asked] == ["done", "done"]
-        written = [path for path in (folder / "dataset").rglob("*") if path.is_file()]
+        state = folder / "dataset" / ".sinagot"
+        places = (state / "runs" / asked[0], state / "service" / "launches", folder / "dataset" / "LOG")
+        written = [path for place in places for path in place.rglob("*") if path.is_file()]
         assert written and not any(b"hunter2" in path.read_bytes() for path in written)
         pids = (folder / "loaded").read_text().split()
         assert len(set(pids)) >= 2 and str(dashboard.process.pid) not in pids

@@ -12,7 +12,7 @@ from sinagot.errors import MissingExtraError
 from sinagot.schedule.history.contract import History
 from sinagot.schedule.history.files import FileHistory
 
-__all__ = ["open_history"]
+__all__ = ["check_address", "open_history"]
 
 #: What a history in a database needs: modules.
 _NEEDED = ("sqlalchemy", "alembic")
@@ -62,6 +62,31 @@ def open_history(
     """
     if not url:
         return FileHistory(state_path)
+    check_address(url)
+    from sinagot.schedule.history.belonging import Belonging
+    from sinagot.schedule.history.database import DatabaseHistory
+
+    belonging = Belonging(os.fspath(state_path), name or None)
+    return DatabaseHistory(url, is_read_only=is_read_only, belonging=belonging)
+
+
+def check_address(url: str | None) -> None:
+    """Refuse the address of a database that can't be used here; nothing is asked of it.
+
+    Parameters
+    ----------
+    url : str or None
+        As of `open_history`; files need nothing.
+
+    Raises
+    ------
+    MissingExtraError
+        When a package that the database needs is not installed.
+    ConfigurationError
+        When the address can't be used.
+    """
+    if not url:
+        return
     needed = (*_NEEDED, *((_DRIVER,) if url.startswith("postgres") else ()))
     for package in needed:
         if find_spec(package) is None:
@@ -71,8 +96,6 @@ def open_history(
                 package=package,
                 extra="history",
             )
-    from sinagot.schedule.history.belonging import Belonging
-    from sinagot.schedule.history.database import DatabaseHistory
+    from sinagot.schedule.history.connecting import Database
 
-    belonging = Belonging(os.fspath(state_path), name or None)
-    return DatabaseHistory(url, is_read_only=is_read_only, belonging=belonging)
+    Database(url, 0.0).close()
