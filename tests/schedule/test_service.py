@@ -68,7 +68,10 @@ def test_a_run_that_went_with_the_machine_is_in_no_ticks_way(make_lab: Make) -> 
     """After a power cut the run of before is lost, and only then is decided about the tick that was due meanwhile."""
     lab = make_lab(template("night", on="0,30 * * * *"))
     lab.seen("night")
-    first, facts = lab.clock.now(), {"host": "here", "boot": "before", "pid": 7, "start": "1", "service": "it"}
+    first, facts = (
+        lab.clock.now(),
+        {"host": "here", "boot": "before", "pid": 7, "start": "1", "service": "it"},
+    )
     gone = Launch("r-1", "night", Origin.SCHEDULE, State.RUNNING, first, {}, "night", first, **facts)
     lab.history.add(gone)
     lab.clock.go(minutes=30, seconds=20)
