@@ -61,6 +61,9 @@ def test_units_let_runs_outlive_the_service(name: str) -> None:
     assert service["RestartPreventExitStatus"].split() == [str(Exit.USAGE), str(Exit.INVALID)]
     assert not {"PrivateTmp", "ProtectProc", "PrivatePIDs"} & set(service)
     assert service["StandardOutput"] == "null"
+    folder = service["ExecStart"].split()[2]
+    assert service["WorkingDirectory"] == folder, "paths of pipelines are found as by hand"
+    assert service.get("ReadWritePaths", folder).split()[0] == folder
     assert set(re.findall(r"--[a-z-]+", service["ExecStart"])) <= OPTIONS
 
 
@@ -74,6 +77,8 @@ def test_compose_file_and_containerfile_go_together() -> None:
     assert set(service["depends_on"]) <= set(found["services"])
     assert service["init"] and service["ports"] == ["127.0.0.1:8765:8765"]
     text = (DEPLOY / "Containerfile").read_text()
+    program = service["healthcheck"]["test"][-1]
+    assert f'"{program}"' in text, "an image of podman's own format has no health check"
     copied = [word for line in re.findall(r"(?m)^COPY (.*) \S+$", text) for word in line.split()]
     assert copied and all((root / word).exists() for word in copied)
     assert set(re.findall(r"--[a-z-]+", text.partition('CMD ["serve"')[2])) <= OPTIONS

@@ -298,6 +298,7 @@ class Launcher:
             tail=tail,
             wish=launch.message if launch.message.startswith(CANCEL) else "",
             is_stopping=is_stopping,
+            is_restarted=launch.host == self._me.host and launch.boot != self._me.boot,
         )
 
     def _redacted(self, run_id: str, text: str) -> str:

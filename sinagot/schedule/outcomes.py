@@ -37,6 +37,7 @@ def end_of(
     tail: str,
     wish: str,
     is_stopping: bool,
+    is_restarted: bool = False,
 ) -> End:
     """Say what became of a run whose program has ended.
 
@@ -56,6 +57,8 @@ def end_of(
         Who has cancelled it, as `CANCEL` begins; else empty.
     is_stopping : bool
         The service has told it to end, because it ends itself.
+    is_restarted : bool
+        The machine that it ran on was started anew since: a signal that nobody answers for came with its shutdown.
     """
     words = f": {tail.strip()}" if tail.strip() else ""
     if manifest.get("end"):
@@ -66,7 +69,10 @@ def end_of(
             return End(
                 State.FAILED, _cause(state, run_id, pipeline) or words[2:][-_LONGEST:] or "a stage failed"
             )
-        return _ended_early(wish, is_stopping, f"cancelled by {signal_name(signum)}")
+        name = signal_name(signum)
+        if is_restarted and not wish and not is_stopping:
+            return End(State.LOST, f"ended by {name}, and the machine was started anew since")
+        return _ended_early(wish, is_stopping, f"cancelled by {name}")
     if wish or is_stopping:
         return _ended_early(wish, is_stopping, "")
     if exit_code is None:

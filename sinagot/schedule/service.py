@@ -236,6 +236,8 @@ class Service(Desk):
             self._take_up(now)
         has_news = self._launcher.has_news
         self._launcher.settle()
+        if clock >= self._tend_at and self._heap and self._heap[0][0] <= now:
+            self._adopt()  # a run that ended while nobody was there is in no tick's way
         has_news |= self._decide_due(now)
         if has_news or clock >= self._tend_at or self._asked:
             pause = min(pause, self._tend(clock))
@@ -254,11 +256,16 @@ class Service(Desk):
             self._asked = asked
             raise
 
-    def _tend_launches(self, clock: float) -> float:
+    def _adopt(self) -> list[Launch]:
+        """Look after launches, ours and those that are left; gives all that are open."""
         self._presence.look()
         launches = self.history.open_launches()
         if self._launcher.tend(launches, self._presence.is_gone, adopts=self._decides):
             launches = self.history.open_launches()
+        return launches
+
+    def _tend_launches(self, clock: float) -> float:
+        launches = self._adopt()
         due = self._launcher.begin(launches)
         is_waiting = any(one.state == State.QUEUED and one.service == self.name for one in launches)
         self._tend_at = clock + (_CLOSE_LOOK if is_waiting else LOOK)

@@ -59,6 +59,21 @@ def test_files_tell_and_exit_codes_hint(
     assert part in end.message
 
 
+@pytest.mark.parametrize(
+    ("wish", "is_stopping", "state"),
+    [("", False, State.LOST), (WISH, False, State.CANCELLED), ("", True, State.STOPPED)],
+)
+def test_a_shutdown_of_the_machine_is_nobodys_wish(
+    tmp_path: Path, wish: str, is_stopping: bool, state: State
+) -> None:
+    """A run that a shutdown has told to end is lost, as by a power cut, and may be tried again; a wish of somebody holds."""
+    told = {**ENDED, "ok": False, "stopped_by": 15}
+    facts: dict[str, Any] = {"exit_code": None, "tail": "", "wish": wish, "is_stopping": is_stopping}
+    assert end_of(str(tmp_path), "run", "p", told, **facts, is_restarted=True).state == state
+    done = {**ENDED, "ok": True}
+    assert end_of(str(tmp_path), "run", "p", done, **facts, is_restarted=True).state == State.DONE
+
+
 def test_a_service_of_another_host_is_gone_when_it_beats_no_more(tmp_path: Path) -> None:
     """Three intervals of our own clock without a change; one that beats again is there, whatever its clock says."""
     history, clock = FileHistory(tmp_path), SetClock()

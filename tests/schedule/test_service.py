@@ -64,6 +64,22 @@ def test_a_restart_forgets_nothing(make_lab: Make) -> None:
     assert lab.launches("night") == []
 
 
+def test_a_run_that_went_with_the_machine_is_in_no_ticks_way(make_lab: Make) -> None:
+    """After a power cut the run of before is lost, and only then is decided about the tick that was due meanwhile."""
+    lab = make_lab(template("night", on="0,30 * * * *"))
+    lab.seen("night")
+    first, facts = (
+        lab.clock.now(),
+        {"host": "here", "boot": "before", "pid": 7, "start": "1", "service": "it"},
+    )
+    gone = Launch("r-1", "night", Origin.SCHEDULE, State.RUNNING, first, {}, "night", first, **facts)
+    lab.history.add(gone)
+    lab.clock.go(minutes=30, seconds=20)
+    lab.service().step()
+    assert lab.verdicts("night")[1:] == [("10:30", "fired", 1)]
+    assert lab.states("night")[0] == State.LOST
+
+
 def test_what_is_long_over_is_forgotten(make_lab: Make) -> None:
     """After ninety days a decision is gone; the newest one of a schedule stays, however old it is."""
     lab = make_lab(template("night", catchup="none"), template("yearly", on="0 0 1 1 *"))
