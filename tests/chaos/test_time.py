@@ -26,7 +26,7 @@ from sinagot.testing import await_true
 from sinagot.workspace.workspace import Workspace
 from tests.chaos.test_machines import CAN_CABLE, Machine
 from tests.chaos.test_sleep import HAS_HOSTS
-from tests.schedule.houses import TEN, WAIT, FileClock, Lab, Servant, SetClock, template
+from tests.schedule.houses import TEN, WAIT, FileClock, Lab, Servant, SetClock, begin_at_once, template
 from tests.services import PostgresServer
 
 pytestmark = pytest.mark.chaos
@@ -55,14 +55,7 @@ def make_lab(tmp_path: Path) -> Iterator[Make]:
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let runs end as soon as they are asked for, without a program."""
 
-    def begin(self: Launcher, launches: Any) -> None:
-        for launch in launches:
-            if launch.state == State.QUEUED:
-                running = self._history.change(launch, state=State.RUNNING, began=self._now())
-                assert running is not None
-                self._history.change(running, state=State.DONE, ended=self._now())
-
-    monkeypatch.setattr(Launcher, "begin", begin)
+    monkeypatch.setattr(Launcher, "begin", begin_at_once)
 
 
 def local(name: str, on: str, zone: str, **keys: Any) -> str:

@@ -17,6 +17,7 @@ from sinagot.schedule.history.contract import History
 from sinagot.schedule.history.facts import Decision, Launch, State, Verdict
 from sinagot.schedule.history.files import FileHistory
 from sinagot.schedule.history.opening import open_history
+from sinagot.schedule.launching import Launcher
 from sinagot.schedule.service import Service
 from sinagot.testing import await_true
 from sinagot.workspace.workspace import Workspace
@@ -66,6 +67,13 @@ class FileClock(Clock):
         new = self.path.with_suffix(".new")
         new.write_text(now.isoformat())
         new.replace(self.path)
+
+
+def begin_at_once(self: Launcher, launches: Sequence[Launch]) -> None:
+    """Let runs end as soon as they are asked for, without a program: stands in for `Launcher.begin`."""
+    for launch in launches:
+        if launch.state == State.QUEUED:
+            self._history.change(launch, state=State.DONE, began=self._now(), ended=self._now())
 
 
 def template(name: str, stage: str = ECHO, *, on: str = "0 * * * *", **keys: Any) -> str:
@@ -202,4 +210,15 @@ class Servant:
         return self.process.wait(60)
 
 
-__all__ = ["ECHO", "FAIL", "TEN", "WAIT", "FileClock", "Lab", "Servant", "SetClock", "template"]
+__all__ = [
+    "ECHO",
+    "FAIL",
+    "TEN",
+    "WAIT",
+    "FileClock",
+    "Lab",
+    "Servant",
+    "SetClock",
+    "begin_at_once",
+    "template",
+]

@@ -5,6 +5,7 @@ Knows SQLAlchemy, which is an extra, and how SQLite and PostgreSQL want to be us
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -28,6 +29,8 @@ _LOCK, _ANSWER = 10, 30
 _SECRET = ("password", "passfile", "sslpassword", "sslkey")
 #: The server only answers questions now: another one has taken its place.
 _READ_ONLY = "25006"
+#: Of SQLite: others hold a lock. All else that it refuses, as on a full drive, takes longer than anybody waits here.
+_HELD = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL)
 
 
 def read_url(text: str) -> URL:
@@ -154,6 +157,8 @@ class Database:
                     return work(connection, is_again)
             except (DBAPIError, PoolTimeout) as error:
                 if not _may_pass(error) or time.monotonic() + pause > end:
+                    if self.is_sqlite:  # a file that was opened on a sealed drive could never be written
+                        self._engine.dispose()
                     raise self._unavailable(error) from error
             is_again = True
             time.sleep(pause)
@@ -161,9 +166,11 @@ class Database:
 
     def _unavailable(self, error: Exception) -> HistoryUnavailableError:
         said = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
+        look = "whether the server runs, and at the address, user and password"
+        if self.is_sqlite:
+            look = "at the path, the drive, its free space and its permissions"
         return HistoryUnavailableError(
-            f"the history of schedules in {self.address} is not available: {said or type(error).__name__}; "
-            "look whether the server runs, and at the address, user and password",
+            f"the history of schedules in {self.address} is not available: {said or type(error).__name__}; look {look}",
             address=self.address,
         )
 
@@ -173,6 +180,9 @@ class Database:
 
 
 def _may_pass(error: Exception) -> bool:
+    code = getattr(getattr(error, "orig", None), "sqlite_errorcode", None)
+    if code is not None:
+        return code & 0xFF in _HELD  # beyond a byte it says more exactly what it is
     if isinstance(error, OperationalError | InterfaceError | PoolTimeout):
         return True
     if not isinstance(error, DBAPIError):
