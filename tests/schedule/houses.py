@@ -99,6 +99,7 @@ class Lab:
         self.write(*templates)
         self.clock: Any = SetClock()
         self.services: list[Service] = []
+        self.servants: list[Servant] = []
         self.said: list[tuple[str, str]] = []
         #: Of a database, in place of files.
         self.url: str | None = None
@@ -174,6 +175,9 @@ class Lab:
 
     def close(self) -> None:
         """End what still goes on."""
+        for servant in self.servants:
+            servant.process.kill()
+            servant.process.wait()
         for service in self.services:
             service.stop(end=True)
         for launch in self.history.open_launches():
@@ -188,8 +192,16 @@ class Lab:
 class Servant:
     """A service as a program of its own, with the clock of a file; `way` leads to another host."""
 
-    def __init__(self, lab: Lab, environ: Mapping[str, str] | None = None, way: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        lab: Lab,
+        environ: Mapping[str, str] | None = None,
+        way: Sequence[str] = (),
+        *,
+        beat: float | None = None,
+    ) -> None:
         words = [sys.executable, "-m", "tests.schedule.servant", str(lab.root), str(lab.clock.path)]
+        words += [] if beat is None else [str(beat)]
         self.log = lab.root / f"servant-{time.monotonic_ns()}.txt"
         with self.log.open("wb") as output:
             self.process = subprocess.Popen(
@@ -199,6 +211,12 @@ class Servant:
                 cwd=Path(__file__).parents[2],
                 env={**os.environ, **(environ or {})},
             )
+        lab.servants.append(self)
+
+    @property
+    def said(self) -> str:
+        """What it has told."""
+        return self.log.read_text()
 
     def send(self, signum: int) -> None:
         """Send it a signal."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -23,8 +24,8 @@ _Result = TypeVar("_Result")
 
 #: Seconds between two attempts.
 _FIRST_PAUSE, _LAST_PAUSE = 0.02, 0.5
-#: Seconds that a program waits for a lock of another, or for an answer.
-_LOCK, _ANSWER = 10, 30
+#: Seconds that a program waits for a lock of another, for an answer, and for a word that what it has sent has come.
+_LOCK, _ANSWER, _SILENCE = 10, 30, 10
 #: Words of an address that are secret beside the password.
 _SECRET = ("password", "passfile", "sslpassword", "sslkey")
 #: The server only answers questions now: another one has taken its place.
@@ -196,8 +197,9 @@ def _make_engine(url: URL) -> Engine:
         sa.event.listen(engine, "connect", _prepare_sqlite)
         sa.event.listen(engine, "begin", _begin_sqlite)
         return engine
-    # A host that is gone says nothing: the connection finds out by itself.
+    # A host that is gone says nothing: the connection finds out by itself, also while what it has sent is on its way.
     ways = {"connect_timeout": 5, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
+    ways["tcp_user_timeout"] = _SILENCE * 1000
     arguments: dict[str, Any] = {
         **{name: value for name, value in ways.items() if name not in url.query},
         "prepare_threshold": None,  # poolers in front of the server know nothing of prepared statements
@@ -211,13 +213,17 @@ def _make_engine(url: URL) -> Engine:
         isolation_level="READ COMMITTED",
         pool_timeout=_LOCK,
     )
-    sa.event.listen(engine, "connect", _prepare_postgresql)
+    silence = str(url.query.get("tcp_user_timeout", ways["tcp_user_timeout"]))
+    sa.event.listen(engine, "connect", partial(_prepare_postgresql, silence))
     return engine
 
 
-def _prepare_postgresql(connection: Any, record: Any) -> None:
-    """Let nobody hold up others: who is stopped in a transaction loses it."""
+def _prepare_postgresql(silence: str, connection: Any, record: Any) -> None:
+    """Let nobody hold up others: who is stopped in a transaction, or cut off, loses it."""
     with connection.cursor() as cursor:
+        # Servers before 12 have no such setting.
+        known = "SELECT set_config(name, %s, false) FROM pg_settings WHERE name = 'tcp_user_timeout'"
+        cursor.execute(known, [silence])
         cursor.execute(f"SET lock_timeout = '{_LOCK}s'")
         cursor.execute(f"SET statement_timeout = '{_ANSWER}s'")
         cursor.execute(f"SET idle_in_transaction_session_timeout = '{_ANSWER}s'")
