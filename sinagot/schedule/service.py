@@ -40,6 +40,8 @@ _SETTLE = 5.0
 #: Ticks that are counted in one go, over all schedules.
 _MOST_COUNTED = 2 * MOST_COUNTED
 _LONGEST_TEXT = 1000
+#: Causes that are told of one time of trouble.
+_MOST_TOLD = 10
 #: What is over is remembered so long; seconds from one clearing up to the next, and to the first.
 _KEPT = timedelta(days=90)
 _SWEEP, _FIRST_SWEEP = 86_400.0, 60.0
@@ -87,6 +89,8 @@ class Service(Desk):
         self._tried: datetime | None = None
         self._times = 0
         self._trouble = ""
+        #: What was told of it: a network that is down has several words for that, by turns.
+        self._told: set[str] = set()
 
     def _retry_of(self, name: str) -> Retry:
         policies = self._policies_of(name)
@@ -212,12 +216,14 @@ class Service(Desk):
             since = (self.clock.now() - self._tried).total_seconds()
             self._diary.note(f"works again, after {seconds_text(max(since, 0.0))}: {self._trouble}")
             self._tried, self._times, self._trouble = None, 0, ""
+            self._told.clear()
         return pause
 
     def _tell_trouble(self, error: Exception) -> None:
         text = f"{type(error).__name__}: {error}"[:_LONGEST_TEXT]
-        if text != self._trouble:
-            self._trouble = text
+        self._trouble = text
+        if text not in self._told and len(self._told) < _MOST_TOLD:
+            self._told.add(text)
             self._diary.note(f"nothing is decided or started until this is over: {text}", "ERROR")
 
     def step(self) -> float:

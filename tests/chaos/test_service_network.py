@@ -93,7 +93,7 @@ def test_a_cable_that_is_pulled_in_mid_decision(tmp_path: Path) -> None:
             lab.seen("long")
 
             def serve(name: str) -> Servant:
-                url = f"postgresql://lab@{nets[name]}.1:{server.port}/postgres?tcp_user_timeout=2000&connect_timeout=2"
+                url = f"postgresql://lab@{nets[name]}.1:{server.port}/postgres?tcp_user_timeout=2000"
                 return Servant(lab, {"WORKFLOW_API_DB_URL": url}, machines[name].way, beat=0.5)
 
             one = serve("one")
@@ -117,14 +117,16 @@ def test_a_cable_that_is_pulled_in_mid_decision(tmp_path: Path) -> None:
             assert "two" in (lab.launches("hourly")[2].service or "")
             base.ip("link", "set", nets["one"], "up")
             await_true(lambda: "works again" in one.said, "the one that was cut off works again", 60)
-            assert TROUBLE not in two.said
             # And the other way round, with nothing on its way.
+            before = two.said.count(TROUBLE)
             base.ip("link", "set", nets["two"], "down")
             lab.clock.set(TEN + 4 * HOUR + MOMENT)
             await_hour(lab, 4)
-            await_true(lambda: TROUBLE in two.said, "the other one says so", 60)
+            await_true(lambda: two.said.count(TROUBLE) > before, "the other one says so", 60)
             base.ip("link", "set", nets["two"], "up")
-            await_true(lambda: "works again" in two.said, "the other one works again", 60)
+            await_true(
+                lambda: "works again" in two.said.rpartition(TROUBLE)[2], "the other one works again", 60
+            )
             assert [one.end(signal.SIGTERM), two.end(signal.SIGTERM)] == [0, 0]
             check_hours(lab, 4)
             assert len(list((lab.state / "runs").glob("*/run.json"))) == 5
