@@ -44,6 +44,8 @@ _LONGEST_TEXT = 1000
 _MOST_TOLD = 10
 #: What is over is remembered so long; seconds from one clearing up to the next, and to the first.
 _KEPT = timedelta(days=90)
+#: A clock that goes back by more than this was set.
+_SET_BACK = timedelta(minutes=1)
 _SWEEP, _FIRST_SWEEP = 86_400.0, 60.0
 
 
@@ -80,6 +82,8 @@ class Service(Desk):
         #: Times of the next ticks, and of each schedule when it is looked at next.
         self._heap: list[tuple[datetime, str]] = []
         self._next_at: dict[str, datetime] = {}
+        #: When it looked at the clock last.
+        self._looked = self.clock.now()
         self._seen: dict[str, Entry] = {}
         self._seen_version = 0
         self._said: set[str] = set()
@@ -229,6 +233,9 @@ class Service(Desk):
     def step(self) -> float:
         """Do all that is due now; gives how many seconds until something is due again."""
         now, clock = self.clock.now(), self.clock.monotonic()
+        if now < self._looked - _SET_BACK:
+            self._plan_anew(now)
+        self._looked = now
         pause = self._presence.beat()
         if clock >= self._look_at:
             self.roster.look()
@@ -308,6 +315,15 @@ class Service(Desk):
         if following is not None:
             self._next_at[name] = following
             heapq.heappush(self._heap, (following, name))
+
+    def _plan_anew(self, now: datetime) -> None:
+        """Look at all schedules again: the clock was set back, and what they waited for is far away."""
+        self._diary.note(
+            f"the clock was set back by {seconds_text((self._looked - now).total_seconds())}", "WARNING"
+        )
+        for name in self._next_at:
+            self._next_at[name] = now
+        self._heap = [(now, name) for name in self._next_at]
 
     # -- changes of files
 
