@@ -11,6 +11,8 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
 
+from fastapi import HTTPException
+
 from sinagot.dashboard.auth import Hosts, Keys
 from sinagot.dashboard.problems import MEDIA_TYPE, problem_text
 
@@ -48,8 +50,11 @@ _HEADERS = (
 )
 
 
-class _TooLargeError(Exception):
-    """The body goes on beyond what is taken."""
+class _TooLargeError(HTTPException):
+    """The body goes on beyond what is taken; of its kind because who reads bodies hides any other exception."""
+
+    def __init__(self) -> None:
+        super().__init__(413, f"the body is larger than {LARGEST_BODY} bytes")
 
 
 class Guard:
@@ -118,9 +123,9 @@ class Guard:
                 await _refuse(guarded.send, 401, "send the header 'Authorization: Bearer TOKEN'")
             else:
                 await self._stranger(scope, receive, guarded.send)
-        except _TooLargeError:
+        except _TooLargeError as error:
             if not guarded.has_begun:
-                await _refuse(guarded.send, 413, f"the body is larger than {LARGEST_BODY} bytes")
+                await _refuse(guarded.send, 413, error.detail)
 
     def _until_cut_off(self, receive: _Receive) -> _Receive:
         """Let a server that ends at once be one that ends: else it would tell people of a task that was cancelled."""

@@ -20,30 +20,60 @@ __all__ = ["Server", "bind"]
 
 #: Seconds for the headers, and for the body, of a request.
 HEADER_TIME = 10.0
-#: Connections at one time.
+#: Connections at one time; from so many on, each new one takes the place of one whose request has not come.
 MOST_CONNECTIONS = 128
+CROWDED = 96
 #: Bytes of the headers of a request.
 LARGEST_HEADER = 32 * 1024
+#: Bytes of a body that are still read when it has been answered: who sends them all at once then sees the answer.
+LARGEST_REST = 8 << 20
+
+
+def _name(state: Any) -> str:
+    """Give the name of a state of h11: they are classes."""
+    return str(getattr(state, "__name__", state))
 
 
 def _is_waiting(state: Any) -> bool:
-    """Say whether a request has not come whole; states of h11 are classes."""
-    return str(getattr(state, "__name__", state)) in ("IDLE", "SEND_BODY")
+    """Say whether a request has not come whole."""
+    return _name(state) in ("IDLE", "SEND_BODY")
 
 
 class _Protocol(H11Protocol):
-    """Closes connections that begin a request and do not end it."""
+    """Closes connections that begin a request and do not end it: after a time, or when others want their place."""
 
     _reaper: asyncio.TimerHandle | None = None
+    _began = 0.0
+    #: Bytes that came after the answer.
+    _rest = 0
 
     def connection_made(self, transport: Any) -> None:
+        self._make_room()
         super().connection_made(transport)
+        self._began = self.loop.time()
         self._reaper = self.loop.call_later(HEADER_TIME, self._reap)
+
+    def _make_room(self) -> None:
+        """Close the connection that has waited longest for its request, where there are many."""
+        if len(self.connections) < CROWDED:
+            return
+        held = [one for one in self.connections if isinstance(one, _Protocol)]
+        waiting = [one for one in held if _is_waiting(one.conn.their_state)]
+        if waiting:
+            oldest = min(waiting, key=lambda one: one._began)
+            oldest.transport.abort()
+            self.connections.discard(
+                oldest
+            )  # its place is free at once, not only when the loop has closed it
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
         is_open = _is_waiting(self.conn.their_state)
-        if not is_open and self._reaper is not None:
+        is_answered = is_open and _name(self.conn.our_state) == "DONE"
+        self._rest = self._rest + len(data) if is_answered else 0
+        if self._rest > LARGEST_REST:
+            self.transport.abort()
+        elif not is_open and self._reaper is not None:
             self._reaper.cancel()
             self._reaper = None
         elif is_open and self._reaper is None:

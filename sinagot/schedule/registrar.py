@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import getpass
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from sinagot.engine.request import new_run_id
@@ -23,6 +23,8 @@ __all__ = ["Registrar", "barred", "user_name"]
 
 #: Launches among which one by hand is looked for.
 _RECENT = 50
+#: Clocks of hosts are so far apart without a word.
+_APART = timedelta(minutes=1)
 
 
 def barred(entry: Entry, pause: Pause | None) -> str:
@@ -65,6 +67,8 @@ class Registrar:
         self._history, self._diary, self._service = history, diary, service
         #: Time tables that are others since, by schedule: ticks before are nobody's.
         self.floors: dict[str, datetime] = {}
+        #: Decisions that were made by clocks which were ahead, by schedule: they were told of.
+        self._ahead: dict[str, datetime] = {}
 
     def settle(
         self,
@@ -101,6 +105,9 @@ class Registrar:
         if entry.ticks is None:
             return []
         newest = self._history.newest(entry.name)
+        if newest is not None and newest.tick - now > _APART:
+            self._tell_ahead(newest, now)
+            return []
         standing = Standing(
             None if newest is None else newest.tick,
             [one for one in open_launches if one.schedule == entry.name and not _is_ahead(one, newest)],
@@ -110,6 +117,18 @@ class Registrar:
         )
         choices = decide(now, entry.ticks, entry.policies, standing, most)
         return [one for one in choices if self._take(entry, one, now)]
+
+    def _tell_ahead(self, newest: Decision, now: datetime) -> None:
+        """Tell, once, that a clock was ahead, or this one is behind: no tick is decided twice."""
+        if self._ahead.get(newest.schedule) == newest.tick:
+            return
+        self._ahead[newest.schedule] = newest.tick
+        text = (
+            f"its ticks up to {newest.tick:%Y-%m-%d %H:%M} UTC were decided before, and here it is "
+            f"{now:%Y-%m-%d %H:%M} UTC: a clock was ahead, or this one is behind; none of them runs again (under "
+            "another name the schedule runs at once)"
+        )
+        self._diary.note(text, "WARNING", newest.schedule)
 
     def refuse(self, entry: Entry, now: datetime) -> None:
         """Put on record that a schedule is disabled whose ticks nobody knows, once for each reason."""

@@ -40,8 +40,12 @@ _SETTLE = 5.0
 #: Ticks that are counted in one go, over all schedules.
 _MOST_COUNTED = 2 * MOST_COUNTED
 _LONGEST_TEXT = 1000
+#: Causes that are told of one time of trouble.
+_MOST_TOLD = 10
 #: What is over is remembered so long; seconds from one clearing up to the next, and to the first.
 _KEPT = timedelta(days=90)
+#: A clock that goes back by more than this was set.
+_SET_BACK = timedelta(minutes=1)
 _SWEEP, _FIRST_SWEEP = 86_400.0, 60.0
 
 
@@ -78,6 +82,8 @@ class Service(Desk):
         #: Times of the next ticks, and of each schedule when it is looked at next.
         self._heap: list[tuple[datetime, str]] = []
         self._next_at: dict[str, datetime] = {}
+        #: When it looked at the clock last.
+        self._looked = self.clock.now()
         self._seen: dict[str, Entry] = {}
         self._seen_version = 0
         self._said: set[str] = set()
@@ -87,6 +93,8 @@ class Service(Desk):
         self._tried: datetime | None = None
         self._times = 0
         self._trouble = ""
+        #: What was told of it: a network that is down has several words for that, by turns.
+        self._told: set[str] = set()
 
     def _retry_of(self, name: str) -> Retry:
         policies = self._policies_of(name)
@@ -217,17 +225,22 @@ class Service(Desk):
             since = (self.clock.now() - self._tried).total_seconds()
             self._diary.note(f"works again, after {seconds_text(max(since, 0.0))}: {self._trouble}")
             self._tried, self._times, self._trouble = None, 0, ""
+            self._told.clear()
         return pause
 
     def _tell_trouble(self, error: Exception) -> None:
         text = f"{type(error).__name__}: {error}"[:_LONGEST_TEXT]
-        if text != self._trouble:
-            self._trouble = text
+        self._trouble = text
+        if text not in self._told and len(self._told) < _MOST_TOLD:
+            self._told.add(text)
             self._diary.note(f"nothing is decided or started until this is over: {text}", "ERROR")
 
     def step(self) -> float:
         """Do all that is due now; gives how many seconds until something is due again."""
         now, clock = self.clock.now(), self.clock.monotonic()
+        if now < self._looked - _SET_BACK:
+            self._plan_anew(now)
+        self._looked = now
         pause = self._presence.beat()
         if clock >= self._look_at:
             self.roster.look()
@@ -314,6 +327,15 @@ class Service(Desk):
         if following is not None:
             self._next_at[name] = following
             heapq.heappush(self._heap, (following, name))
+
+    def _plan_anew(self, now: datetime) -> None:
+        """Look at all schedules again: the clock was set back, and what they waited for is far away."""
+        self._diary.note(
+            f"the clock was set back by {seconds_text((self._looked - now).total_seconds())}", "WARNING"
+        )
+        for name in self._next_at:
+            self._next_at[name] = now
+        self._heap = [(now, name) for name in self._next_at]
 
     # -- changes of files
 

@@ -26,7 +26,7 @@ from sinagot.testing import await_true
 from sinagot.workspace.workspace import Workspace
 from tests.chaos.test_machines import CAN_CABLE, Machine
 from tests.chaos.test_sleep import HAS_HOSTS
-from tests.schedule.houses import TEN, WAIT, FileClock, Lab, Servant, SetClock, template
+from tests.schedule.houses import TEN, WAIT, FileClock, Lab, Servant, SetClock, begin_at_once, template
 from tests.services import PostgresServer
 
 pytestmark = pytest.mark.chaos
@@ -55,14 +55,7 @@ def make_lab(tmp_path: Path) -> Iterator[Make]:
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let runs end as soon as they are asked for, without a program."""
 
-    def begin(self: Launcher, launches: Any) -> None:
-        for launch in launches:
-            if launch.state == State.QUEUED:
-                running = self._history.change(launch, state=State.RUNNING, began=self._now())
-                assert running is not None
-                self._history.change(running, state=State.DONE, ended=self._now())
-
-    monkeypatch.setattr(Launcher, "begin", begin)
+    monkeypatch.setattr(Launcher, "begin", begin_at_once)
 
 
 def local(name: str, on: str, zone: str, **keys: Any) -> str:
@@ -209,6 +202,7 @@ def test_a_clock_that_is_set_back_runs_nothing_again(make_lab: Make) -> None:
         lab.clock.go(hours=1)
         service.step()
     was = {name: lab.verdicts(name) for name in ("hourly", "daily")}
+    lab.said.clear()
     lab.clock.set_back(timedelta(days=1))
     for _ in range(2):  # the service that saw it, and one that is started then
         for _ in range(12):
@@ -216,12 +210,56 @@ def test_a_clock_that_is_set_back_runs_nothing_again(make_lab: Make) -> None:
             service.step()
         assert {name: lab.verdicts(name) for name in was} == was
         service = lab.service()
+    told = [text for level, text in lab.said if level == "WARNING"]
+    assert "set back by 23 h" in told[0]
+    assert sorted("2026-03-02 16:00 UTC were decided before" in text for text in told[1:3]) == [False, True]
+    assert len(told) == 5, "of each schedule each service tells once"
     lab.clock.go(hours=1)
     service.step()
     assert lab.verdicts("hourly")[-1] == ("17:00", "fired", 1)
     ticks = ticks_run(lab, "hourly")
     assert len(ticks) == len(set(ticks)) == 7
     assert len(ticks_run(lab, "daily")) == 1
+
+
+@pytest.mark.usefixtures("at_once")
+def test_a_clock_that_was_a_year_ahead_is_told(make_lab: Make) -> None:
+    """What was decided by a clock that was wrong stands: the schedule is silent, says why, and runs under another name."""
+    lab = make_lab(template("hourly"))
+    lab.clock = WallClock(TEN + timedelta(days=365))
+    service = lab.service()
+    service.step()
+    lab.clock.go(hours=1)
+    service.step()
+    lab.clock.set_back(timedelta(days=365))
+    for _ in range(3):
+        lab.clock.go(hours=1)
+        service.step()
+    assert len(lab.launches("hourly")) == 1
+    (told,) = [text for _, text in lab.said if "were decided before" in text]
+    assert "2027-03-02 11:00 UTC" in told and "under another name" in told
+    lab.write(template("each-hour"))
+    lab.clock.go(minutes=1)
+    service.step()
+    lab.clock.go(hours=1)
+    service.step()
+    assert lab.states("each-hour") == [State.DONE]
+
+
+@pytest.mark.usefixtures("at_once")
+def test_clocks_of_hosts_that_are_apart_run_each_tick_once(make_lab: Make) -> None:
+    """Of two services, one an hour ahead, that one decides each tick; the other one decides none again, and tells it."""
+    lab = make_lab(template("hourly"))
+    clocks = [WallClock(TEN + HOUR), WallClock(TEN)]
+    services = [lab.service(clock=clock) for clock in clocks]
+    for _ in range(5):
+        for clock, service in zip(clocks, services, strict=True):
+            service.step()
+            clock.go(hours=1)
+    assert lab.verdicts("hourly")[1:] == [(f"{11 + count}:00", "fired", 1) for count in range(1, 5)]
+    assert len(ticks_run(lab, "hourly")) == 4
+    assert {one.service for one in lab.history.decisions("hourly")[0]} == {services[0].name}
+    assert any("a clock was ahead, or this one is behind" in text for _, text in lab.said)
 
 
 @pytest.mark.parametrize(

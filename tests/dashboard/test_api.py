@@ -9,16 +9,20 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 
-from sinagot.testing import make_workspace, script_text
+from sinagot.testing import await_true, make_workspace, script_text
 from tests.dashboard.conftest import Dashboard, Serve
 
-#: A pipeline with a schedule that is far away.
+#: A pipeline with a schedule that is far away, and one that notes each of its runs.
 TEMPLATES = """
 yearly:
   type: pipeline.Pipeline
   on: every-new-year
   jobs: {only: {stages: [{name: Say, echo: happy}]}}
 every-new-year: {type: on.On, cron: "0 0 1 1 *"}
+quick:
+  type: pipeline.Pipeline
+  params: {count: {type: int, default: 3}}
+  jobs: {only: {stages: [{name: Note, bash: "echo run >> begun.txt"}]}}
 """
 
 
@@ -37,18 +41,28 @@ def dashboard(tmp_path: Path, serve: Serve) -> Dashboard:
 
 
 def test_description_is_kept(dashboard: Dashboard) -> None:
-    """Every address of the API answers made-up requests with a code and a body that its description allows."""
+    """Every address of the API answers made-up requests with a code and a body that its description allows.
+
+    Some of them start runs: each of those is on record once, has run once, and is over in the end.
+    """
     description = dashboard.get("/api/v1/openapi.json").json()
     # Made-up names are nobody's: some addresses are asked for what is there.
     run_id = dashboard.json("/runs")[0]["run_id"]
     for path, name in (
         ("/schedules/{name}", "yearly"),
+        ("/pipelines/{name}", "quick"),
         ("/runs/{run_id}", run_id),
         ("/records/{record_id}", "A"),
     ):
         for address, operations in description["paths"].items():
             for operation in operations.values() if address.startswith(f"/api/v1{path}") else ():
                 operation["parameters"][0]["schema"]["enum"] = [name]
+    # What one pipeline takes, so that a request which is right by the description starts a run.
+    wish = description["components"]["schemas"]["LaunchRequest"]["properties"]
+    count = {"type": "integer"}
+    wish["params"] = {"type": "object", "properties": {"count": count}, "additionalProperties": False}
+    first = dashboard.client.post("/pipelines/quick/runs")
+    launched = {first.json()["run_id"]}
     schema = schemathesis.openapi.from_dict(description)
     headers = {"Authorization": f"Bearer {dashboard.token}"}
     names = []
@@ -68,6 +82,8 @@ def test_description_is_kept(dashboard: Dashboard) -> None:
             answer = case.call(base_url=dashboard.url, headers=headers, timeout=60)
             assert answer.status_code < 500, answer.text
             case.validate_response(answer)
+            if answer.status_code == 202 and case.path.endswith("/pipelines/{name}/runs"):
+                launched.add(answer.json()["run_id"])
 
         ask()
     assert len(names) >= 30
@@ -80,6 +96,21 @@ def test_description_is_kept(dashboard: Dashboard) -> None:
         "GET /metrics",
         "GET /health",
     } <= set(names)
+    check_runs(dashboard, launched)
+
+
+def check_runs(dashboard: Dashboard, launched: set[str]) -> None:
+    """Check that all runs that were started, and no other ones, were done once."""
+
+    def runs() -> list[dict[str, Any]]:
+        return list(dashboard.json("/pipelines/quick/runs", params={"limit": 500})["runs"])
+
+    await_true(
+        lambda: all(one["state"] not in ("queued", "running") for one in runs()), "the end of all runs"
+    )
+    assert sorted(one["run_id"] for one in runs()) == sorted(launched)
+    assert {one["state"] for one in runs()} == {"done"}
+    assert (dashboard.folder / "begun.txt").read_text().split() == ["run"] * len(launched)
 
 
 def test_answers_tell_what_the_pages_tell(dashboard: Dashboard) -> None:

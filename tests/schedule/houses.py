@@ -17,6 +17,7 @@ from sinagot.schedule.history.contract import History
 from sinagot.schedule.history.facts import Decision, Launch, State, Verdict
 from sinagot.schedule.history.files import FileHistory
 from sinagot.schedule.history.opening import open_history
+from sinagot.schedule.launching import Launcher
 from sinagot.schedule.service import Service
 from sinagot.testing import await_true
 from sinagot.workspace.workspace import Workspace
@@ -68,6 +69,13 @@ class FileClock(Clock):
         new.replace(self.path)
 
 
+def begin_at_once(self: Launcher, launches: Sequence[Launch]) -> None:
+    """Let runs end as soon as they are asked for, without a program: stands in for `Launcher.begin`."""
+    for launch in launches:
+        if launch.state == State.QUEUED:
+            self._history.change(launch, state=State.DONE, began=self._now(), ended=self._now())
+
+
 def template(name: str, stage: str = ECHO, *, on: str = "0 * * * *", **keys: Any) -> str:
     """Write a pipeline of one stage."""
     lines = [f"{name}:", "  type: pipeline.Pipeline"]
@@ -91,6 +99,7 @@ class Lab:
         self.write(*templates)
         self.clock: Any = SetClock()
         self.services: list[Service] = []
+        self.servants: list[Servant] = []
         self.said: list[tuple[str, str]] = []
         #: Of a database, in place of files.
         self.url: str | None = None
@@ -166,6 +175,9 @@ class Lab:
 
     def close(self) -> None:
         """End what still goes on."""
+        for servant in self.servants:
+            servant.process.kill()
+            servant.process.wait()
         for service in self.services:
             service.stop(end=True)
         for launch in self.history.open_launches():
@@ -180,8 +192,16 @@ class Lab:
 class Servant:
     """A service as a program of its own, with the clock of a file; `way` leads to another host."""
 
-    def __init__(self, lab: Lab, environ: Mapping[str, str] | None = None, way: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        lab: Lab,
+        environ: Mapping[str, str] | None = None,
+        way: Sequence[str] = (),
+        *,
+        beat: float | None = None,
+    ) -> None:
         words = [sys.executable, "-m", "tests.schedule.servant", str(lab.root), str(lab.clock.path)]
+        words += [] if beat is None else [str(beat)]
         self.log = lab.root / f"servant-{time.monotonic_ns()}.txt"
         with self.log.open("wb") as output:
             self.process = subprocess.Popen(
@@ -191,6 +211,12 @@ class Servant:
                 cwd=Path(__file__).parents[2],
                 env={**os.environ, **(environ or {})},
             )
+        lab.servants.append(self)
+
+    @property
+    def said(self) -> str:
+        """What it has told."""
+        return self.log.read_text()
 
     def send(self, signum: int) -> None:
         """Send it a signal."""
@@ -202,4 +228,15 @@ class Servant:
         return self.process.wait(60)
 
 
-__all__ = ["ECHO", "FAIL", "TEN", "WAIT", "FileClock", "Lab", "Servant", "SetClock", "template"]
+__all__ = [
+    "ECHO",
+    "FAIL",
+    "TEN",
+    "WAIT",
+    "FileClock",
+    "Lab",
+    "Servant",
+    "SetClock",
+    "begin_at_once",
+    "template",
+]

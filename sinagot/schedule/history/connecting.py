@@ -6,8 +6,10 @@ Knows SQLAlchemy, which is an extra, and how SQLite and PostgreSQL want to be us
 from __future__ import annotations
 
 import os
+import sqlite3
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -24,12 +26,14 @@ _Result = TypeVar("_Result")
 
 #: Seconds between two attempts.
 _FIRST_PAUSE, _LAST_PAUSE = 0.02, 0.5
-#: Seconds that a program waits for a lock of another, or for an answer.
-_LOCK, _ANSWER = 10, 30
+#: Seconds that a program waits for a lock of another, for an answer, and for a word that what it has sent has come.
+_LOCK, _ANSWER, _SILENCE = 10, 30, 10
 #: Words of an address that are secret beside the password.
 _SECRET = ("password", "passfile", "sslpassword", "sslkey")
 #: The server only answers questions now: another one has taken its place.
 _READ_ONLY = "25006"
+#: Of SQLite: others hold a lock. All else that it refuses, as on a full drive, takes longer than anybody waits here.
+_HELD = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL)
 
 
 def read_url(text: str) -> URL:
@@ -164,6 +168,8 @@ class Database:
                     return work(connection, is_again)
             except (DBAPIError, PoolTimeout) as error:
                 if not _may_pass(error) or time.monotonic() + pause > end:
+                    if self.is_sqlite:  # a file that was opened on a sealed drive could never be written
+                        self._engine.dispose()
                     raise self._unavailable(error) from error
             is_again = True
             time.sleep(pause)
@@ -171,9 +177,11 @@ class Database:
 
     def _unavailable(self, error: Exception) -> HistoryUnavailableError:
         said = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
+        look = "whether the server runs, and at the address, user and password"
+        if self.is_sqlite:
+            look = "at the path, the drive, its free space and its permissions"
         return HistoryUnavailableError(
-            f"the history of schedules in {self.address} is not available: {said or type(error).__name__}; "
-            "look whether the server runs, and at the address, user and password",
+            f"the history of schedules in {self.address} is not available: {said or type(error).__name__}; look {look}",
             address=self.address,
         )
 
@@ -183,6 +191,9 @@ class Database:
 
 
 def _may_pass(error: Exception) -> bool:
+    code = getattr(getattr(error, "orig", None), "sqlite_errorcode", None)
+    if code is not None:
+        return code & 0xFF in _HELD  # beyond a byte it says more exactly what it is
     if isinstance(error, OperationalError | InterfaceError | PoolTimeout):
         return True
     if not isinstance(error, DBAPIError):
@@ -198,8 +209,9 @@ def _make_engine(url: URL, *, is_read_only: bool) -> Engine:
             sa.event.listen(engine, "connect", _prepare_sqlite_to_write)
         sa.event.listen(engine, "begin", _begin_sqlite)
         return engine
-    # A host that is gone says nothing: the connection finds out by itself.
+    # A host that is gone says nothing: the connection finds out by itself, also while what it has sent is on its way.
     ways = {"connect_timeout": 5, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
+    ways["tcp_user_timeout"] = _SILENCE * 1000
     arguments: dict[str, Any] = {
         **{name: value for name, value in ways.items() if name not in url.query},
         "prepare_threshold": None,  # poolers in front of the server know nothing of prepared statements
@@ -213,7 +225,8 @@ def _make_engine(url: URL, *, is_read_only: bool) -> Engine:
         isolation_level="READ COMMITTED",
         pool_timeout=_LOCK,
     )
-    sa.event.listen(engine, "connect", _prepare_postgresql)
+    silence = str(url.query.get("tcp_user_timeout", ways["tcp_user_timeout"]))
+    sa.event.listen(engine, "connect", partial(_prepare_postgresql, silence))
     if is_read_only:
         sa.event.listen(engine, "connect", _forbid_writing)
     return engine
@@ -233,9 +246,12 @@ def _forbid_writing(connection: Any, record: Any) -> None:
     connection.commit()
 
 
-def _prepare_postgresql(connection: Any, record: Any) -> None:
-    """Let nobody hold up others: who is stopped in a transaction loses it."""
+def _prepare_postgresql(silence: str, connection: Any, record: Any) -> None:
+    """Let nobody hold up others: who is stopped in a transaction, or cut off, loses it."""
     with connection.cursor() as cursor:
+        # Servers before 12 have no such setting.
+        known = "SELECT set_config(name, %s, false) FROM pg_settings WHERE name = 'tcp_user_timeout'"
+        cursor.execute(known, [silence])
         cursor.execute(f"SET lock_timeout = '{_LOCK}s'")
         cursor.execute(f"SET statement_timeout = '{_ANSWER}s'")
         cursor.execute(f"SET idle_in_transaction_session_timeout = '{_ANSWER}s'")

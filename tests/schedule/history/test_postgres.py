@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+import sqlalchemy as sa
 
 from sinagot.errors import HistoryUnavailableError
 from sinagot.schedule.history.contract import History
@@ -62,6 +63,19 @@ class TestPostgres(DatabaseContract):
             waiter.join()
         assert results == [True]
         assert history.launch("run") is not None
+
+    def test_silence_has_an_end(self, history: History, postgres_url: str) -> None:
+        """What is sent and not heard of is given up after seconds, here and on the server, or when the address says."""
+        asked = sa.text("SHOW tcp_user_timeout")
+        other = DatabaseHistory(f"{postgres_url}&tcp_user_timeout=2000")
+        for opened, end in ((history, "10000"), (other, "2000")):
+            assert isinstance(opened, DatabaseHistory)
+            with opened._database._engine.connect() as connection:
+                assert connection.execute(asked).scalar() == end
+                driver = connection.connection.driver_connection
+                assert driver is not None
+                assert driver.info.get_parameters()["tcp_user_timeout"] == end
+            opened.close()
 
     def test_a_wrong_user_or_database_is_told(self, tmp_path: Path, postgres_url: str) -> None:
         """A database that there is none of is an error with its name, without the password."""
