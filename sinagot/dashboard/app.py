@@ -50,6 +50,7 @@ __all__ = ["create_app", "parse_prefix"]
 #: Seconds that a browser keeps the cookie.
 _COOKIE_AGE = 12 * 3600
 _API_PARTS = (api, accounts_api, service_api, pipelines_api, actions)
+_PARTS = (overview, records, history, pipelines, schedules, settings, *_API_PARTS)
 #: Beginnings of addresses of the API that programs may also ask for without `/api/v1`.
 _PLAIN = ("status", "pipelines", "runs", "records", "schedules")
 
@@ -178,7 +179,7 @@ def create_app(
     )
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
     _add_doors(app, house, metrics)
-    for part in (overview, records, history, pipelines, schedules, settings, *_API_PARTS):
+    for part in _PARTS:
         app.include_router(part.router)
     return app
 
@@ -292,7 +293,7 @@ async def _explain(request: Request, error: Exception) -> Response:
 def _methods_of(request: Request) -> str:
     """List the methods that an address knows: the framework names those of one of its routes."""
     found: set[str] = set()
-    for route in request.app.routes:
+    for route in [*request.app.routes, *(route for part in _PARTS for route in part.router.routes)]:
         if route.matches(request.scope)[0] != Match.NONE:
             found |= getattr(route, "methods", None) or set()
     return ", ".join(sorted(found))

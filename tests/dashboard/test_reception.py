@@ -54,13 +54,6 @@ def test_service_begins_with_the_first_schedule(lab: Path, make: Any) -> None:
     await_true(lambda: found.service.state_of("yearly").newest, "its first decision")
 
 
-def test_history_is_where_the_environment_says(lab: Path, make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The variable wins for services beside pages too: they share their ticks with those of the command line."""
-    monkeypatch.setenv("WORKFLOW_API_DB_URL", f"sqlite:///{lab}/history.db")
-    found = make(decides=False)
-    assert found.history.open_launches() == [] and (lab / "history.db").is_file()
-
-
 @pytest.mark.parametrize("options", [{"read_only": True}, {"decides": False}])
 def test_service_does_not_begin_by_itself(lab: Path, make: Any, options: dict[str, bool]) -> None:
     """Read-only, or with schedules left to others, there is no service for schedules; they are told all the same."""

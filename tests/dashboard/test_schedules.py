@@ -242,7 +242,7 @@ def test_list_tells_how_each_stands(dashboard: Dashboard, page: Any) -> None:
     )
     assert "0 0 1 1 * Asia/Tokyo" in rows[EVIL]
     assert "can't run" in rows["wants"] and f'"{EVIL}": required, and absent' in rows["wants"]
-    assert "02:30 E" in rows["nightly"] and "not seen by a service yet" in rows["nightly"]
+    assert "02:30 E" in rows["nightly"] and "not seen by a service yet" in rows["wants"]
     assert "fired" in rows["hourly"] and "queued" in rows["hourly"]
     assert "No service is known to decide" in page.locator("main").inner_text()
     follow(page, page.get_by_role("link", name=EVIL))

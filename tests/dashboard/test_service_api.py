@@ -257,6 +257,22 @@ def test_stranger_gets_nothing(dashboard: Dashboard, method: str, path: str) -> 
         _problem(large, 413)
 
 
+def test_refusals_say_what_would_be_taken(dashboard: Dashboard) -> None:
+    """Another method, another kind of body and an address that is none are problems to programs, and tell what is right."""
+    answer = dashboard.client.patch("/schedules/yearly")
+    assert _problem(answer, 405) and answer.headers["allow"] == "DELETE, GET, PUT"
+    unsaid = dashboard.client.put("/schedules/yearly", content=b'{"paused": false}')
+    assert "Content-Type: application/json" in _problem(unsaid, 415)["detail"]
+    form = dashboard.client.post("/pipelines/quick/runs", data={"params": "{}"})
+    _problem(form, 415)
+    for path in ("/schedules/", "/nowhere"):
+        _problem(dashboard.get(path), 404)
+        assert "<html" in dashboard.html(path).text
+    assert dashboard.client.head("/health").status_code == 200
+    with dashboard.stranger() as stranger:
+        _problem(stranger.post("/health"), 405)
+
+
 def test_plain_addresses_are_for_programs(dashboard: Dashboard) -> None:
     """A program gets the API at the plain addresses, a browser its pages; what has no page is the API's in any case."""
     for path in ("/status", "/records/A", "/pipelines/quick", "/records/A/logs", "/schedules"):
