@@ -165,6 +165,7 @@ Examples:
 \b
 Exit codes:
   0  the service was told to end, or the run of NAME is done
+  1  --once: the history can't be reached; without it this is waited for
   3  the run of NAME failed
   4  NAME can't run as it is written
   5  there is no such schedule
