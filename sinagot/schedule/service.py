@@ -210,7 +210,7 @@ class Service(Desk):
         """Do what is due; whatever is in the way is told once, and tried again after a while, or so often at most."""
         try:
             pause = self.step()
-        except Exception as error:  # noqa: BLE001  (nothing ends a service but its user)
+        except Exception as error:  # nothing ends a service but its user
             self._tried = self._tried or self.clock.now()
             self._times += 1
             self._tell_trouble(error)
