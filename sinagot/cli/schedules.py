@@ -59,13 +59,11 @@ def opened(*, is_loud: bool = False, decides: bool = True) -> Iterator[Service]:
     decides : bool
         As of `Service`.
     """
-    from sinagot.config.schedules import history_of
-    from sinagot.schedule.history.opening import open_history
+    from sinagot.schedule.history.opening import open_history_of
     from sinagot.schedule.service import Service
 
     workspace = open_workspace(show_warnings=is_loud)
-    configuration = workspace.configuration
-    history = open_history(configuration.state_path, history_of(configuration).url)
+    history = open_history_of(workspace.configuration)
     try:
         yield Service(
             workspace,

@@ -14,12 +14,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fastapi import HTTPException
 
-from sinagot.config.schedules import history_of
 from sinagot.dashboard.problems import Fault, RefusedError, pointer
 from sinagot.errors import SinagotError
 from sinagot.schedule.examiner import Catalogue, Examiner
 from sinagot.schedule.history.facts import OPEN_STATES, Launch, Origin
-from sinagot.schedule.history.opening import open_history
+from sinagot.schedule.history.opening import open_history_of
 from sinagot.schedule.service import Service
 from sinagot.schedule.spans import span
 
@@ -86,8 +85,7 @@ class Reception:
         """What services keep of this workspace."""
         with self._lock:
             if self._history is None:
-                configuration = self._workspace.configuration
-                self._history = open_history(configuration.state_path, history_of(configuration).url)
+                self._history = open_history_of(self._workspace.configuration)
             return self._history
 
     @property

@@ -68,14 +68,14 @@ def test_service_begins_when_the_history_is_back(
 ) -> None:
     """A history that can't be reached keeps no page away; the service begins when it can."""
     _schedule(lab)
-    is_away, really = True, reception.open_history
+    is_away, really = True, reception.open_history_of
 
-    def open_history(*arguments: Any) -> Any:
+    def open_history_of(*arguments: Any) -> Any:
         if is_away:
             raise HistoryUnavailableError("away", address="nowhere")
         return really(*arguments)
 
-    monkeypatch.setattr(reception, "open_history", open_history)
+    monkeypatch.setattr(reception, "open_history_of", open_history_of)
     found = make()
     assert not found.is_running
     is_away = False

@@ -8,15 +8,18 @@ from __future__ import annotations
 import os
 from importlib.util import find_spec
 
-from sinagot.errors import MissingExtraError
+from sinagot.config.schedules import history_of, variables_said
+from sinagot.config.settings import Configuration
+from sinagot.errors import ConfigurationError, MissingExtraError
 from sinagot.schedule.history.contract import History
 from sinagot.schedule.history.files import FileHistory
 
-__all__ = ["open_history"]
+__all__ = ["open_history", "open_history_of"]
 
 #: What a history in a database needs: modules.
 _NEEDED = ("sqlalchemy", "alembic")
 _DRIVER = "psycopg"
+_KEY = "history.url"
 
 
 def open_history(state_path: str | os.PathLike[str], url: str | None = None) -> History:
@@ -64,3 +67,26 @@ def open_history(state_path: str | os.PathLike[str], url: str | None = None) -> 
     from sinagot.schedule.history.database import DatabaseHistory
 
     return DatabaseHistory(url)
+
+
+def open_history_of(configuration: Configuration) -> History:
+    """Open the history of a workspace, where the environment or its configuration says; see `open_history`.
+
+    Parameters
+    ----------
+    configuration : Configuration
+        Of the workspace.
+
+    Raises
+    ------
+    ConfigurationError
+        As of `open_history`; it names the variable where that one has said it.
+    """
+    try:
+        return open_history(configuration.state_path, history_of(configuration).url)
+    except ConfigurationError as error:
+        said = variables_said().get(("history", "url"))
+        if said is None or error.key != _KEY:
+            raise
+        text = error.message.removeprefix(f"{_KEY}: ")
+        raise ConfigurationError.at(text, key=said.variable) from error
