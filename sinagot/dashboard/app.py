@@ -164,7 +164,7 @@ def create_app(
         lifespan=work,
     )
     app.state.house = house
-    for kind in (400, 404, 405, HTTPException, SinagotError, RequestValidationError):
+    for kind in (400, 404, 405, HTTPException, SinagotError, RequestValidationError, Exception):
         app.add_exception_handler(kind, _explain)
     describe(app)
     metrics = Metrics()
@@ -283,6 +283,11 @@ async def _explain(request: Request, error: Exception) -> Response:
         headers = {"Allow": _methods_of(request)}
     elif isinstance(error, RefusedError):
         faults = error.faults
+    elif not isinstance(error, SinagotError) and not hasattr(error, "status_code"):
+        status, detail = (
+            500,
+            "something went wrong here that is not about the request; the server's output has more",
+        )
     path = request.scope["path"].removeprefix(house.prefix)
     if path.startswith(("/api/", "/parts/")) or not wants_page(request.headers.get("accept", "")):
         return problem_response(status, str(detail), faults, headers)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from sinagot.dashboard import reception
+from sinagot.dashboard.app import create_app
 from sinagot.dashboard.reception import Reception
 from sinagot.errors import HistoryUnavailableError
 from sinagot.testing import await_true, make_workspace
@@ -88,3 +91,23 @@ def test_variable_names_the_history(lab: Path, make: Any, monkeypatch: pytest.Mo
     monkeypatch.setenv("WORKFLOW_API_DB_URL", f"sqlite:///{lab}/history.db")
     history = make().history
     assert type(history).__name__ == "DatabaseHistory" and (lab / "history.db").exists()
+
+
+def test_an_error_of_ours_is_a_problem_too(lab: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What nobody has foreseen is told as the others are, without its inside: the server's output has that."""
+    from sinagot.workspace.workspace import Workspace
+
+    def launch_of(*_: Any) -> Any:
+        raise OSError("/secret/place: stale file handle")
+
+    monkeypatch.setattr(Reception, "launch_of", launch_of)
+    app = create_app(Workspace(lab), token="t" * 16)
+
+    async def ask() -> httpx.Response:
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+            return await client.get("/runs/x", headers={"Authorization": "Bearer " + "t" * 16})
+
+    answer = asyncio.run(ask())
+    assert (answer.status_code, answer.headers["content-type"]) == (500, "application/problem+json")
+    assert answer.json()["status"] == 500 and "secret" not in answer.text
