@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from sinagot.schedule.history.facts import Decision, Launch
     from sinagot.schedule.service import Service
     from sinagot.schedule.states import ScheduleState
-    from sinagot.workspace.contracts import House
 
 __all__ = [
     "decision_json",
@@ -65,23 +64,15 @@ def opened(*, decides: bool = True) -> Iterator[Service]:
     HistoryUnavailableError
         Its history can't be reached: who asks one question does not wait.
     """
+    from sinagot.schedule.history.opening import open_history_of
     from sinagot.schedule.service import Service
 
     workspace = open_workspace(show_warnings=False)
-    history = _history_of(workspace)
+    history = open_history_of(workspace.configuration)
     try:
         yield Service(workspace, history, words=workspace_words(), decides=decides)
     finally:
         history.close()
-
-
-def _history_of(workspace: House) -> History:
-    from sinagot.config.schedules import history_of
-    from sinagot.schedule.history.opening import open_history
-
-    configuration = workspace.configuration
-    settings = history_of(configuration)
-    return open_history(configuration.state_path, settings.url, name=settings.name)
 
 
 def run_service(*, once: bool, until: datetime | None) -> None:
@@ -95,6 +86,7 @@ def run_service(*, once: bool, until: datetime | None) -> None:
         As of `Service.run`.
     """
     from sinagot.config.schedules import history_of
+    from sinagot.schedule.history.opening import open_history_of
     from sinagot.schedule.history.waiting import await_history
     from sinagot.schedule.service import Service
 
@@ -106,9 +98,9 @@ def run_service(*, once: bool, until: datetime | None) -> None:
 
     with _handled(lambda signum, frame: asked.append(signum)):
         if once or not history_of(workspace.configuration).url:  # files are there
-            history: History | None = _history_of(workspace)
+            history: History | None = open_history_of(workspace.configuration)
         else:
-            history = await_history(lambda: _history_of(workspace), is_unwanted, _tell)
+            history = await_history(lambda: open_history_of(workspace.configuration), is_unwanted, _tell)
         if history is None:
             _tell("INFO", "ends: its history was not reached")
             return

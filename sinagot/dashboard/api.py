@@ -37,6 +37,7 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
     401: {"model": Problem, "description": "The token is missing or wrong."},
     403: {"model": Problem, "description": "The host is foreign, or another site asks."},
     413: {"model": Problem, "description": "The body is too large."},
+    415: {"model": Problem, "description": "The body is not said to be JSON."},
     422: {"model": Problem, "description": "Something in the request is none of what is allowed."},
 }
 ABSENT: dict[int | str, dict[str, Any]] = {

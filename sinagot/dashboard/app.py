@@ -21,6 +21,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse, RedirectResponse, StreamingResponse
 from fastapi.routing import APIRoute
 from fastapi.staticfiles import StaticFiles
+from starlette.routing import Match
 
 from sinagot.dashboard import accounts_api, actions, api, pipelines_api, service_api
 from sinagot.dashboard.answers import HealthAnswer
@@ -30,7 +31,14 @@ from sinagot.dashboard.guard import API, Guard
 from sinagot.dashboard.house import House
 from sinagot.dashboard.metrics import CONTENT_TYPE, Meter, Metrics
 from sinagot.dashboard.pages import history, overview, pipelines, records, schedules, settings
-from sinagot.dashboard.problems import RefusedError, describe, faults_of, problem_response, sentence_of
+from sinagot.dashboard.problems import (
+    RefusedError,
+    describe,
+    faults_of,
+    problem_response,
+    sentence_of,
+    wants_page,
+)
 from sinagot.errors import ConfigurationError, HistoryUnavailableError, SinagotError
 from sinagot.version import __version__
 
@@ -42,6 +50,7 @@ __all__ = ["create_app", "parse_prefix"]
 #: Seconds that a browser keeps the cookie.
 _COOKIE_AGE = 12 * 3600
 _API_PARTS = (api, accounts_api, service_api, pipelines_api, actions)
+_PARTS = (overview, records, history, pipelines, schedules, settings, *_API_PARTS)
 #: A pipeline in one run: a page, though a pipeline might have such a name.
 _PAGE_OF_RUN = re.compile(r"/pipelines/.+/\d{8}T\d{6}-[^/]*", re.DOTALL)
 #: Beginnings of addresses of the API that programs may also ask for without `/api/v1`.
@@ -157,7 +166,7 @@ def create_app(
         lifespan=work,
     )
     app.state.house = house
-    for kind in (400, 404, 405, HTTPException, SinagotError, RequestValidationError):
+    for kind in (400, 404, 405, HTTPException, SinagotError, RequestValidationError, Exception):
         app.add_exception_handler(kind, _explain)
     describe(app)
     metrics = Metrics()
@@ -173,7 +182,7 @@ def create_app(
     )
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
     _add_doors(app, house, metrics)
-    for part in (overview, records, history, pipelines, schedules, settings, *_API_PARTS):
+    for part in _PARTS:
         app.include_router(part.router)
     return app
 
@@ -203,6 +212,7 @@ def _add_doors(app: FastAPI, house: House, counted: Metrics) -> None:
     def colours() -> Response:
         return Response(tones, media_type="text/css")
 
+    @app.head("/health", include_in_schema=False)
     @app.get(
         "/health",
         tags=["service"],
@@ -268,20 +278,36 @@ async def _stranger(scope: Any, receive: Any, send: Any) -> None:
 async def _explain(request: Request, error: Exception) -> Response:
     """Say what went wrong: as JSON to programs, as a page to people."""
     house: House = request.app.state.house
-    is_away = isinstance(error, HistoryUnavailableError)
-    status, detail = (
-        getattr(error, "status_code", 503 if is_away else 409),
-        getattr(error, "detail", str(error)),
-    )
-    faults = None
+    status, detail = getattr(error, "status_code", 409), getattr(error, "detail", str(error))
+    faults, headers = None, getattr(error, "headers", None)
     if isinstance(error, RequestValidationError):
-        faults = faults_of(error.errors())
-        status, detail = 422, sentence_of(faults)
+        if isinstance(error.body, bytes):  # it was not read as JSON
+            status, detail = 415, "the body is JSON: send the header 'Content-Type: application/json'"
+        else:
+            faults = faults_of(error.errors())
+            status, detail = 422, sentence_of(faults)
+    elif status == 405:
+        headers = {"Allow": _methods_of(request)}
     elif isinstance(error, RefusedError):
         faults = error.faults
+    elif isinstance(error, HistoryUnavailableError):
+        status = 503
+    elif not isinstance(error, SinagotError) and not hasattr(error, "status_code"):
+        status, detail = (
+            500,
+            "something went wrong here that is not about the request; the server's output has more",
+        )
     path = request.scope["path"].removeprefix(house.prefix)
-    accepted = request.headers.get("accept", "")
-    if path.startswith(("/api/", "/parts/")) or ("json" in accepted and "text/html" not in accepted):
-        return problem_response(status, str(detail), faults, getattr(error, "headers", None))
+    if path.startswith(("/api/", "/parts/")) or not wants_page(request.headers.get("accept", "")):
+        return problem_response(status, str(detail), faults, headers)
     word = HTTPStatus(status).phrase
     return house.page("problem.html", request, status, word=word, detail=detail)
+
+
+def _methods_of(request: Request) -> str:
+    """List the methods that an address knows: the framework names those of one of its routes."""
+    found: set[str] = set()
+    for route in [*request.app.routes, *(route for part in _PARTS for route in part.router.routes)]:
+        if route.matches(request.scope)[0] != Match.NONE:
+            found |= getattr(route, "methods", None) or set()
+    return ", ".join(sorted(found))

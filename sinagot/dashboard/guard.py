@@ -14,7 +14,7 @@ from typing import Any
 from fastapi import HTTPException
 
 from sinagot.dashboard.auth import Hosts, Keys
-from sinagot.dashboard.problems import MEDIA_TYPE, problem_text
+from sinagot.dashboard.problems import MEDIA_TYPE, problem_text, wants_page
 
 __all__ = ["API", "LARGEST_BODY", "Guard"]
 
@@ -35,6 +35,8 @@ _SAFE = ("GET", "HEAD")
 _METHODS = (*_SAFE, "POST", "OPTIONS", "PUT", "PATCH", "DELETE", "TRACE", "QUERY")
 #: What strangers may see: the door itself.
 _OPEN = ("/static/", "/tones.css", "/login", "/health")
+
+_WHO = "send the header 'Authorization: Bearer TOKEN'; in a browser, open the link that serve printed"
 
 _HEADERS = (
     (
@@ -119,8 +121,8 @@ class Guard:
         try:
             if self._is_known(headers) or path.startswith(_OPEN):
                 await self._app(scope, _limited(receive), guarded.send)
-            elif path.startswith("/api/"):
-                await _refuse(guarded.send, 401, "send the header 'Authorization: Bearer TOKEN'")
+            elif path.startswith("/api/") or not wants_page(headers.one(b"accept")):
+                await _refuse(guarded.send, 401, _WHO)
             else:
                 await self._stranger(scope, receive, guarded.send)
         except _TooLargeError as error:
@@ -144,7 +146,7 @@ class Guard:
         if not self._is_plain(path):
             return False
         return scope["method"] not in _SAFE or not (
-            headers.one(b"cookie") or "text/html" in headers.one(b"accept").lower()
+            headers.one(b"cookie") or wants_page(headers.one(b"accept"))
         )
 
     def _refusal(self, scope: _Scope, headers: _Headers) -> _Refusal | None:
@@ -180,9 +182,12 @@ class Guard:
         origin = headers.one(b"origin")
         if site not in ("", "same-origin") or (origin and not self._hosts.has_origin(origin, host)):
             return 403, "another site sent this"
-        is_program = self._keys.is_token(headers.bearer)
-        is_login = headers.path(self._prefix) == "/login"
-        if not (is_program or is_login or self._keys.is_csrf(headers.one(b"x-csrf-token"))):
+        is_open = headers.path(self._prefix).startswith(_OPEN)
+        if is_open or self._keys.is_token(headers.bearer):
+            return None
+        if not self._is_known(headers):
+            return 401, _WHO
+        if not self._keys.is_csrf(headers.one(b"x-csrf-token")):
             return 403, "the proof that one of our pages sent this is missing; load the page again"
         return None
 

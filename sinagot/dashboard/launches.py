@@ -122,7 +122,8 @@ def run_answer(facts: RunFacts | None, launch: Launch | None) -> RunAnswer:
     told = facts._asdict() if facts is not None else {}
     if launch is not None:
         told = _from_launch(launch, facts) | told
-        told |= {"state": str(launch.state), "launch": launch_answer(launch).model_dump()}
+        # Its folder is there before it says what it is.
+        told |= {"state": str(launch.state), "kind": "pipeline", "launch": launch_answer(launch).model_dump()}
     return RunAnswer.model_validate(plain(told))
 
 

@@ -24,6 +24,7 @@ __all__ = [
     "problem_response",
     "problem_text",
     "sentence_of",
+    "wants_page",
 ]
 
 MEDIA_TYPE = "application/problem+json"
@@ -111,6 +112,17 @@ def problem_response(
         media_type=MEDIA_TYPE,
         headers=None if headers is None else dict(headers),
     )
+
+
+def wants_page(accept: str) -> bool:
+    """Say by the header Accept whether a page is asked for, as browsers do; others get a problem.
+
+    Examples
+    --------
+    >>> wants_page("text/html,application/xhtml+xml,*/*;q=0.8"), wants_page("*/*")
+    (True, False)
+    """
+    return "text/html" in accept.lower()
 
 
 def faults_of(errors: Sequence[Any]) -> list[Fault]:

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fastapi import HTTPException
 
-from sinagot.config.schedules import history_of
 from sinagot.dashboard.problems import Fault, RefusedError, pointer
 from sinagot.errors import (
     ConfigurationError,
@@ -25,7 +24,7 @@ from sinagot.errors import (
 )
 from sinagot.schedule.examiner import Catalogue, Examiner
 from sinagot.schedule.history.facts import OPEN_STATES, Launch, Origin
-from sinagot.schedule.history.opening import check_address, open_history
+from sinagot.schedule.history.opening import check_address_of, open_history_of
 from sinagot.schedule.history.waiting import begin_to_open
 from sinagot.schedule.service import Service
 from sinagot.schedule.spans import span
@@ -115,12 +114,8 @@ class Reception:
             return self._history
 
     def _open(self) -> None:
-        configuration = self._workspace.configuration
         try:
-            settings = history_of(configuration)
-            made = open_history(
-                configuration.state_path, settings.url, name=settings.name, is_read_only=self.read_only
-            )
+            made = open_history_of(self._workspace.configuration, is_read_only=self.read_only)
         except HistoryUnavailableError as error:
             self._away = error
             self._silent_until = time.monotonic() + min(_LOOK, _SILENT)
@@ -142,7 +137,7 @@ class Reception:
         ConfigurationError, MissingExtraError
             It will never be opened.
         """
-        check_address(history_of(self._workspace.configuration).url)
+        check_address_of(self._workspace.configuration)
         try:
             begin_to_open(lambda: self.history).result(_PATIENT)
         except HistoryUnavailableError as error:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, InitVar, dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -42,6 +42,8 @@ class On:
         Minute, hour, day of the month, month, day of the week; or a word such as ``@daily``. It is kept as five fields.
     timezone : str
         Name of a time zone. Else what the variable ``WORKFLOW_CORE_TIMEZONE`` says, else ``Etc/UTC``.
+    cron : str
+        Another name of the argument `cronjob`, as in files.
 
     Raises
     ------
@@ -59,10 +61,16 @@ class On:
     True
     """
 
-    cronjob: str
+    cronjob: str = ""
     timezone: str = ""
+    _: KW_ONLY
+    cron: InitVar[str | None] = None
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, cron: str | None) -> None:
+        if cron is not None:
+            if self.cronjob:
+                raise ConfigurationError.at("both cron and cronjob are given, allowed is one", key="cron")
+            object.__setattr__(self, "cronjob", cron)
         fault = fault_of_cron(self.cronjob)
         if fault is not None:
             raise ConfigurationError.at(fault[0], key="cronjob", hint=fault[1], found=self.cronjob)
@@ -142,6 +150,9 @@ class On:
         >>> On.from_value({"interval": "monthly", "day": "tuesday"}).cronjob
         '0 0 * * TUE#1'
         """
+        given: Any = value
+        if not isinstance(given, Mapping):
+            raise _refused("value", given, "a mapping such as {'interval': 'daily'}")
         for key in value:
             if key not in _KEYS:
                 near = did_you_mean(str(key), _KEYS) or None
@@ -253,9 +264,12 @@ class On:
                 raise _refused("start", start, "a moment such as 2024-01-31 06:00") from None
         if isinstance(found, dt.date) and not isinstance(found, dt.datetime):
             found = dt.datetime.combine(found, dt.time())
-        if not isinstance(found, dt.datetime):
+        if not isinstance(found, dt.datetime) or found != found:  # no moment of pandas is unequal to itself
             raise _refused("start", start, "a moment such as 2024-01-31 06:00")
         return found if found.utcoffset() is not None else found.replace(tzinfo=self.zone)
+
+
+delattr(On, "cron")  # an argument alone: its default is nobody's attribute
 
 
 class Pointer:

@@ -35,6 +35,8 @@ LOOK = 5.0
 #: The same, while something of ours waits for what others run.
 _CLOSE_LOOK = 1.0
 _LONGEST_BACKOFF = 30.0
+#: Of a service that does what is due once: cron starts it again.
+_MOST_TRIES = 4
 #: Beside the grace of stages: what programs need to put their ends on record.
 _SETTLE = 5.0
 #: Ticks that are counted in one go, over all schedules.
@@ -156,12 +158,17 @@ class Service(Desk):
             End when all that was due now is over.
         until : datetime, optional
             End then.
+
+        Raises
+        ------
+        HistoryUnavailableError
+            With `once`, when it was tried in vain for some seconds; else it is tried until the end.
         """
         self._diary.note(f"service {self.name} begins")
         try:
             while not self._stopping.is_set():
                 self._wake.clear()
-                pause = self._step_safely()
+                pause = self._step_safely(_MOST_TRIES if once else None)
                 if until is not None:
                     pause = min(pause, (until - self.clock.now()).total_seconds())
                     if pause <= 0:
@@ -212,14 +219,16 @@ class Service(Desk):
 
     # -- the loop
 
-    def _step_safely(self) -> float:
-        """Do what is due; whatever is in the way is told once, and tried again after a while."""
+    def _step_safely(self, most: int | None = None) -> float:
+        """Do what is due; whatever is in the way is told once, and tried again after a while, or so often at most."""
         try:
             pause = self.step()
-        except Exception as error:  # noqa: BLE001  (nothing ends a service but its user)
+        except Exception as error:  # nothing ends a service but its user
             self._tried = self._tried or self.clock.now()
             self._times += 1
             self._tell_trouble(error)
+            if most is not None and self._times >= most:
+                raise
             return float(min(2.0 ** min(self._times - 2, 10), _LONGEST_BACKOFF))
         if self._tried is not None:
             since = (self.clock.now() - self._tried).total_seconds()

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from sinagot.dashboard import reception
+from sinagot.dashboard.app import create_app
 from sinagot.dashboard.reception import Reception
 from sinagot.errors import ConfigurationError, HistoryUnavailableError
 from sinagot.testing import await_true, make_workspace
@@ -69,14 +72,14 @@ def test_service_begins_when_the_history_is_back(
 ) -> None:
     """A history that can't be reached keeps no page away; the service begins when it can."""
     _schedule(lab)
-    is_away, really = True, reception.open_history
+    is_away, really = True, reception.open_history_of
 
-    def open_history(*arguments: Any, **options: Any) -> Any:
+    def open_history_of(*arguments: Any, **options: Any) -> Any:
         if is_away:
             raise HistoryUnavailableError("away", address="nowhere")
         return really(*arguments, **options)
 
-    monkeypatch.setattr(reception, "open_history", open_history)
+    monkeypatch.setattr(reception, "open_history_of", open_history_of)
     found = make()
     assert not found.is_running and found.is_away and "away" in found.reach()
     is_away = False
@@ -90,10 +93,10 @@ def test_history_that_will_never_be_there_is_told(
     """What waiting does not help is raised for who asks, and ends the server where it shows up later."""
     answers: list[Exception] = []
 
-    def open_history(*arguments: Any, **options: Any) -> Any:
+    def open_history_of(*arguments: Any, **options: Any) -> Any:
         raise answers[0]
 
-    monkeypatch.setattr(reception, "open_history", open_history)
+    monkeypatch.setattr(reception, "open_history_of", open_history_of)
     answers[:] = [HistoryUnavailableError("away", address="nowhere")]
     found = make()
     ended = threading.Event()
@@ -110,3 +113,23 @@ def test_variable_names_the_history(lab: Path, make: Any, monkeypatch: pytest.Mo
     monkeypatch.setenv("WORKFLOW_API_DB_URL", f"sqlite:///{lab}/history.db")
     history = make().history
     assert type(history).__name__ == "DatabaseHistory" and (lab / "history.db").exists()
+
+
+def test_an_error_of_ours_is_a_problem_too(lab: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What nobody has foreseen is told as the others are, without its inside: the server's output has that."""
+    from sinagot.workspace.workspace import Workspace
+
+    def launch_of(*_: Any) -> Any:
+        raise OSError("/secret/place: stale file handle")
+
+    monkeypatch.setattr(Reception, "launch_of", launch_of)
+    app = create_app(Workspace(lab), token="t" * 16)
+
+    async def ask() -> httpx.Response:
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+            return await client.get("/runs/x", headers={"Authorization": "Bearer " + "t" * 16})
+
+    answer = asyncio.run(ask())
+    assert (answer.status_code, answer.headers["content-type"]) == (500, "application/problem+json")
+    assert answer.json()["status"] == 500 and "secret" not in answer.text

@@ -298,14 +298,28 @@ def test_stranger_gets_nothing(dashboard: Dashboard, method: str, path: str) -> 
     with dashboard.stranger() as stranger:
         for address in (f"/api/v1{path}", path):
             answer = stranger.request(method, address, headers={"Authorization": "Bearer wrong-wrong-wrong"})
-            assert answer.status_code == (401 if method == "GET" else 403)
-            if path != "/metrics":
-                _problem(answer, answer.status_code)
+            _problem(answer, 401)
     foreign = dashboard.client.request(method, path, headers={"Origin": "http://evil.example"})
     if method != "GET":
         _problem(foreign, 403)
         large = dashboard.client.request(method, path, content=b"x" * ((1 << 20) + 1))
         _problem(large, 413)
+
+
+def test_refusals_say_what_would_be_taken(dashboard: Dashboard) -> None:
+    """Another method, another kind of body and an address that is none are problems to programs, and tell what is right."""
+    answer = dashboard.client.patch("/schedules/yearly")
+    assert _problem(answer, 405) and answer.headers["allow"] == "DELETE, GET, PUT"
+    unsaid = dashboard.client.put("/schedules/yearly", content=b'{"paused": false}')
+    assert "Content-Type: application/json" in _problem(unsaid, 415)["detail"]
+    form = dashboard.client.post("/pipelines/quick/runs", data={"params": "{}"})
+    _problem(form, 415)
+    for path in ("/schedules/", "/nowhere"):
+        _problem(dashboard.get(path), 404)
+        assert "<html" in dashboard.html(path).text
+    assert dashboard.client.head("/health").status_code == 200
+    with dashboard.stranger() as stranger:
+        _problem(stranger.post("/health"), 405)
 
 
 def test_plain_addresses_are_for_programs(dashboard: Dashboard) -> None:

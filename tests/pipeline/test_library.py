@@ -104,6 +104,8 @@ BAD: dict[str, str | bytes] = {
     "unset": on("bad", "${NOWHERE}"),
     "bomb": "a: &a [1]\nb: &b [" + "*a, " * 900 + "]\nc: [" + "*b, " * 20 + "]",
     "object": "bad: !!python/object:os.system {}",
+    "no name": on('""'),
+    "name of two lines": on('"a\\nb"'),
     "huge": b"#" * 300_000,
 }
 
@@ -446,7 +448,6 @@ def test_usual_files_are_not_parsed_for_a_list() -> None:
         ("{daily: {type: on.On}}", "daily"),
         ("x: &n daily\n*n : {type: on.On}", "daily"),
         (on("täglich"), "täglich"),
-        (on('""'), ""),
     ],
 )
 def test_no_spelling_hides_a_name(text: str, name: str, tmp_path: Path) -> None:
@@ -479,6 +480,7 @@ def test_only_files_that_may_hold_the_name_are_parsed(
 @pytest.mark.parametrize(
     ("on_value", "words"),
     [
+        ("[]", "on: found an empty list, allowed is at least one"),
         ("{cron: 0 6 * *}", "on.cron: found 4 fields in '0 6 * *', allowed 5"),
         ("{cron: 0 6 * * $}", "on.cron: found '$', which is no field"),
         ("{cron: 0 0 6 * * *}", "on.cron: found 6 fields in '0 0 6 * * *', allowed 5 (minute hour day month"),

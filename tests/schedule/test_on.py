@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -87,6 +88,15 @@ def test_time_table_is_a_value() -> None:
         one.timezone = "Asia/Tokyo"  # type: ignore[misc]
 
 
+def test_both_keys_are_arguments() -> None:
+    """`cron` is another name of `cronjob`, as in files; both at once, or none, is an error."""
+    assert On(cron="@daily", timezone="Asia/Tokyo") == On(cronjob="@daily", timezone="Asia/Tokyo")
+    with pytest.raises(ConfigurationError, match="both cron and cronjob"):
+        On("@daily", cron="@hourly")
+    with pytest.raises(ConfigurationError, match="0 fields"):
+        On()
+
+
 def test_environment_names_the_time_zone_of_those_that_name_none(
     monkeypatch: pytest.MonkeyPatch, lab: Path
 ) -> None:
@@ -119,7 +129,7 @@ def test_moment_without_an_offset_is_of_the_time_table(start: Any) -> None:
     assert On("@daily", "Europe/Paris").next(dt.date(2024, 7, 1)).day == 2
 
 
-@pytest.mark.parametrize("start", ["tomorrow", "", None, 5, "2024-13-01"])
+@pytest.mark.parametrize("start", ["tomorrow", "", None, 5, "2024-13-01", pd.NaT])
 def test_what_is_no_moment_is_refused(start: Any) -> None:
     """A start that is no moment is an error that says what one is."""
     with pytest.raises(ConfigurationError, match=r"start: found .*, allowed a moment such as"):
@@ -148,6 +158,7 @@ def test_intervals_become_cron_lines(value: dict[str, Any], text: str) -> None:
     ("value", "words"),
     [
         ({}, "interval: found nothing, allowed daily, weekly or monthly"),
+        ("daily", "value: found 'daily', allowed a mapping such as"),
         ({"interval": "dayly"}, "did you mean 'daily'?"),
         ({"interval": "daily", "day": "monday"}, "day: every day has no day"),
         (
@@ -164,7 +175,7 @@ def test_intervals_become_cron_lines(value: dict[str, Any], text: str) -> None:
         ({"interval": "daily", "timezone": "Mars/North"}, "timezone: unknown time zone"),
     ],
 )
-def test_wrong_intervals_are_told(value: dict[str, Any], words: str) -> None:
+def test_wrong_intervals_are_told(value: Any, words: str) -> None:
     """What an interval cannot be is told with its key."""
     with pytest.raises(ConfigurationError) as caught:
         On.from_value(value)

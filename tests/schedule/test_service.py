@@ -271,6 +271,18 @@ def test_a_history_that_is_away_is_waited_for_and_no_tick_is_lost(make_lab: Make
     lab.drive(service, lambda: lab.states("night") == [State.DONE], "it runs")
 
 
+def test_a_history_that_stays_away_ends_a_service_that_looks_once(make_lab: Make) -> None:
+    """What cron starts each few minutes does not pile up: it ends with an error, and the tick is left to the next."""
+    lab = make_lab(template("night"))
+    lab.seen("night")
+    history = _Away(lab.state)
+    history.is_away = True
+    lab.clock.go(hours=1)
+    with pytest.raises(HistoryUnavailableError, match="disk is full"):
+        lab.service(history).run(once=True)
+    assert lab.verdicts("night") == [("10:00", "begun", 1)]
+
+
 def test_a_program_that_dies_early_leaves_its_last_words(make_lab: Make) -> None:
     """Where nothing ran, the message has the exit code and what the program printed."""
     lab = make_lab(template("night"))

@@ -102,16 +102,20 @@ def pause(name: str, reason: str) -> int:
     """Pause a schedule: its ticks are decided as disabled, and never made up for.
 
     It holds for all services, and over their ends. A run that goes on, goes on.
+    The first pause stands until `resume`: who and why of a second one are not taken.
     """
-    from sinagot.cli.schedules import opened
-    from sinagot.cli.texts import clean, say
+    from sinagot.cli.schedules import local, opened
+    from sinagot.cli.texts import clean, note, say
     from sinagot.schedule.registrar import user_name
 
     with opened() as service:
+        former = service.state_of(name).pause
         found = service.pause(name, user_name(), reason).pause
         assert found is not None, "it is paused now"
         why = f": {clean(found.reason)}" if found.reason else ""
         say(f"{clean(name)} is paused by {clean(found.user)}{why}")
+        if former is not None:
+            note(f"It was already, since {local(former.since)}; who and why stay as they were.")
     return Exit.OK
 
 
@@ -135,9 +139,17 @@ def _moment(ctx: click.Context, parameter: click.Parameter, value: str | None) -
     if value is None:
         return None
     try:
-        return datetime.fromisoformat(value).astimezone()
+        written = datetime.fromisoformat(value)
+        moment = written.astimezone()
     except (ValueError, OverflowError) as error:
         raise click.BadParameter(f"{value!r}: write it like 2026-01-31T06:00", ctx, parameter) from error
+    if written.tzinfo is None and moment.replace(tzinfo=None) != written:
+        raise click.BadParameter(
+            f"{value!r}: the clocks of this machine are put forward over it; write it with an offset, such as +02:00",
+            ctx,
+            parameter,
+        )
+    return moment
 
 
 @command.command(
@@ -153,6 +165,7 @@ Examples:
 \b
 Exit codes:
   0  the service was told to end, or the run of NAME is done
+  1  --once: the history can't be reached; without it this is waited for
   3  the run of NAME failed
   4  NAME can't run as it is written
   5  there is no such schedule

@@ -89,6 +89,10 @@ def _moment(tick: dt.datetime, zone: ZoneInfo) -> _Moment:
     return _Moment(f"{tick.astimezone(zone):%a %Y-%m-%d %H:%M %Z}", f"{tick:%Y-%m-%d %H:%M} UTC")
 
 
+def _maybe_moment(tick: dt.datetime | None, state: ScheduleState) -> _Moment | None:
+    return None if tick is None else _moment(tick, _zone_of(state.on))
+
+
 def _living(house: House) -> list[ServiceFacts]:
     """Give the services that are not known to be dead, nor to leave ticks to others."""
     me = Owner.here("")
@@ -109,7 +113,7 @@ def _schedules(house: House) -> dict[str, Any]:
         return facts | {"problem": str(error)}
     try:
         facts["rows"] = [
-            (one, _moment(one.next_tick, _zone_of(one.on)) if one.next_tick is not None else None)
+            (one, *(_maybe_moment(tick, one) for tick in (one.next_tick, one.newest and one.newest.tick)))
             for one in service.states()
         ]
         facts["services"] = _living(house)

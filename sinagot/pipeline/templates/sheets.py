@@ -109,6 +109,9 @@ def _iter_entries(documents: Iterable[Document], problems: list[ConfigurationErr
             place = places.of_key((name,))
             if name.startswith(FRAGMENTS):
                 continue
+            if not name.strip() or any(sign < " " for sign in name):
+                problems.append(places.error((name,), "a name is one line with something in it", object=name))
+                continue
             if name in first:
                 problems.append(twice(name, [first[name], place]))
                 continue

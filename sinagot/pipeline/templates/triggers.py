@@ -90,6 +90,11 @@ def read_triggers(
     triggers: list[Trigger] = []
     problems: list[ConfigurationError] = []
     items = list(enumerate(on)) if isinstance(on, list) else [] if on is None else [(None, on)]
+    if isinstance(on, list) and not on:
+        hint = "without `on` it runs when it is asked for"
+        problems.append(
+            places.error((), "found an empty list, allowed is at least one time table", hint=hint)
+        )
     for at, item in items:
         path: KeyPath = () if at is None else (at,)
         try:

@@ -115,7 +115,9 @@ class Database:
         try:
             self._engine = _make_engine(self._url, is_read_only=is_read_only)
         except (ArgumentError, NoSuchModuleError, TypeError) as error:
-            raise ConfigurationError(f"history.url: {self.address} can't be used: {error}") from error
+            raise ConfigurationError(
+                f"history.url: {self.address} can't be used: {error}", key="history.url"
+            ) from error
 
     @property
     def is_sqlite(self) -> bool:

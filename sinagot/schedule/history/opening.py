@@ -6,17 +6,22 @@ Knows which packages a database needs; loads none of them for files.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 
-from sinagot.errors import MissingExtraError
+from sinagot.config.schedules import history_of, variables_said
+from sinagot.config.settings import Configuration
+from sinagot.errors import ConfigurationError, MissingExtraError
 from sinagot.schedule.history.contract import History
 from sinagot.schedule.history.files import FileHistory
 
-__all__ = ["check_address", "open_history"]
+__all__ = ["check_address_of", "open_history", "open_history_of"]
 
 #: What a history in a database needs: modules.
 _NEEDED = ("sqlalchemy", "alembic")
 _DRIVER = "psycopg"
+_KEY = "history.url"
 
 
 def open_history(
@@ -62,7 +67,7 @@ def open_history(
     """
     if not url:
         return FileHistory(state_path)
-    check_address(url)
+    _check_address(url)
     from sinagot.schedule.history.belonging import Belonging
     from sinagot.schedule.history.database import DatabaseHistory
 
@@ -70,21 +75,8 @@ def open_history(
     return DatabaseHistory(url, is_read_only=is_read_only, belonging=belonging)
 
 
-def check_address(url: str | None) -> None:
-    """Refuse the address of a database that can't be used here; nothing is asked of it.
-
-    Parameters
-    ----------
-    url : str or None
-        As of `open_history`; files need nothing.
-
-    Raises
-    ------
-    MissingExtraError
-        When a package that the database needs is not installed.
-    ConfigurationError
-        When the address can't be used.
-    """
+def _check_address(url: str | None) -> None:
+    """Refuse the address of a database that can't be used here; nothing is asked of it."""
     if not url:
         return
     needed = (*_NEEDED, *((_DRIVER,) if url.startswith("postgres") else ()))
@@ -99,3 +91,57 @@ def check_address(url: str | None) -> None:
     from sinagot.schedule.history.connecting import Database
 
     Database(url, 0.0).close()
+
+
+def open_history_of(configuration: Configuration, *, is_read_only: bool = False) -> History:
+    """Open the history of a workspace, where the environment or its configuration says; see `open_history`.
+
+    Parameters
+    ----------
+    configuration : Configuration
+        Of the workspace.
+    is_read_only : bool
+        As of `open_history`.
+
+    Raises
+    ------
+    ConfigurationError
+        As of `open_history`; it names the variable where that one has said it.
+    """
+    settings = history_of(configuration)
+    with _named():
+        return open_history(
+            configuration.state_path, settings.url, name=settings.name, is_read_only=is_read_only
+        )
+
+
+def check_address_of(configuration: Configuration) -> None:
+    """Refuse what can't be used here as the address of the history of a workspace; nothing is asked of it.
+
+    Parameters
+    ----------
+    configuration : Configuration
+        Of the workspace.
+
+    Raises
+    ------
+    MissingExtraError
+        When a package that the database needs is not installed.
+    ConfigurationError
+        When the address can't be used; it names the variable where that one has said it.
+    """
+    with _named():
+        _check_address(history_of(configuration).url)
+
+
+@contextmanager
+def _named() -> Iterator[None]:
+    """Name the variable in what is wrong with an address, where it has said it."""
+    try:
+        yield
+    except ConfigurationError as error:
+        said = variables_said().get(("history", "url"))
+        if said is None or error.key != _KEY:
+            raise
+        text = error.message.removeprefix(f"{_KEY}: ")
+        raise ConfigurationError.at(text, key=said.variable) from error

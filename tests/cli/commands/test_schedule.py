@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import sys
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -69,6 +70,8 @@ def test_a_pause_is_set_told_and_ended(lab: Lab, invoke: Invoke) -> None:
     ]
     assert (paused["name"], paused["pause"]["reason"], paused["next_tick"]) == ("night", "new scanner", None)
     assert "new scanner" in invoke(lab.root, "schedule", "list").stdout
+    again = invoke(lab.root, "schedule", "pause", "night", "--reason", "other")
+    assert "new scanner" in again.stdout and "already" in again.stdout + again.stderr
     assert "runs again" in invoke(lab.root, "schedule", "resume", "night").stdout
     assert lab.history.pauses() == {}
 
@@ -119,6 +122,21 @@ def test_a_tick_by_hand(tmp_path: Path, invoke: Invoke) -> None:
 def test_words_that_do_not_go_together(lab: Lab, invoke: Invoke, words: tuple[str, ...]) -> None:
     """A run by hand needs name and time; options of the one are no options of the other."""
     assert invoke(lab.root, "schedule", "run", *words).exit_code == Exit.USAGE
+    assert lab.launches("night") == []
+
+
+def test_a_time_that_no_clock_shows_is_refused(
+    lab: Lab, invoke: Invoke, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A local time that a change of the clocks leaves out is no moment: nothing runs for another one instead."""
+    monkeypatch.setenv("TZ", "Europe/Paris")
+    time.tzset()
+    try:
+        result = invoke(lab.root, "schedule", "run", "night", "--at", "2026-03-29T02:30")
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert result.exit_code == Exit.USAGE and "with an offset" in result.stderr
     assert lab.launches("night") == []
 
 

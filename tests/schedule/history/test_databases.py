@@ -24,8 +24,9 @@ from sinagot.schedule.history.database import DatabaseHistory
 from sinagot.schedule.history.facts import Decision
 from sinagot.schedule.history.files import FileHistory
 from sinagot.schedule.history.notation import key_of
-from sinagot.schedule.history.opening import open_history
+from sinagot.schedule.history.opening import open_history, open_history_of
 from sinagot.schedule.history.tables import DECISIONS, LAUNCHES, METADATA, REVISION, VERSION_TABLE
+from sinagot.testing import make_workspace
 from tests.schedule.history.actor import a_pair
 from tests.schedule.history.contract import HistoryContract, Place, lines_of, start_actor
 
@@ -207,6 +208,18 @@ def test_a_wrong_address_is_told(tmp_path: Path, url: str, match: str) -> None:
     with pytest.raises((ConfigurationError, HistoryUnavailableError), match=match) as caught:
         open_history(tmp_path, url)
     assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("url", ["somewhere", "mysql://host/lab"])
+def test_a_wrong_address_is_told_by_who_said_it(
+    tmp_path: Path, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the variable has said it, the message names the variable, and not a key that nobody wrote."""
+    configuration = make_workspace(tmp_path / "lab").configuration
+    monkeypatch.setenv("WORKFLOW_API_DB_URL", url)
+    with pytest.raises(ConfigurationError, match=r"^WORKFLOW_API_DB_URL: ") as caught:
+        open_history_of(configuration)
+    assert "history.url" not in str(caught.value)
 
 
 @pytest.mark.parametrize("name", ["postgresql", "postgres", "postgresql+psycopg2", "postgresql+psycopg"])
