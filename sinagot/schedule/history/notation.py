@@ -60,7 +60,10 @@ def key_of(name: str) -> str:
     >>> key_of("lab/été")
     'lab%2F%C3%A9t%C3%A9'
     """
-    return file_key(name) or "%"  # a sign that quoting never leaves alone
+    try:
+        return file_key(name) or "%"  # a sign that quoting never leaves alone
+    except UnicodeEncodeError:  # halves of pairs that no name of a file has, as JSON can write them
+        return "%%" + file_key(name.encode("utf-8", "surrogatepass").decode("utf-8", "surrogateescape"))
 
 
 def stamp(time: datetime) -> str:
