@@ -115,7 +115,6 @@ def test_a_thousand_slow_clients_hold_up_nobody(tmp_path: Path, serve: Serve) ->
         assert server.num_fds() < sum(KINDS.values())
         told = json.loads(crowd.communicate(input="")[0])
     assert sorted(path.read_text() for path in (lab / "dataset" / "out").iterdir()) == ["A", "B"]
-    assert told["codes"]["413"] > 0
     assert told["most"] < 1 << 27, "of a gigabyte the server takes some megabytes"
     assert server.memory_info().rss < 2 * memory
     await_true(lambda: server.num_fds() <= descriptors + 8, "all that was held is given back", 60)
