@@ -308,5 +308,5 @@ def _methods_of(app: FastAPI, path: str) -> str:
     found: set[str] = set()
     for route in [*app.routes, *(route for part in _PARTS for route in part.router.routes)]:
         if isinstance(route, APIRoute) and route.path_regex.match(path):
-            found |= route.methods
+            found |= route.methods or set()
     return ", ".join(sorted(found))
