@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = [
     "decision_json",
     "decision_lines",
+    "launches_of",
     "local",
     "opened",
     "run_service",
@@ -282,6 +283,32 @@ def _iso(moment: datetime | None) -> str | None:
 # -- decisions
 
 
+def launches_of(history: History, decisions: Sequence[Decision]) -> dict[str, Launch]:
+    """Give what became of decisions, by the run that each asked for: its last try.
+
+    Parameters
+    ----------
+    history : History
+        Where they are on record.
+    decisions : sequence of Decision
+        What is shown.
+    """
+    from sinagot.schedule.tries import last_tries
+
+    tries: dict[str, dict[datetime, Launch]] = {}
+    found = {}
+    for one in decisions:
+        launch = history.launch(one.run_id) if one.run_id else None
+        if one.run_id is None or launch is None:
+            continue
+        if launch.state in ("failed", "lost"):
+            if one.schedule not in tries:
+                tries[one.schedule] = last_tries(history, one.schedule)
+            launch = tries[one.schedule].get(one.tick, launch)
+        found[one.run_id] = launch
+    return found
+
+
 def decision_lines(decisions: Sequence[Decision], launches: dict[str, Launch]) -> Iterator[str]:
     """Write decisions as a table.
 
@@ -290,7 +317,7 @@ def decision_lines(decisions: Sequence[Decision], launches: dict[str, Launch]) -
     decisions : sequence of Decision
         What is shown.
     launches : dict of str to Launch
-        Those that they asked for, by run.
+        Of `launches_of`.
 
     Yields
     ------
@@ -302,6 +329,7 @@ def decision_lines(decisions: Sequence[Decision], launches: dict[str, Launch]) -
     for one in decisions:
         launch = launches.get(one.run_id or "")
         came = "-" if launch is None else str(launch.state)
+        again = f" (try {launch.attempt})" if launch is not None and launch.attempt > 1 else ""
         number = f" ({one.number:,} ticks)" if one.number > 1 else ""
         why = one.reason if launch is None or not launch.message else f"{one.reason}; {launch.message}"
         rows.append(
@@ -309,8 +337,8 @@ def decision_lines(decisions: Sequence[Decision], launches: dict[str, Launch]) -
                 local(one.tick),
                 one.schedule,
                 f"{one.verdict}{number}",
-                one.run_id or "-",
-                came,
+                (launch.run_id if launch is not None else one.run_id) or "-",
+                f"{came}{again}",
                 _cut(shortened(why)),
             ]
         )
@@ -330,7 +358,7 @@ def decision_json(one: Decision, launch: Launch | None = None) -> dict[str, Any]
     one : Decision
         What is shown.
     launch : Launch, optional
-        What it asked for.
+        What became of it.
     """
     found = {
         "schedule": one.schedule,
@@ -349,5 +377,7 @@ def decision_json(one: Decision, launch: Launch | None = None) -> dict[str, Any]
             "message": launch.message,
             "began": _iso(launch.began),
             "ended": _iso(launch.ended),
+            "attempt": launch.attempt,
+            "last_run_id": launch.run_id,
         }
     return found

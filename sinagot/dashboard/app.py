@@ -21,7 +21,6 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse, RedirectResponse, StreamingResponse
 from fastapi.routing import APIRoute
 from fastapi.staticfiles import StaticFiles
-from starlette.routing import Match
 
 from sinagot.dashboard import accounts_api, actions, api, pipelines_api, service_api
 from sinagot.dashboard.answers import HealthAnswer
@@ -287,7 +286,7 @@ async def _explain(request: Request, error: Exception) -> Response:
             faults = faults_of(error.errors())
             status, detail = 422, sentence_of(faults)
     elif status == 405:
-        headers = {"Allow": _methods_of(request)}
+        headers = {"Allow": _methods_of(request.app, request.scope["path"].removeprefix(house.prefix))}
     elif isinstance(error, RefusedError):
         faults = error.faults
     elif isinstance(error, HistoryUnavailableError):
@@ -304,10 +303,10 @@ async def _explain(request: Request, error: Exception) -> Response:
     return house.page("problem.html", request, status, word=word, detail=detail)
 
 
-def _methods_of(request: Request) -> str:
+def _methods_of(app: FastAPI, path: str) -> str:
     """List the methods that an address knows: the framework names those of one of its routes."""
     found: set[str] = set()
-    for route in [*request.app.routes, *(route for part in _PARTS for route in part.router.routes)]:
-        if route.matches(request.scope)[0] != Match.NONE:
-            found |= getattr(route, "methods", None) or set()
+    for route in [*app.routes, *(route for part in _PARTS for route in part.router.routes)]:
+        if isinstance(route, APIRoute) and route.path_regex.match(path):
+            found |= route.methods or set()
     return ", ".join(sorted(found))

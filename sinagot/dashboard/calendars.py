@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from sinagot.schedule.deciding import Ticks
     from sinagot.schedule.history.contract import History
 
-__all__ = ["DUE", "Calendars", "Cell", "Sheet", "bounds", "last_tries"]
+__all__ = ["DUE", "Calendars", "Cell", "Sheet", "bounds"]
 
 #: Word of a tick that is still to come.
 DUE = "due"
@@ -32,8 +32,6 @@ BAD = (State.FAILED, State.LOST, State.STOPPED)
 _MOST_READ = 3000
 _MOST_RUNS = 100
 _PART = 500
-#: Newest launches of a schedule among which further tries are looked for.
-_MOST_TRIES = 200
 #: Days that are kept, of all schedules, and runs of which it is known how they ended.
 _MOST_DAYS = 200
 _MOST_ENDS = 100_000
@@ -271,15 +269,6 @@ def bounds(date: dt.date, zone: ZoneInfo) -> tuple[dt.datetime, dt.datetime]:
     midnight = dt.time()
     first, last = (dt.datetime.combine(one, midnight, zone).astimezone(dt.UTC) for one in (date, date + _DAY))
     return first, last
-
-
-def last_tries(history: History, schedule: str) -> dict[dt.datetime, Launch]:
-    """Give the last tries of the ticks of a schedule that were tried again lately."""
-    found: dict[dt.datetime, Launch] = {}
-    for one in history.launches(schedule=schedule, limit=_MOST_TRIES)[0]:
-        if one.tick is not None and one.attempt > (found[one.tick].attempt if one.tick in found else 1):
-            found[one.tick] = one
-    return found
 
 
 def _decisions(sheet: Sheet, since: dt.datetime, until: dt.datetime) -> Iterator[Decision]:

@@ -18,6 +18,7 @@ from sinagot.schedule.history.facts import Decision, Launch, Origin, Pause, Stat
 from sinagot.schedule.history.files import FileHistory
 from sinagot.schedule.on import On
 from sinagot.schedule.roster import MergedTicks
+from sinagot.schedule.tries import last_tries
 from sinagot.testing import make_workspace
 from tests.dashboard.conftest import Dashboard, Serve
 from tests.dashboard.reading import check_anybody_can_read
@@ -193,7 +194,7 @@ def test_last_try_counts(tmp_path: Path) -> None:
     )
     history.add(again)
     sheet = _sheet(history, FIRST + HOUR / 2)
-    sheet = sheet._replace(tries=calendars.last_tries(history, "hourly"))
+    sheet = sheet._replace(tries=last_tries(history, "hourly"))
     assert Calendars().hours(sheet, dt.date(2026, 3, 1))[0].failed == 0
 
 

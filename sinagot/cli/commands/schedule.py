@@ -5,8 +5,8 @@ Knows the command line; how schedules are shown is `sinagot.cli.schedules`'s. Ke
 or null; ``paused``; ``pause``: ``since``, ``user``, ``reason``, or null; ``next_tick``, UTC, or null; ``newest``, a
 decision, or null; ``open``, list of ``run_id``, ``state``, ``tick``) and ``problems`` (list of text). Of a decision:
 ``schedule``, ``tick``, ``verdict``, ``reason``, ``time``, ``service``, ``run_id``, ``number``, ``first``, and where a
-run was asked for ``state``, ``message``, ``began``, ``ended``. Of ``next --json``: ``schedule``, ``ticks`` (UTC). Of
-``history --json``: ``decisions``.
+run was asked for ``state``, ``message``, ``began``, ``ended``, ``attempt`` and ``last_run_id`` of its last try. Of
+``next --json``: ``schedule``, ``ticks`` (UTC). Of ``history --json``: ``decisions``.
 """
 
 from __future__ import annotations
@@ -256,15 +256,15 @@ def _run_one(name: str, moment: datetime, settings: tuple[str, ...], force: bool
 def history(name: str | None, number: int, as_json: bool) -> int:
     """Show what became of ticks, latest first: of one schedule, or of all.
 
-    Also of schedules that no file has any more.
+    Also of schedules that no file has any more. A run that was tried again is
+    shown by its last try.
     """
-    from sinagot.cli.schedules import decision_json, decision_lines, opened
+    from sinagot.cli.schedules import decision_json, decision_lines, launches_of, opened
     from sinagot.cli.texts import note, print_json, say
 
     with opened() as service:
         decisions = service.decisions(name, number)
-        found = {one.run_id: service.history.launch(one.run_id) for one in decisions if one.run_id}
-        launches = {run_id: launch for run_id, launch in found.items() if launch is not None}
+        launches = launches_of(service.history, decisions)
         if as_json:
             print_json(
                 {"decisions": [decision_json(one, launches.get(one.run_id or "")) for one in decisions]}

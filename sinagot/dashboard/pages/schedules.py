@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import HTMLResponse
 
-from sinagot.dashboard.calendars import Sheet, bounds, last_tries
+from sinagot.dashboard.calendars import Sheet, bounds
 from sinagot.dashboard.cursors import Cursor, read_cursor, write_cursor
 from sinagot.dashboard.house import AtHome, House
 from sinagot.engine.state.owners import Owner, start_time
@@ -20,6 +20,7 @@ from sinagot.engine.words import TICKS
 from sinagot.errors import CursorError, HistoryUnavailableError, NotFoundError
 from sinagot.schedule.history.facts import Decision, Launch, ServiceFacts
 from sinagot.schedule.states import ScheduleState
+from sinagot.schedule.tries import last_tries
 
 __all__ = ["router"]
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from sinagot.cli.exits import Exit
-from sinagot.schedule.history.facts import Decision, State, Verdict
+from sinagot.schedule.history.facts import Decision, Launch, Origin, State, Verdict
 from sinagot.testing import await_true
 from tests.cli.conftest import Invoke
 from tests.schedule.houses import FAIL, Lab, template
@@ -89,6 +89,22 @@ def test_decisions_are_shown_with_what_became_of_them(lab: Lab, invoke: Invoke) 
     assert "missed (3 ticks)" in result.stdout.splitlines()[1]
     told = json.loads(invoke(lab.root, "schedule", "history", "--json").stdout)["decisions"]
     assert [(one["verdict"], one["number"]) for one in told] == [("missed", 3), ("begun", 1)]
+
+
+def test_a_run_that_was_tried_again_is_shown_by_its_last_try(lab: Lab, invoke: Invoke) -> None:
+    """Who looks in the morning sees how it ended, not how it began."""
+    tick = lab.clock.go(hours=3)
+    first = Launch("20260302T130000-000001", "night", Origin.SCHEDULE, State.QUEUED, tick, {}, "night", tick)
+    assert lab.history.decide(
+        Decision("night", tick, Verdict.FIRED, "in time", tick, "x", first.run_id), first
+    )
+    assert lab.history.change(first, state=State.LOST, message="without a word", ended=tick)
+    lab.history.add(first._replace(run_id="20260302T130100-000002", state=State.DONE, attempt=2))
+    (line,) = invoke(lab.root, "schedule", "history", "night").stdout.splitlines()[1:]
+    assert "20260302T130100-000002  done (try 2)  in time" in line
+    (told,) = json.loads(invoke(lab.root, "schedule", "history", "--json").stdout)["decisions"]
+    assert (told["run_id"], told["last_run_id"]) == (first.run_id, "20260302T130100-000002")
+    assert (told["state"], told["attempt"]) == ("done", 2)
 
 
 def test_a_tick_by_hand(tmp_path: Path, invoke: Invoke) -> None:
