@@ -224,6 +224,7 @@ def test_requirements_are_what_is_imported() -> None:
         "portalocker",
         "pydantic_core",
         "ruamel",
+        "starlette",
         "tornado",
         "typing_extensions",
         "yaml",
