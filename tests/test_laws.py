@@ -224,7 +224,6 @@ def test_requirements_are_what_is_imported() -> None:
         "portalocker",
         "pydantic_core",
         "ruamel",
-        "starlette",  # with fastapi
         "tornado",
         "typing_extensions",
         "yaml",
