@@ -29,6 +29,7 @@ def open_history(
     url: str | None = None,
     *,
     name: str | None = None,
+    likeness: str = "",
     is_read_only: bool = False,
 ) -> History:
     """Open the history of schedules.
@@ -41,6 +42,8 @@ def open_history(
         Address of a database (``[history] url``); by default the history is in files below the state folder.
     name : str, optional
         By what a database knows the workspace (``[history] name``); by default the state folder keeps a name.
+    likeness : str
+        As `sinagot.schedule.history.belonging.likeness_of` gives it: copies of a workspace share a database.
     is_read_only : bool
         For who changes nothing: no table is made or brought up to date.
 
@@ -71,7 +74,7 @@ def open_history(
     from sinagot.schedule.history.belonging import Belonging
     from sinagot.schedule.history.database import DatabaseHistory
 
-    belonging = Belonging(os.fspath(state_path), name or None)
+    belonging = Belonging(os.fspath(state_path), name or None, likeness)
     return DatabaseHistory(url, is_read_only=is_read_only, belonging=belonging)
 
 
@@ -110,8 +113,17 @@ def open_history_of(configuration: Configuration, *, is_read_only: bool = False)
     """
     settings = history_of(configuration)
     with _named():
+        if not settings.url:
+            return open_history(configuration.state_path)
+        _check_address(settings.url)
+        from sinagot.schedule.history.belonging import likeness_of
+
         return open_history(
-            configuration.state_path, settings.url, name=settings.name, is_read_only=is_read_only
+            configuration.state_path,
+            settings.url,
+            name=settings.name,
+            likeness=likeness_of(configuration),
+            is_read_only=is_read_only,
         )
 
 

@@ -171,6 +171,7 @@ WORKSPACE = Table(
     Column("name", Word, nullable=False),
     Column("place", Word, nullable=False),
     Column("since", Moment, nullable=False),
+    Column("likeness", Text, nullable=False),
 )
 
 #: Decisions before this tick were removed: none of them is made again.

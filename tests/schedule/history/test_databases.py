@@ -86,6 +86,30 @@ class DatabaseContract(HistoryContract):
             with pytest.raises(ConfigurationError, match="another workspace"):
                 open_history(state, url, name="else", is_read_only=is_read_only)
 
+    def test_a_copy_of_the_workspace_shares_them(
+        self, place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A copy that says the same, as on another machine, is the same workspace, and stays it when it is edited; others are not."""
+        monkeypatch.setenv("WORKFLOW_API_DB_URL", str(place[1]))
+        labs = {name: make_workspace(tmp_path / name) for name in ("first", "copy", "edited", "else")}
+        conf = {name: lab.configuration.root / "conf" / "night.yaml" for name, lab in labs.items()}
+        for name, file in conf.items():
+            file.parent.mkdir()
+            file.write_text("night: {type: pipeline.Pipeline, jobs: {}}\n" * (name != "else"))
+        open_history_of(labs["first"].configuration).close()
+        conf["edited"].write_text("# another one\n")
+        for name in ("edited", "else"):
+            with pytest.raises(ConfigurationError, match="another workspace"):
+                open_history_of(labs[name].configuration)
+        for is_read_only in (True, False):
+            open_history_of(labs["copy"].configuration, is_read_only=is_read_only).close()
+        conf["first"].write_text("# edited there\n")
+        conf["copy"].write_text("# and here\n")
+        for name in ("first", "copy"):
+            open_history_of(labs[name].configuration).close()
+        for lab in labs.values():
+            lab.close()
+
     def test_tables_of_the_first_revision_are_brought_up_to_date(self, place: Place) -> None:
         """What older tables hold is there afterwards; they belong to the workspace that opens them first."""
         state, url = place

@@ -21,4 +21,5 @@ def upgrade() -> None:
         sa.Column("name", sa.Text, nullable=False),
         sa.Column("place", sa.Text, nullable=False),
         sa.Column("since", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("likeness", sa.Text, nullable=False),
     )
