@@ -98,6 +98,8 @@ class Database:
         Seconds for which a broken connection is made anew before that is an error.
     is_read_only : bool
         Nothing can be written, and no file is made.
+    part : str
+        A place of its own at the address; letters, digits and ``_``.
 
     Raises
     ------
@@ -105,15 +107,22 @@ class Database:
         When the address can't be used.
     """
 
-    def __init__(self, url: str, patience: float, *, is_read_only: bool = False) -> None:
+    def __init__(self, url: str, patience: float, *, is_read_only: bool = False, part: str = "") -> None:
         self._url = read_url(url)
+        #: Of the address: a schema of PostgreSQL, or a file of SQLite beside that of the address; empty for the whole.
+        self.part = part
+        if part and self.is_sqlite:
+            stem, suffix = os.path.splitext(str(self._url.database))
+            self._url = self._url.set(database=f"{stem}-{part}{suffix}")
         hidden = {name: "***" for name in _SECRET if name in self._url.query}
         #: The address without what is secret.
         self.address = self._url.update_query_dict(hidden).render_as_string(hide_password=True)
+        if self.schema:
+            self.address += f" (schema {self.schema})"
         self.patience = patience
         self.is_read_only = is_read_only
         try:
-            self._engine = _make_engine(self._url, is_read_only=is_read_only)
+            self._engine = _make_engine(self._url, self.schema, is_read_only=is_read_only)
         except (ArgumentError, NoSuchModuleError, TypeError) as error:
             raise ConfigurationError(
                 f"history.url: {self.address} can't be used: {error}", key="history.url"
@@ -123,6 +132,11 @@ class Database:
     def is_sqlite(self) -> bool:
         """Whether it is a file of SQLite."""
         return self._url.get_backend_name() == "sqlite"
+
+    @property
+    def schema(self) -> str:
+        """The schema of PostgreSQL that the tables are in; empty where the address says it."""
+        return self.part if self.part and not self.is_sqlite else ""
 
     @property
     def is_absent(self) -> bool:
@@ -203,7 +217,7 @@ def _may_pass(error: Exception) -> bool:
     return error.connection_invalidated or getattr(error.orig, "sqlstate", "") == _READ_ONLY
 
 
-def _make_engine(url: URL, *, is_read_only: bool) -> Engine:
+def _make_engine(url: URL, schema: str, *, is_read_only: bool) -> Engine:
     if url.get_backend_name() == "sqlite":
         engine = sa.create_engine(_reading(url) if is_read_only else url, hide_parameters=True)
         sa.event.listen(engine, "connect", _prepare_sqlite)
@@ -228,7 +242,7 @@ def _make_engine(url: URL, *, is_read_only: bool) -> Engine:
         pool_timeout=_LOCK,
     )
     silence = str(url.query.get("tcp_user_timeout", ways["tcp_user_timeout"]))
-    sa.event.listen(engine, "connect", partial(_prepare_postgresql, silence))
+    sa.event.listen(engine, "connect", partial(_prepare_postgresql, silence, schema))
     if is_read_only:
         sa.event.listen(engine, "connect", _forbid_writing)
     return engine
@@ -248,12 +262,14 @@ def _forbid_writing(connection: Any, record: Any) -> None:
     connection.commit()
 
 
-def _prepare_postgresql(silence: str, connection: Any, record: Any) -> None:
+def _prepare_postgresql(silence: str, schema: str, connection: Any, record: Any) -> None:
     """Let nobody hold up others: who is stopped in a transaction, or cut off, loses it."""
     with connection.cursor() as cursor:
         # Servers before 12 have no such setting.
         known = "SELECT set_config(name, %s, false) FROM pg_settings WHERE name = 'tcp_user_timeout'"
         cursor.execute(known, [silence])
+        if schema:
+            cursor.execute(f'SET search_path = "{schema}"')
         cursor.execute(f"SET lock_timeout = '{_LOCK}s'")
         cursor.execute(f"SET statement_timeout = '{_ANSWER}s'")
         cursor.execute(f"SET idle_in_transaction_session_timeout = '{_ANSWER}s'")

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Row
 
-from sinagot.schedule.history.belonging import Belonging, check_owner
+from sinagot.schedule.history.belonging import Belonging, part_of
 from sinagot.schedule.history.connecting import Database
 from sinagot.schedule.history.contract import History
 from sinagot.schedule.history.facts import (
@@ -57,12 +57,12 @@ class DatabaseHistory(History):
     is_read_only : bool
         Nothing is made or changed: tables have to be there.
     belonging : Belonging, optional
-        Whose history it has to be; not asked when not given.
+        Whose history it is: several workspaces have parts of their own. The whole when not given.
 
     Raises
     ------
     ConfigurationError
-        When the address can't be used, or the tables were made by a newer program or are another workspace's.
+        When the address can't be used, or the tables were made by a newer program, or may be another workspace's.
     HistoryUnavailableError
         When the database can't be reached.
 
@@ -89,8 +89,11 @@ class DatabaseHistory(History):
         self._database = Database(url, patience, is_read_only=is_read_only)
         try:
             prepare(self._database)
-            if belonging is not None:
-                check_owner(self._database, belonging)
+            part = "" if belonging is None else part_of(self._database, belonging)
+            if part:
+                self._database.close()
+                self._database = Database(url, patience, is_read_only=is_read_only, part=part)
+                prepare(self._database)
         except BaseException:
             self._database.close()
             raise

@@ -57,7 +57,7 @@ def open_history(
     MissingExtraError
         When a package that the database needs is not installed.
     ConfigurationError
-        When the address can't be used, or the tables were made by a newer program or are another workspace's.
+        When the address can't be used, or the tables were made by a newer program, or may be another workspace's.
     HistoryUnavailableError
         When the database can't be reached, or is only read and has no tables yet, or older ones.
 

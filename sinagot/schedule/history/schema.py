@@ -67,6 +67,8 @@ def _upgrade(connection: Connection, database: Database) -> None:
 
     if not database.is_sqlite:  # there the transaction is the lock
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
+    if database.schema:
+        connection.execute(sa.text(f'CREATE SCHEMA IF NOT EXISTS "{database.schema}"'))
     found = _revision(connection)  # somebody may have been first
     if found > REVISION:
         raise _too_new(database, found)

@@ -164,6 +164,7 @@ SERVICES = Table(
 )
 
 #: Whose all this is: one row.
+#: Who shares the address: the first has it, each other one a part of its own.
 WORKSPACE = Table(
     "sinagot_workspace",
     METADATA,

@@ -25,7 +25,7 @@ from sinagot.schedule.history.facts import Decision
 from sinagot.schedule.history.files import FileHistory
 from sinagot.schedule.history.notation import key_of
 from sinagot.schedule.history.opening import open_history, open_history_of
-from sinagot.schedule.history.tables import DECISIONS, LAUNCHES, METADATA, REVISION, VERSION_TABLE
+from sinagot.schedule.history.tables import DECISIONS, LAUNCHES, METADATA, REVISION, VERSION_TABLE, WORKSPACE
 from sinagot.testing import make_workspace
 from tests.schedule.history.actor import a_pair
 from tests.schedule.history.contract import HistoryContract, Place, lines_of, start_actor
@@ -73,40 +73,72 @@ class DatabaseContract(HistoryContract):
         history._database.write(set_to(REVISION))
         open_history(*place).close()
 
-    def test_another_workspace_is_refused(self, place: Place, history: History, tmp_path: Path) -> None:
-        """Tables are those of the workspace that opened them first; another one is told what to write, and changes nothing."""
-        state, url = place
-        with pytest.raises(ConfigurationError, match="is that of another workspace") as caught:
-            open_history(tmp_path / "other", url)
+    def test_another_workspace_has_a_part_of_its_own(
+        self, place: Place, history: History, tmp_path: Path
+    ) -> None:
+        """Workspaces that are given one address know nothing of each other, whoever opens them again."""
+        url = place[1]
+        assert history.decide(*a_pair("run"))
+        for folder, name in (("other", None), ("third", None), ("named", "Sleep study: é")):
+            with pytest.raises(HistoryUnavailableError, match="no tables yet"):
+                open_history(tmp_path / folder, url, name=name, is_read_only=True)
+            opened = open_history(tmp_path / folder, url, name=name)
+            assert opened.newest("hourly") is None and opened.open_launches() == []
+            assert opened.decide(*a_pair("run"))
+            opened.close()
+            for is_read_only in (False, True):
+                opened = open_history(tmp_path / folder, url, name=name, is_read_only=is_read_only)
+                assert [one.run_id for one in opened.open_launches()] == ["run"]
+                opened.close()
+        opened = open_history(*place)
+        assert [one.run_id for one in opened.open_launches()] == ["run"]
+        opened.close()
+
+    def test_a_workspace_of_another_machine_may_be_the_same(
+        self, place: Place, history: History, tmp_path: Path
+    ) -> None:
+        """Where nothing says whether it is, it is told what to write, and nothing is changed; a name says it."""
+        assert isinstance(history, DatabaseHistory)
+        url = place[1]
+        elsewhere = WORKSPACE.update().values(place="elsewhere:/data")
+        history._database.write(lambda connection, is_again: connection.execute(elsewhere))
+        assert history.decide(*a_pair("run"))
+        for is_read_only in (False, True):
+            with pytest.raises(ConfigurationError, match="of another machine") as caught:
+                open_history(tmp_path / "other", url, is_read_only=is_read_only)
         (name,) = re.findall('name = "(.*?)"', str(caught.value))
         assert not (tmp_path / "other").exists()
-        open_history(state, url).close()
-        for is_read_only in (False, True):
-            open_history(tmp_path / "other", url, name=name, is_read_only=is_read_only).close()
-            with pytest.raises(ConfigurationError, match="another workspace"):
-                open_history(state, url, name="else", is_read_only=is_read_only)
+        for given, runs in ((name, ["run"]), ("else", [])):
+            opened = open_history(tmp_path / "other", url, name=given)
+            assert [one.run_id for one in opened.open_launches()] == runs
+            opened.close()
 
     def test_a_copy_of_the_workspace_shares_them(
         self, place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """A copy that says the same, as on another machine, is the same workspace, and stays it when it is edited; others are not."""
+        """A copy that says the same is the same workspace, and stays it when it is edited; others are not."""
         monkeypatch.setenv("WORKFLOW_API_DB_URL", str(place[1]))
         labs = {name: make_workspace(tmp_path / name) for name in ("first", "copy", "edited", "else")}
         conf = {name: lab.configuration.root / "conf" / "night.yaml" for name, lab in labs.items()}
         for name, file in conf.items():
             file.parent.mkdir()
             file.write_text("night: {type: pipeline.Pipeline, jobs: {}}\n" * (name != "else"))
-        open_history_of(labs["first"].configuration).close()
         conf["edited"].write_text("# another one\n")
-        for name in ("edited", "else"):
-            with pytest.raises(ConfigurationError, match="another workspace"):
-                open_history_of(labs[name].configuration)
-        for is_read_only in (True, False):
-            open_history_of(labs["copy"].configuration, is_read_only=is_read_only).close()
+        first = open_history_of(labs["first"].configuration)
+        assert first.decide(*a_pair("run"))
+        first.close()
+
+        def runs(name: str, *, is_read_only: bool = False) -> list[str]:
+            opened = open_history_of(labs[name].configuration, is_read_only=is_read_only)
+            found = [one.run_id for one in opened.open_launches()]
+            opened.close()
+            return found
+
+        assert runs("copy", is_read_only=True) == runs("copy") == ["run"]
+        assert runs("edited") == runs("else") == []
         conf["first"].write_text("# edited there\n")
         conf["copy"].write_text("# and here\n")
-        for name in ("first", "copy"):
-            open_history_of(labs[name].configuration).close()
+        assert runs("first") == runs("copy") == ["run"]
         for lab in labs.values():
             lab.close()
 
@@ -133,8 +165,9 @@ class DatabaseContract(HistoryContract):
         assert [one.run_id for one in history.open_launches()] == ["run"]
         assert not history.decide(*a_pair("run"))
         history.close()
-        with pytest.raises(ConfigurationError, match="another workspace"):
-            open_history(f"{state}-2", url)
+        history = open_history(f"{state}-2", url)
+        assert history.open_launches() == []
+        history.close()
 
     def test_who_only_reads_makes_nothing(self, place: Place) -> None:
         """A reader makes and changes no table: what is not there, or older, is told; what is there can be read."""
