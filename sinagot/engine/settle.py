@@ -60,7 +60,8 @@ def outcome(job: Job, event: Event | None, lost: Lost, *, is_stopped: bool) -> J
         event = None  # of a former try
     if lost.dead is not None:
         bury(*lost.dead)
-    if event is None and not (lost.blames or is_stopped) and bench.holder(job, job.key) == "dead":
+    is_innocent = event is None and not (lost.blames or is_stopped)
+    if is_innocent and bench.holder(job, job.key) == "dead":
         # The claim stays: whoever takes it over knows that the job was begun.
         return JobResult(job.key, Outcome.LOST)
     claim = bench.take(job)
@@ -72,10 +73,12 @@ def outcome(job: Job, event: Event | None, lost: Lost, *, is_stopped: bool) -> J
     blame = _Blame(job, lost, is_stopped=is_stopped)
     try:
         if claim.taken_over:
-            rescue = partial(blame.rescue, bench, claim.former) if event is None else None
+            rescue = partial(blame.rescue, bench, claim.former) if event is None and not is_innocent else None
             healed = heal(job, bench, claim.former, rescue)
             if healed is not None:
                 return healed
+            if is_innocent:  # its process was still dying a moment ago
+                return JobResult(job.key, Outcome.LOST)
         if event is not None:
             if event.get("event") == Outcome.DONE:
                 bench.failures.clear(job.key)  # the worker may have died just before

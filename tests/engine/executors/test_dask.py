@@ -18,6 +18,7 @@ from sinagot.engine.executors import dask as dask_executor
 from sinagot.engine.executors import dask_worker
 from sinagot.engine.executors.dask import DaskExecutor
 from sinagot.engine.executors.greeting import Look, look_around
+from sinagot.engine.state.bench import Bench
 from sinagot.errors import ConfigurationError
 from sinagot.testing import WorkerContract, alive, await_true, make_workspace, script_text
 from tests.clusters import DaskProcesses, end
@@ -241,8 +242,23 @@ def test_worker_ended_from_outside_does_not_cost_its_job(tmp_path: Path) -> None
 
 
 @pytest.mark.slow
-def test_script_that_loses_its_worker_again_and_again_is_blamed_in_the_end(tmp_path: Path) -> None:
-    """A script that takes its worker along each time is given up after four tries; the others are done."""
+@pytest.mark.parametrize("is_late", [False, True])
+def test_script_that_loses_its_worker_again_and_again_is_blamed_in_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_late: bool
+) -> None:
+    """A script that takes its worker along each time is given up after four tries; the others are done.
+
+    Also where its process dies a moment after the driver has looked for it.
+    """
+    if is_late:
+        look = Bench.holder
+
+        def look_too_soon(bench: Bench, job: Any, key: str) -> str | None:
+            if key.startswith("REC-2"):
+                await_true(lambda: look(bench, job, key) == "dead", "its process to die")
+            return "live"
+
+        monkeypatch.setattr(Bench, "holder", look_too_soon)
     body = """
         with open(self.data_path / f"{self.id}.begun", "a") as file:
             file.write("x")
