@@ -12,12 +12,12 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import Any, Self
 
-__all__ = ["RunTerminated", "StopRequest", "run_interrupted"]
+__all__ = ["RunTerminated", "StopRequest", "insist", "run_interrupted"]
 
 #: Seconds that runs within a run get to end their workers, after their grace.
 _SETTLE = 2.0
@@ -167,15 +167,31 @@ class StopRequest:
         self._timer.start()
 
     def _insist(self) -> None:
-        """Send the signal until it is heard: Python tells one that comes just before a wait when the wait is over."""
-        heard = self.times
-        while self.times == heard and not self._is_over.is_set():
-            os.kill(os.getpid(), self.signum or signal.SIGTERM)
-            self._is_over.wait(_INSIST)
+        insist(self.signum or signal.SIGTERM, lambda: self.times, self._is_over)
 
     def _tell_followers(self) -> None:
         for follower in self._followers:
             follower._hear(self)
+
+
+def insist(signum: int, heard: Callable[[], int], is_over: threading.Event) -> None:
+    """Send this process a signal until it is heard.
+
+    Python tells a signal that comes just before a wait when the wait is over; the next one ends the wait.
+
+    Parameters
+    ----------
+    signum : int
+        Which.
+    heard : callable
+        Gives how many were heard up to now.
+    is_over : Event
+        Set when nobody listens any more.
+    """
+    before = heard()
+    while heard() == before and not is_over.is_set():
+        os.kill(os.getpid(), signum)
+        is_over.wait(_INSIST)
 
 
 def _is_caught(number: int) -> bool:

@@ -6,13 +6,15 @@ within an event loop would break the loop, of trio above all; clean-ups would be
 
 from __future__ import annotations
 
-import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from types import FrameType
 from typing import Any
+
+from sinagot.engine.stop import insist
 
 __all__ = ["Stopping"]
 
@@ -37,6 +39,8 @@ class Stopping:
         self._cancel: Callable[[], None] | None = None
         self._give_up: Callable[[], None] | None = None
         self._timer: threading.Timer | None = None
+        self._is_over = threading.Event()
+        self._times = 0
         self._has_heard = False
 
     @contextmanager
@@ -79,16 +83,18 @@ class Stopping:
 
     def ended(self) -> None:
         """Take note that nothing is to be waited for any more."""
+        self._is_over.set()
         if self._timer is not None:
             self._timer.cancel()
 
-    def _wait_for(self, seconds: float, call: Callable[..., object], *args: object) -> None:
-        self._timer = threading.Timer(seconds, call, args)
+    def _wait_for(self, seconds: float, call: Callable[[], object]) -> None:
+        self._timer = threading.Timer(seconds, call)
         self._timer.daemon = True
         self._timer.start()
 
     def _standing_before(self, handler: Any) -> Callable[[int, FrameType | None], None]:
         def receive(signum: int, frame: FrameType | None) -> None:
+            self._times += 1
             try:
                 handler(signum, frame)
             except BaseException as error:
@@ -101,6 +107,6 @@ class Stopping:
                 self.error = error
                 if self._cancel is not None:
                     self._cancel()
-                self._wait_for(_PATIENCE, os.kill, os.getpid(), signum)
+                self._wait_for(_PATIENCE, partial(insist, signum, lambda: self._times, self._is_over))
 
         return receive

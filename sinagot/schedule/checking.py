@@ -47,8 +47,7 @@ def examine(one: HousePipeline, configuration: Configuration, params: Mapping[st
     ConfigurationError, ScriptError, PipelineDefinitionError
         It can't be loaded, or can't run by itself.
     """
-    check_alone(one.name, one.pipeline)
-    layers = PipelineParameters(configuration, one.name, one.pipeline.parameters, params)
+    layers = _layers(one, configuration, params)
     faults = tuple(layers.faults())
     return Checked(one.name, faults, frozenset() if faults else layers.secrets(layers.checked()))
 
@@ -77,7 +76,12 @@ def check_run(
         A parameter is unknown, missing or refused, or the pipeline can't run by itself.
     """
     one = Pipelines(workspace)[name]
-    found = examine(one, configuration, params)
-    if found.faults:  # told with their places
-        PipelineParameters(configuration, one.name, one.pipeline.parameters, params).checked()
-    return found
+    layers = _layers(one, configuration, params)
+    return Checked(one.name, secrets=layers.secrets(layers.checked()))
+
+
+def _layers(
+    one: HousePipeline, configuration: Configuration, params: Mapping[str, Any]
+) -> PipelineParameters:
+    check_alone(one.name, one.pipeline)
+    return PipelineParameters(configuration, one.name, one.pipeline.parameters, params)

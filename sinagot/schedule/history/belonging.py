@@ -10,7 +10,6 @@ import hashlib
 import os
 import re
 from collections.abc import Sequence
-from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from uuid import uuid4
@@ -19,17 +18,14 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Row
 
-from sinagot.config.schedules import schedule_of
-from sinagot.config.settings import Configuration
 from sinagot.errors import ConfigurationError
-from sinagot.pipeline.templates.folders import list_files
 from sinagot.schedule.history.connecting import Database
 from sinagot.schedule.history.notation import to_json
 from sinagot.schedule.history.plainfiles import PlainFiles
+from sinagot.schedule.history.schema import unreadable
 from sinagot.schedule.history.tables import WORKSPACE
-from sinagot.workspace.pipelines.templates import conf_folder
 
-__all__ = ["Belonging", "likeness_of", "part_of"]
+__all__ = ["Belonging", "part_of"]
 
 
 class Belonging(NamedTuple):
@@ -39,28 +35,8 @@ class Belonging(NamedTuple):
     state: str
     #: As ``[history] name`` says, the same on all machines; else one that the state folder keeps.
     name: str | None = None
-    #: As `likeness_of` gives it; empty where nobody knows.
+    #: As `sinagot.schedule.history.likeness` gives it; empty where nobody knows.
     likeness: str = ""
-
-
-def likeness_of(configuration: Configuration) -> str:
-    """Give a digest of the configuration and templates of a workspace: copies of it have the same, until one is edited.
-
-    Parameters
-    ----------
-    configuration : Configuration
-        Of the workspace; one without files has no likeness, and the answer is empty.
-    """
-    root = configuration.root
-    templates, _ = list_files(conf_folder(root, schedule_of(configuration)))
-    files = {os.path.relpath(file, root): file for file in (*configuration.files, *templates)}
-    digest = hashlib.sha256()
-    for name, file in sorted(files.items()):
-        with suppress(OSError), open(file, "rb") as opened:
-            text = opened.read()
-            digest.update(f"{name!r} {len(text)}\n".encode())
-            digest.update(text)
-    return digest.hexdigest() if files else ""
 
 
 def part_of(database: Database, mine: Belonging) -> str:
@@ -92,7 +68,9 @@ def part_of(database: Database, mine: Belonging) -> str:
     if row is None:
         _check_is_new(rows, database, mine)
         if database.is_read_only:
-            return "" if not rows else _part(name or "unknown", database)
+            if not rows:
+                return ""
+            raise unreadable(database, "it has no tables yet of this workspace")
         name = name or _kept_name(mine.state, uuid4().hex[:12])
         while row is None:
             row = database.write(lambda connection, is_again: _claim(connection, database, name, mine))

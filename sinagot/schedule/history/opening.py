@@ -15,6 +15,7 @@ from sinagot.config.settings import Configuration
 from sinagot.errors import ConfigurationError, MissingExtraError
 from sinagot.schedule.history.contract import History
 from sinagot.schedule.history.files import FileHistory
+from sinagot.schedule.history.likeness import likeness_of
 
 __all__ = ["check_address_of", "open_history", "open_history_of"]
 
@@ -43,7 +44,7 @@ def open_history(
     name : str, optional
         By what a database knows the workspace (``[history] name``); by default the state folder keeps a name.
     likeness : str
-        As `sinagot.schedule.history.belonging.likeness_of` gives it: copies of a workspace share a database.
+        As `sinagot.schedule.history.likeness.likeness_of` gives it: copies of a workspace share a database.
     is_read_only : bool
         For who changes nothing: no table is made or brought up to date.
 
@@ -113,16 +114,11 @@ def open_history_of(configuration: Configuration, *, is_read_only: bool = False)
     """
     settings = history_of(configuration)
     with _named():
-        if not settings.url:
-            return open_history(configuration.state_path)
-        _check_address(settings.url)
-        from sinagot.schedule.history.belonging import likeness_of
-
         return open_history(
             configuration.state_path,
             settings.url,
             name=settings.name,
-            likeness=likeness_of(configuration),
+            likeness=likeness_of(configuration) if settings.url else "",
             is_read_only=is_read_only,
         )
 

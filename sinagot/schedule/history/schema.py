@@ -12,7 +12,7 @@ from sinagot.errors import ConfigurationError, HistoryUnavailableError
 from sinagot.schedule.history.connecting import Database
 from sinagot.schedule.history.tables import REVISION, VERSION_TABLE
 
-__all__ = ["prepare"]
+__all__ = ["prepare", "unreadable"]
 
 #: Number of our lock in a PostgreSQL database: one program at a time applies migrations.
 _LOCK = 0x73696E61676F74
@@ -35,13 +35,18 @@ def prepare(database: Database) -> None:
         raise _too_new(database, found)
     if found != REVISION and database.is_read_only:
         state = f"its tables are of an older sinagot ({found})" if found else "it has no tables yet"
-        raise HistoryUnavailableError(
-            f"the history of schedules in {database.address} can't be read: {state}; the first service that may write "
-            "makes them: sinagot schedule run, or serve without --read-only",
-            address=database.address,
-        )
+        raise unreadable(database, state)
     if found != REVISION:
         database.write(lambda connection, is_again: _upgrade(connection, database))
+
+
+def unreadable(database: Database, state: str) -> HistoryUnavailableError:
+    """Make the error of who may only read, and finds nothing that can be read."""
+    return HistoryUnavailableError(
+        f"the history of schedules in {database.address} can't be read: {state}; the first service that may write "
+        "makes them: sinagot schedule run, or serve without --read-only",
+        address=database.address,
+    )
 
 
 def _revision(connection: Connection) -> str:
